@@ -1,0 +1,38 @@
+# make sweep       install what is missing, then sweep Fashion-MNIST (or digits where it cannot be had)
+# make test        install what is missing, then lint and test
+# make test-all    the same with the long tests
+# make bench       side by side with plain Ray Tune and plain PyTorch; prints ratios
+.DEFAULT_GOAL := sweep
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and f"Caviar needs Python 3.11 to 3.13, and $(PYTHON) is {v.major}.{v.minor}: run make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+.PHONY: install sweep test test-all lint bench clean
+install: $(READY)
+
+sweep: $(READY)
+	$(BIN)/caviar sweep asha_optuna --train-size 10000 --val-size 5000 --time-budget 120
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest -m 'not slow'
+
+test-all: lint
+	$(BIN)/pytest
+
+bench: $(READY)
+	$(BIN)/python benchmarks/overhead.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,83 @@
+"""The command ``caviar``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import importlib.metadata
+import pkgutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pipelines
+from pipelines.engine.errors import UsageError, did_you_mean
+
+_NOT_RECIPES = ("cli", "engine", "report")
+
+
+def recipes() -> dict[str, str]:
+    """The recipes by name, each with the first line of its docstring. Nothing is imported."""
+    found = {}
+    for module in pkgutil.iter_modules(pipelines.__path__):
+        if module.name not in _NOT_RECIPES:
+            source = Path(pipelines.__path__[0], f"{module.name}.py").read_text()
+            doc = ast.get_docstring(ast.parse(source)) or ""
+            found[module.name] = doc.partition("\n")[0]
+    return found
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run ``caviar``; the exit code: 0, or 2 for input that cannot be carried out."""
+    parser = _parser()
+    asked = parser.parse_args(args)
+    if asked.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return int(asked.run(asked))
+    except UsageError as error:
+        print(f"caviar: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="caviar", description="Hyperparameter sweeps of torch models on Ray."
+    )
+    version = importlib.metadata.version("caviar-tune")
+    parser.add_argument("--version", action="version", version=f"caviar {version}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    listing = "\n".join(f"  {name:<18}{what}" for name, what in recipes().items())
+    sweep = commands.add_parser(
+        "sweep",
+        help="run a recipe",
+        description=f"Run a recipe. Its options: caviar sweep RECIPE --help\n\nrecipes:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    sweep.add_argument("recipe", nargs="?", help="one of the recipes above")
+    sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
+    sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
+    return parser
+
+
+def _sweep(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if asked.recipe in (None, "-h", "--help"):
+        parser.print_help()
+        return 0
+    known = recipes()
+    if asked.recipe not in known:
+        raise UsageError(
+            f"There is no recipe {asked.recipe!r}; there are {', '.join(known)}."
+            + did_you_mean(asked.recipe, known)
+        )
+    from pipelines.engine import command_line
+
+    module = importlib.import_module(f"pipelines.{asked.recipe}")
+    return command_line.main(module.SWEEP, recipe=asked.recipe, args=asked.options)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

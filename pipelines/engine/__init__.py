@@ -1,0 +1,23 @@
+"""The engine: what a recipe combines. Importing it imports neither Ray nor torch."""
+
+from pipelines.engine.command_line import main
+from pipelines.engine.errors import UsageError
+from pipelines.engine.run import Result, run
+from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
+from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Random
+from pipelines.engine.sweep import Sweep
+
+__all__ = [
+    "Asha",
+    "Grid",
+    "HyperBand",
+    "HyperOpt",
+    "NoStopping",
+    "Optuna",
+    "Random",
+    "Result",
+    "Sweep",
+    "UsageError",
+    "main",
+    "run",
+]

@@ -1,0 +1,44 @@
+"""Where the checkpoints of a trial lie, which is the newest whole one, and what may go.
+
+``trials/trial-0007.2/checkpoint_000003``: trial 7, in the third session of the sweep (counted
+from 0), its fourth checkpoint there. A session writes into folders of its own because Ray numbers
+checkpoints from 0 in each: an old one is never overwritten by a newer that may end half-written.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from trainables.manifest import CheckpointError, Manifest, read_manifest
+
+
+def folder_name(number: int, session: int) -> str:
+    """The name of the folder of a trial in one session of the sweep."""
+    return f"trial-{number:04d}" + (f".{session}" if session else "")
+
+
+def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
+    """The newest whole checkpoint of a trial, over all sessions; None where there is none.
+
+    A truncated one is passed over: the one before it is whole.
+    """
+    found = []
+    for path in _all(trials, number):
+        try:
+            found.append((path, read_manifest(path)))
+        except CheckpointError:
+            continue
+    return max(found, key=lambda item: (item[1].epoch, item[0].name), default=None)
+
+
+def remove(trials: Path, number: int) -> None:
+    """Delete all checkpoints of a trial."""
+    for path in _all(trials, number):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _all(trials: Path, number: int) -> list[Path]:
+    name = folder_name(number, 0)
+    folders = [trials / name, *trials.glob(f"{name}.*")]
+    return [path for folder in folders for path in folder.glob("checkpoint_*")]

@@ -1,0 +1,304 @@
+"""One sweep, without Ray: what runs next, what goes on, what is remembered.
+
+The conductor joins a searcher, a scheduler, a budget and the history. Ray is told its decisions by
+``ray_bridge``; a replay of recorded curves can drive the same object.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
+from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.searchers.base import Searcher, Told
+from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.engine.history import History
+
+_DUPLICATE_TRIES = 20
+"""How often a searcher may propose what has run already before it counts as exhausted."""
+
+
+_CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a sweep may spend and what it keeps."""
+
+    metric: str
+    mode: Mode
+    max_epochs: int
+    trials: int | None
+    time_budget: float | None
+    """Seconds over all sessions."""
+    seed: int
+    keep_checkpoints: int
+    checkpoint_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A trial to run, from the start or from a checkpoint."""
+
+    record: TrialRecord
+    restore_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a trial after a report."""
+
+    goes_on: bool
+    save: bool
+
+
+class Conductor:
+    """The state of a running sweep. ``started`` is the seconds that earlier sessions took."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        space: SearchSpace,
+        searcher: Searcher,
+        scheduler: Scheduler,
+        history: History,
+        session: int = 0,
+        spent: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plan = plan
+        self.records: dict[int, TrialRecord] = {}
+        self.epochs = 0
+        """Epochs trained so far, over all trials and sessions."""
+        self.stop_reason: str | None = None
+        self.session = session
+        self.saved: set[int] = set()
+        """Trials that have a checkpoint in storage."""
+        self._space = space
+        self._searcher = searcher
+        self._scheduler = scheduler
+        self._history = history
+        self._clock = clock
+        self._origin = clock() - spent
+        self._order = 0
+        self._best: dict[int, Report] = {}
+        self._keys: set[Any] = set()
+        self._waiting: deque[Assignment] = deque()
+        self._ending: dict[int, Outcome] = {}
+        self._judged_out: dict[int, int] = {}
+        self._saved_at: dict[int, float] = {}
+
+    # Time and progress.
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the sweep, earlier sessions included."""
+        return self._clock() - self._origin
+
+    def count(self, outcome: Outcome) -> int:
+        """How many trials have this outcome."""
+        return sum(record.outcome is outcome for record in self.records.values())
+
+    def best(self) -> tuple[TrialRecord, Report] | None:
+        """The trial with the best epoch, and that epoch. Failed and diverged trials cannot win."""
+        ranking = self._ranking(1)
+        return (self.records[ranking[0]], self._best[ranking[0]]) if ranking else None
+
+    def best_report(self, number: int) -> Report | None:
+        """The best epoch of one trial; the earliest of equals, None without a finite value."""
+        return self._best.get(number)
+
+    def _ranking(self, count: int) -> list[int]:
+        """The numbers of the ``count`` best trials, the best first."""
+        sign = -1 if self.plan.mode == "max" else 1
+        return heapq.nsmallest(
+            count,
+            (n for n in self._best if self.records[n].outcome not in _CANNOT_WIN),
+            key=lambda n: (sign * self._best[n].metrics[self.plan.metric], n),
+        )
+
+    # What runs next.
+
+    def next(self) -> Assignment | None:
+        """The next trial to run; None when the sweep starts no more."""
+        self.check_time()
+        if self.stop_reason is not None:
+            return None
+        if self._waiting:
+            assignment = self._waiting.popleft()
+            assignment.record.session = self.session
+            self._history.again(assignment.record)
+            self._saved_at[assignment.record.number] = self._clock()
+            return assignment
+        number = len(self.records)
+        if self.plan.trials is not None and number >= self.plan.trials:
+            return None
+        config = self._space.default() if number == 0 else self._propose(number)
+        if config is None:
+            return None
+        record = TrialRecord(
+            number=number, config=config, seed=trial_seed(self.plan.seed, number), session=self.session
+        )
+        self._keys.add(self._space.key(config))
+        self.records[number] = record
+        self._history.start(record, self._space)
+        self._saved_at[number] = self._clock()
+        return Assignment(record)
+
+    def _propose(self, number: int) -> dict[str, Any] | None:
+        """A configuration that has not run yet: a searcher over few choices repeats itself."""
+        for attempt in range(_DUPLICATE_TRIES):
+            config = self._searcher.ask(number, attempt)
+            if config is None or self._space.key(config) not in self._keys:
+                return config
+        return None
+
+    # What goes on.
+
+    def report(self, number: int, epoch: int, metrics: Mapping[str, float], *, done: bool, diverged: bool) -> Decision:
+        """One more epoch of a trial; what becomes of it."""
+        record = self.records[number]
+        self.check_time()
+        if epoch > record.epoch:
+            goes_on = self._take(record, epoch, metrics) and not (done or diverged)
+            if diverged:
+                self._ending[number] = Outcome.DIVERGED
+            elif done:
+                self._ending[number] = Outcome.COMPLETED
+            elif not goes_on:
+                self._ending[number] = Outcome.STOPPED_EARLY
+        else:
+            # Trained again from a checkpoint older than the last report: known already.
+            goes_on = self._judged_out.get(number) != epoch and not done
+            if not goes_on:
+                self._ending[number] = Outcome.COMPLETED if done else Outcome.STOPPED_EARLY
+        if goes_on and self.stop_reason is not None:
+            return Decision(goes_on=False, save=True)
+        now = self._clock()
+        if goes_on:
+            save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+        else:
+            save = number in self._keepers()
+        if save:
+            self._saved_at[number] = now
+        return Decision(goes_on=goes_on, save=save)
+
+    def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> bool:
+        report = Report(epoch, dict(metrics), self._order, self.elapsed)
+        self._order += 1
+        self._remember(record, report)
+        self._history.report(record.number, report)
+        return self._judge(record.number, report)
+
+    def _remember(self, record: TrialRecord, report: Report) -> None:
+        record.reports.append(report)
+        self.epochs += 1
+        value = report.metrics.get(self.plan.metric, math.nan)
+        best = self._best.get(record.number)
+        if math.isfinite(value) and (
+            best is None or better(value, best.metrics[self.plan.metric], self.plan.mode)
+        ):
+            self._best[record.number] = report
+
+    def _judge(self, number: int, report: Report) -> bool:
+        value = report.metrics.get(self.plan.metric, math.nan)
+        return self._scheduler.report(
+            number, report.epoch, value if self.plan.mode == "max" else -value
+        )
+
+    def end(self, number: int, *, error: str | None = None) -> set[int]:
+        """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
+
+        Without an error and without a decision of ours before, the trial was cut off: it stays
+        unfinished, and a resumed sweep goes on with it.
+        """
+        record = self.records[number]
+        if error is not None:
+            record.error = error
+            self._finish(record, Outcome.FAILED)
+        elif number in self._ending:
+            self._finish(record, self._ending.pop(number))
+        keepers = self._keepers()
+        return {
+            n
+            for n in self.saved
+            if n not in keepers and self.records[n].outcome is not Outcome.RUNNING
+        }
+
+    def _finish(self, record: TrialRecord, outcome: Outcome) -> None:
+        record.outcome = outcome
+        best = self.best_report(record.number)
+        self._history.end(record, None if best is None else best.metrics[self.plan.metric])
+        self._searcher.tell(record.number, self._told(record))
+
+    def _told(self, record: TrialRecord) -> Told:
+        return Told(
+            config=record.config,
+            outcome=record.outcome,
+            curve=record.curve(self.plan.metric),
+            max_epochs=self.plan.max_epochs,
+        )
+
+    def _keepers(self) -> set[int]:
+        return set(self._ranking(self.plan.keep_checkpoints))
+
+    # Stopping and going on.
+
+    def check_time(self) -> None:
+        """Stop when the budget of seconds is spent."""
+        budget = self.plan.time_budget
+        if budget is not None and self.elapsed >= budget:
+            self.request_stop("time budget")
+
+    def request_stop(self, reason: str) -> None:
+        """Start no more trials; each running one is saved at its next report and put aside."""
+        self.stop_reason = self.stop_reason or reason
+
+    def replay(self, records: Mapping[int, TrialRecord], checkpoint: Callable[[int], tuple[str, int] | None]) -> None:
+        """Take up an earlier session: its results are told to a fresh searcher and scheduler.
+
+        ``checkpoint`` gives the newest checkpoint of a trial and its epoch. Unfinished trials are
+        queued, from there or from the start.
+        """
+        reports = [(report, number) for number in records for report in records[number].reports]
+        for number, record in records.items():
+            self.records[number] = replace(record, reports=[])
+            self._keys.add(self._space.key(record.config))
+        for report, number in sorted(reports, key=lambda item: item[0].order):
+            self._remember(self.records[number], report)
+            if not self._judge(number, report):
+                self._judged_out[number] = report.epoch
+            self._order = report.order + 1
+        for number, record in self.records.items():
+            found = checkpoint(number)
+            if found is not None:
+                self.saved.add(number)
+            if record.outcome is not Outcome.RUNNING:
+                self._searcher.tell(number, self._told(record))
+                continue
+            self._searcher.restart(number, record.config)
+            path, epoch = found if found is not None else (None, 0)
+            over = record.epoch > 0 and (
+                self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs
+            )
+            if over and (epoch == record.epoch or number not in self._keepers()):
+                completed = record.epoch >= self.plan.max_epochs
+                self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
+            else:
+                self._waiting.append(Assignment(record, path))
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)

@@ -1,0 +1,140 @@
+"""What a person sees while a sweep runs: one live view, or one line a trial where there is none."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.engine.conductor import Conductor
+from pipelines.engine.records import Outcome, TrialRecord
+from pipelines.engine.words import configuration, duration, how_it_ended
+
+_REFRESH_SECONDS = 0.25
+_RECENT = 6
+
+STYLES = {
+    Outcome.RUNNING: "cyan",
+    Outcome.COMPLETED: "green",
+    Outcome.STOPPED_EARLY: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.DIVERGED: "magenta",
+}
+
+
+class Progress:
+    """Draws at most four times a second; a sweep that reports faster does not wait for it."""
+
+    def __init__(self, conductor: Conductor, console: Console) -> None:
+        self._conductor = conductor
+        self._console = console
+        self._drawn = 0.0
+        self._recent: list[int] = []
+        self._epochs_before = conductor.epochs
+        self._started = time.monotonic()
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, get_renderable=self._view
+        )
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def changed(self, ended: int | None) -> None:
+        """Something happened; ``ended`` is the trial whose worker became free, if one did."""
+        if ended is not None:
+            record = self._conductor.records[ended]
+            if self._console.is_terminal:
+                self._recent = [*self._recent, ended][-_RECENT:]
+            elif record.outcome is not Outcome.RUNNING:
+                self._console.print(self._line(record), soft_wrap=True, highlight=False)
+        now = time.monotonic()
+        if self._console.is_terminal and now - self._drawn >= _REFRESH_SECONDS:
+            self._drawn = now
+            self._live.refresh()
+
+    def _line(self, record: TrialRecord) -> Text:
+        metric = self._conductor.plan.metric
+        best = self._conductor.best_report(record.number)
+        line = Text(f"trial {record.number:>4}  ")
+        line.append(f"{how_it_ended(record.outcome):<14}", STYLES[record.outcome])
+        line.append(f"{record.epoch:>4} epochs  ")
+        if best is not None:
+            line.append(f"{metric} {best.metrics[metric]:.4f} at epoch {best.epoch}  ")
+        line.append(record.error or configuration(record.config), "dim")
+        return line
+
+    def _view(self) -> Panel:
+        conductor = self._conductor
+        plan = conductor.plan
+        count = len(conductor.records)
+        states = Text()
+        for outcome in Outcome:
+            states.append(f"{conductor.count(outcome)} {how_it_ended(outcome)}   ", STYLES[outcome])
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(style="bold")
+        rows.add_column()
+        rows.add_row("trials", f"{count} of {plan.trials}" if plan.trials else f"{count}")
+        rows.add_row("", states)
+        best = conductor.best()
+        if best is not None:
+            record, report = best
+            rows.add_row(
+                "best",
+                f"{plan.metric} {report.metrics[plan.metric]:.4f}  trial {record.number}, epoch {report.epoch}"
+                + self._gain(report.metrics[plan.metric]),
+            )
+            rows.add_row("", Text(configuration(record.config), "dim"))
+        rows.add_row("epochs", self._epochs())
+        rows.add_row("time", self._time())
+        share = self._share()
+        recent = [self._line(conductor.records[n]) for n in self._recent]
+        bar = ProgressBar(total=1.0, completed=share, width=None)
+        reason = f"stopping: {conductor.stop_reason}" if conductor.stop_reason else "Ctrl-C stops, and can be resumed"
+        return Panel(
+            Group(rows, bar, *recent), title="caviar sweep", subtitle=reason, border_style="blue"
+        )
+
+    def _gain(self, best: float) -> str:
+        baseline = self._conductor.best_report(0)
+        if baseline is None:
+            return ""
+        return f"  ({best - baseline.metrics[self._conductor.plan.metric]:+.4f} against the default)"
+
+    def _epochs(self) -> str:
+        plan = self._conductor.plan
+        here = self._conductor.epochs - self._epochs_before
+        rate = here / max(time.monotonic() - self._started, 1e-9)
+        most = f" of at most {plan.trials * plan.max_epochs}" if plan.trials else ""
+        return f"{self._conductor.epochs}{most}, {rate:.1f} a second"
+
+    def _share(self) -> float:
+        """The share of the budget that is spent: of trials or of seconds, whichever is further."""
+        plan = self._conductor.plan
+        ended = len(self._conductor.records) - self._conductor.count(Outcome.RUNNING)
+        by_trials = ended / plan.trials if plan.trials else 0.0
+        by_time = self._conductor.elapsed / plan.time_budget if plan.time_budget else 0.0
+        return min(1.0, max(by_trials, by_time))
+
+    def _time(self) -> str:
+        share = self._share()
+        elapsed = self._conductor.elapsed
+        if share <= 0:
+            return duration(elapsed)
+        return f"{duration(elapsed)}, about {duration(elapsed * (1 - share) / share)} left"

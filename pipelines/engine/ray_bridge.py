@@ -1,0 +1,178 @@
+"""The conductor's decisions, in the three seams that Ray Tune offers: search, schedule, callback.
+
+Ray calls them in this order for each report: scheduler, searcher, callbacks, checkpoint. A report
+that ends its trial by itself skips the scheduler, so the callback takes that one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.result import SHOULD_CHECKPOINT
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from pipelines.engine import files
+from pipelines.engine.checkpoints import folder_name, remove
+from pipelines.engine.conductor import Conductor, Decision
+from trainables.options import RESERVED_KEY, TrialInfo
+
+GRACE_SECONDS = 30.0
+"""How long a sweep that is asked to stop waits for the next report of each running trial."""
+
+
+class _Unpickled:
+    """Ray pickles what it is given into its own snapshots; the history holds all there is."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class Search(_Unpickled, Searcher):  # type: ignore[misc]
+    """Hands the conductor's assignments to Ray, as configurations in natural units."""
+
+    def __init__(self, conductor: Conductor, numbers: dict[str, int]) -> None:
+        super().__init__(metric=conductor.plan.metric, mode=conductor.plan.mode)
+        self._conductor = conductor
+        self._numbers = numbers
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        assignment = self._conductor.next()
+        if assignment is None:
+            return str(Searcher.FINISHED)
+        record = assignment.record
+        self._numbers[trial_id] = record.number
+        info = TrialInfo(
+            number=record.number, seed=record.seed, restore_from=assignment.restore_from
+        )
+        return {**record.config, RESERVED_KEY: asdict(info)}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the callback hears of it with the traceback."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the history holds all there is."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the history holds all there is."""
+
+
+class Schedule(_Unpickled, FIFOScheduler):  # type: ignore[misc]
+    """Reports each epoch to the conductor and carries out its decision."""
+
+    def __init__(self, events: Events) -> None:
+        super().__init__()
+        self._events = events
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        decision = self._events.decide(trial, result)
+        return str(TrialScheduler.CONTINUE if decision.goes_on else TrialScheduler.STOP)
+
+
+class Events(_Unpickled, tune.Callback):  # type: ignore[misc]
+    """What Ray tells of the trials, told to the conductor; checkpoints saved and removed."""
+
+    def __init__(
+        self,
+        conductor: Conductor,
+        *,
+        numbers: dict[str, int],
+        folder: Path,
+        metrics: tuple[str, ...],
+        on_change: Callable[[int | None], None],
+    ) -> None:
+        self._conductor = conductor
+        self._numbers = numbers
+        self._folder = folder
+        self._metrics = metrics
+        self._on_change = on_change
+        self._decisions: dict[str, Decision] = {}
+        self._asked_to_stop: float | None = None
+
+    def decide(self, trial: Trial, result: Mapping[str, Any]) -> Decision:
+        """The conductor's decision on one report; remembered until the callback saves."""
+        decision = self._conductor.report(
+            self._numbers[trial.trial_id],
+            int(result["epoch"]),
+            {name: float(result[name]) for name in self._metrics if name in result},
+            done=bool(result.get("done")),
+            diverged=result.get("outcome") == "diverged",
+        )
+        self._decisions[trial.trial_id] = decision
+        return decision
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        if trial.trial_id not in self._decisions:
+            self.decide(trial, result)
+        result[SHOULD_CHECKPOINT] = self._decisions.pop(trial.trial_id).save
+        self._on_change(None)
+
+    def on_trial_save(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        self._conductor.saved.add(self._numbers[trial.trial_id])
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        self._end(trial)
+
+    def on_trial_error(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        traceback = Path(trial.error_file).read_text() if trial.error_file else "no traceback\n"
+        number = self._numbers[trial.trial_id]
+        errors = self._folder / files.ERRORS
+        errors.mkdir(exist_ok=True)
+        (errors / f"{folder_name(number, 0)}.txt").write_text(traceback)
+        lines = [line for line in traceback.splitlines() if line.strip()]
+        self._end(trial, error=lines[-1].strip() if lines else "unknown")
+
+    def _end(self, trial: Trial, error: str | None = None) -> None:
+        number = self._numbers[trial.trial_id]
+        for useless in self._conductor.end(number, error=error):
+            remove(self._folder / files.TRIALS, useless)
+            self._conductor.saved.discard(useless)
+        self._on_change(number)
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        self._conductor.check_time()
+        if self._conductor.stop_reason is not None and self._asked_to_stop is None:
+            self._asked_to_stop = time.monotonic()
+        self._on_change(None)
+
+    def cut(self) -> None:
+        """Wait no longer for the running trials."""
+        self._asked_to_stop = -math.inf
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the running trials have had their time to finish an epoch."""
+        return (
+            self._asked_to_stop is not None
+            and time.monotonic() - self._asked_to_stop > GRACE_SECONDS
+        )
+
+
+class CutOff(_Unpickled, tune.Stopper):  # type: ignore[misc]
+    """Ends the run when its trials were asked to stop and have not reported in time."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._events.overdue

@@ -1,0 +1,59 @@
+"""What is known of a trial: its configuration, its learning curve and how it ended."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Mode = Literal["max", "min"]
+
+
+class Outcome(enum.StrEnum):
+    """How a trial ended. ``RUNNING`` has not ended: it is training, or waits to be resumed."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    STOPPED_EARLY = "stopped_early"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One epoch of one trial: ``order`` is its place among all the reports of the sweep."""
+
+    epoch: int
+    metrics: Mapping[str, float]
+    order: int
+    at: float
+    """Seconds since the start of the sweep, over all its sessions."""
+
+
+@dataclass(slots=True)
+class TrialRecord:
+    """One trial, in natural units. ``session`` is the number of the session that ran it last."""
+
+    number: int
+    config: dict[str, Any]
+    seed: int
+    session: int = 0
+    outcome: Outcome = Outcome.RUNNING
+    reports: list[Report] = field(default_factory=list)
+    error: str | None = None
+    """The first line of what was raised; the traceback is in the folder ``errors``."""
+
+    @property
+    def epoch(self) -> int:
+        """The fidelity this trial has reached, in epochs; 0 before its first report."""
+        return self.reports[-1].epoch if self.reports else 0
+
+    def curve(self, metric: str) -> dict[int, float]:
+        """Epoch to value of ``metric``."""
+        return {r.epoch: r.metrics[metric] for r in self.reports if metric in r.metrics}
+
+
+def better(value: float, than: float, mode: Mode) -> bool:
+    """Whether ``value`` beats ``than`` strictly."""
+    return value > than if mode == "max" else value < than

@@ -1,0 +1,218 @@
+"""Run a sweep: check everything, start Ray, let it search, say what was found."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from pipelines.engine import cluster, files, loading, sessions, show, summary
+from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.errors import UsageError
+from pipelines.engine.progress import Progress
+from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.sweep import Sweep
+from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.engine.history import History
+    from pipelines.engine.ray_bridge import Events
+    from trainables.data import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What ``run`` gives back."""
+
+    summary: dict[str, Any]
+    """As in ``summary.json``."""
+    folder: Path
+    """Everything the sweep has written."""
+    stop_reason: str | None
+    """Why the sweep ended before its last trial; None when it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What is loaded while Ray starts."""
+
+    trainable: type[Any]
+    data: Dataset
+    note: str | None
+
+
+def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
+    """Run ``sweep`` to its end, to its budget or to Ctrl-C; it can be resumed from either.
+
+    Raises ``UsageError`` for what cannot be carried out, before any trial starts.
+    """
+    started = time.monotonic()
+    console = console or Console()
+    cluster.prepare_environment(verbose=sweep.verbose)
+    space = loading.load_space(sweep)
+    scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
+    name = sweep.name or sessions.default_name(recipe, sweep)
+    folder = sweep.storage.expanduser().resolve() / name
+    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    with ThreadPoolExecutor(1) as helper:
+        # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
+        import ray  # noqa: F401 - before the thread: both need it
+
+        preparing = helper.submit(_prepare, sweep)
+        with cluster.connected(verbose=sweep.verbose):
+            prepared = preparing.result()
+            slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
+            from pipelines.engine.history import History
+
+            folder.mkdir(parents=True, exist_ok=True)
+            history = History(folder, name=name, metric=sweep.metric, mode=sweep.direction)
+            try:
+                conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                concurrent = min(sweep.concurrent or slots, slots)
+                show.start(
+                    sweep, space, scheduler, prepared.data, console,
+                    note=prepared.note, concurrent=concurrent, folder=folder, session=conductor.session,
+                )
+                with sessions.recorded(history, conductor, sweep, space, recipe):
+                    _search(sweep, conductor, prepared, folder, concurrent, console)
+            finally:
+                history.close()
+            found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
+            files.write_json(found, folder / files.SUMMARY)
+    show.end(found, conductor, folder=folder, console=console)
+    if conductor.stop_reason is not None:
+        show.how_to_resume(conductor, recipe, name, sweep, console)
+    return Result(found, folder, conductor.stop_reason)
+
+
+def _prepare(sweep: Sweep) -> _Prepared:
+    import pipelines.engine.history
+    import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
+
+    trainable = loading.load_trainable(sweep)
+    loading.check_metric(sweep, trainable)
+    data, note = loading.load_data(sweep)
+    return _Prepared(trainable, data, note)
+
+
+def _conductor(
+    sweep: Sweep,
+    space: SearchSpace,
+    scheduler: Scheduler,
+    history: History,
+    folder: Path,
+    started: float,
+) -> Conductor:
+    plan = Plan(
+        metric=sweep.metric,
+        mode=sweep.direction,
+        max_epochs=sweep.max_epochs,
+        trials=sweep.trials,
+        time_budget=sweep.time_budget,
+        seed=sweep.seed,
+        keep_checkpoints=sweep.keep_checkpoints,
+        checkpoint_seconds=sweep.checkpoint_seconds,
+    )
+    conductor = Conductor(
+        plan,
+        space=space,
+        searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
+        scheduler=scheduler,
+        history=history,
+        session=sessions.count(history),
+        spent=sessions.spent(history) + time.monotonic() - started,
+    )
+    if sweep.resume:
+        conductor.replay(history.records(), sessions.newest_checkpoint(folder))
+    return conductor
+
+
+def _search(
+    sweep: Sweep,
+    conductor: Conductor,
+    prepared: _Prepared,
+    folder: Path,
+    concurrent: int,
+    console: Console,
+) -> None:
+    from ray import tune
+
+    from pipelines.engine import ray_bridge
+    from pipelines.engine.checkpoints import folder_name
+    from trainables.options import TrialOptions
+
+    options = TrialOptions(
+        max_epochs=sweep.max_epochs,
+        metric=sweep.metric,
+        mode=sweep.direction,
+        seed=sweep.seed,
+        cpu_threads=max(1, int(sweep.cpus_per_trial)),
+    )
+    trainable = tune.with_resources(
+        tune.with_parameters(prepared.trainable, data=prepared.data, options=options),
+        {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
+    )
+    numbers: dict[str, int] = {}
+    with Progress(conductor, console) as progress:
+        events = ray_bridge.Events(
+            conductor,
+            numbers=numbers,
+            folder=folder,
+            metrics=prepared.trainable.metrics,
+            on_change=progress.changed,
+        )
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=ray_bridge.Search(conductor, numbers),
+                scheduler=ray_bridge.Schedule(events),
+                num_samples=-1,  # the conductor says when it is enough
+                max_concurrent_trials=concurrent,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: folder_name(
+                    numbers[trial.trial_id], conductor.session
+                ),
+            ),
+            run_config=tune.RunConfig(
+                name=files.TRIALS,
+                storage_path=str(folder),
+                callbacks=[events],
+                stop=ray_bridge.CutOff(events),
+                verbose=2 if sweep.verbose else 0,
+                # Two: should the last be cut off while it is written, the one before is whole.
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_at_end=False),
+            ),
+        )
+        with _interruptible(conductor, events):
+            tuner.fit()
+
+
+@contextmanager
+def _interruptible(conductor: Conductor, events: Events) -> Iterator[None]:
+    """The first Ctrl-C lets running epochs finish and saves them; the second cuts them off."""
+
+    def stop(*_: Any) -> None:
+        if conductor.stop_reason == "interrupted":
+            events.cut()
+        conductor.request_stop("interrupted")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+__all__ = ["Result", "UsageError", "run"]

@@ -1,0 +1,5 @@
+"""Which trial goes on: typed options, each of which builds its scheduler."""
+
+from pipelines.engine.schedulers.options import Asha, HyperBand, NoStopping, SchedulerOptions
+
+__all__ = ["Asha", "HyperBand", "NoStopping", "SchedulerOptions"]

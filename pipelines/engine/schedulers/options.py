@@ -1,0 +1,84 @@
+"""The typed options of every scheduler, each of which builds it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from pipelines.engine.errors import UsageError
+from pipelines.engine.schedulers.asha import AsyncHalving
+from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.schedulers.full import FullFidelity
+from pipelines.engine.schedulers.rungs import rungs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerOptions(ABC):
+    """The options of a scheduler, which build it."""
+
+    @abstractmethod
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler; raises ``UsageError`` where the options and ``max_epochs`` do not fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoStopping(SchedulerOptions):
+    """Every trial trains to the last epoch."""
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        return FullFidelity(max_epochs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asha(SchedulerOptions):
+    """Asynchronous successive halving (ASHA, Li et al. 2018), the stopping variant."""
+
+    min_epochs: int = 1
+    """Epochs before a trial is judged first (the grace period)."""
+    reduction_factor: int = 3
+    """η: about one trial in η goes on beyond a rung."""
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        _first_rung(self.min_epochs, max_epochs)
+        return AsyncHalving(
+            min_epochs=self.min_epochs,
+            max_epochs=max_epochs,
+            factor=self.reduction_factor,
+            brackets=1,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HyperBand(SchedulerOptions):
+    """HyperBand's brackets (Li et al. 2018), each run asynchronously so that no worker waits.
+
+    A bracket with a later first rung gives slow starters the epochs that ASHA denies them.
+    """
+
+    min_epochs: int = 1
+    """The first rung of the most aggressive bracket, in epochs."""
+    reduction_factor: int = 3
+    """η: about one trial in η goes on beyond a rung."""
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        _first_rung(self.min_epochs, max_epochs)
+        every = len(rungs(self.min_epochs, max_epochs, self.reduction_factor)) + 1
+        return AsyncHalving(
+            min_epochs=self.min_epochs,
+            max_epochs=max_epochs,
+            factor=self.reduction_factor,
+            brackets=every,
+            seed=seed,
+        )
+
+
+def _first_rung(min_epochs: int, max_epochs: int) -> None:
+    if min_epochs > max_epochs:
+        raise UsageError(
+            f"min_epochs must not exceed max_epochs, and they are {min_epochs} and {max_epochs}: "
+            "lower --scheduler.min-epochs or raise --max-epochs."
+        )

@@ -1,0 +1,78 @@
+"""The rungs of successive halving, in integers.
+
+A trial is judged when it reaches a rung: an epoch of min_epochs·η^k below max_epochs, and
+max_epochs itself ends it. Source: Li et al. 2018, "A System for Massively Parallel
+Hyperparameter Tuning", algorithm 2.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+
+from pipelines.engine.errors import UsageError
+
+
+def rungs(min_epochs: int, max_epochs: int, factor: int) -> tuple[int, ...]:
+    """The epochs at which a trial is judged, rising, all below ``max_epochs``.
+
+    Integer powers: a float logarithm gives 243 = 3^5 only four rungs.
+
+    >>> rungs(1, 243, 3)
+    (1, 3, 9, 27, 81)
+    >>> rungs(1, 100, 4)
+    (1, 4, 16, 64)
+    """
+    if factor < 2:
+        raise UsageError(f"The reduction factor must be at least 2, and it is {factor}.")
+    if min_epochs < 1:
+        raise UsageError(f"A first rung lies at epoch 1 or later, and min_epochs is {min_epochs}.")
+    if max_epochs < 1:
+        raise UsageError(f"A trial needs at least 1 epoch, and max_epochs is {max_epochs}.")
+    found = []
+    rung = min_epochs
+    while rung < max_epochs:
+        found.append(rung)
+        rung *= factor
+    return tuple(found)
+
+
+class Rung:
+    """The values of the trials that have reached one epoch, and the cut among them."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self._trials: set[int] = set()
+        self._ranked: list[float] = []
+
+    def __contains__(self, trial: int) -> bool:
+        return trial in self._trials
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def cut(self, factor: int) -> float | None:
+        """The (1 - 1/factor) quantile of the scores so far, higher being better; None if empty.
+
+        Linear between the neighbours, as ``numpy.quantile``. -inf, the score of a diverged or
+        infinite report, counts as the lowest rank and is never interpolated with.
+
+        >>> rung = Rung(1)
+        >>> for trial, score in enumerate([1.0, 2.0, 3.0, 4.0]): rung.record(trial, score)
+        >>> rung.cut(2)
+        2.5
+        """
+        if not self._ranked:
+            return None
+        ranked = self._ranked
+        position = (len(ranked) - 1) * (1 - 1 / factor)
+        below = math.floor(position)
+        low, high = ranked[below], ranked[min(below + 1, len(ranked) - 1)]
+        if math.isinf(low):
+            return high if position > below else low
+        return low + (high - low) * (position - below)
+
+    def record(self, trial: int, score: float) -> None:
+        """Note that ``trial`` has reached this rung; NaN and infinities are the worst."""
+        self._trials.add(trial)
+        bisect.insort(self._ranked, score if math.isfinite(score) else -math.inf)

@@ -1,0 +1,63 @@
+"""The interface of every searcher: ask for a configuration, tell what became of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.engine.records import Mode, Outcome
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a searcher learns of a trial that has ended."""
+
+    config: Mapping[str, Any]
+    outcome: Outcome
+    curve: Mapping[int, float]
+    """Epoch to objective, up to the epoch the trial reached: its fidelity."""
+    max_epochs: int
+    """The full fidelity."""
+
+    def best(self, mode: Mode) -> float | None:
+        """The best finite value of the curve; None where there is none."""
+        finite = [v for v in self.curve.values() if v - v == 0.0]
+        if not finite:
+            return None
+        return max(finite) if mode == "max" else min(finite)
+
+
+class Searcher(ABC):
+    """Proposes configurations in natural units.
+
+    ``number`` is the trial's number in the sweep. A searcher is told of trials that it never
+    proposed too: the default configuration, and on resume every trial of the earlier sessions.
+    """
+
+    def __init__(self, space: SearchSpace, *, mode: Mode, seed: int) -> None:
+        self.space = space
+        self.mode = mode
+        self.seed = seed
+
+    @abstractmethod
+    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+        """The configuration of trial ``number``; None when there is nothing left to propose.
+
+        ``attempt`` counts up when the configuration proposed before has run already.
+        """
+
+    def tell(self, number: int, told: Told) -> None:  # noqa: B027 - a searcher may ignore results
+        """Learn from a trial that has ended."""
+
+    def restart(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
+        """Trial ``number`` of an earlier session is pending again with this configuration."""
+
+
+def proposal_seed(seed: int, number: int, attempt: int) -> int:
+    """The seed of one proposal, below 2^31: the same trial of the same sweep draws the same."""
+    return int(np.random.SeedSequence([seed, number, attempt]).generate_state(1)[0] >> 1)

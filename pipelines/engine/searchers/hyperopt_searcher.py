@@ -1,0 +1,85 @@
+"""HyperOpt's Tree-structured Parzen Estimator on a list of trials in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import hyperopt
+from hyperopt import tpe
+
+from pipelines.engine.records import Mode, Outcome
+from pipelines.engine.searchers.base import Searcher, Told, proposal_seed
+from pipelines.engine.searchers.options import HyperOpt
+from search_spaces import SearchSpace
+from search_spaces.encoders import hyperopt_encoder
+
+
+class HyperOptSearcher(Searcher):
+    """Diverged and failed trials are told as failed, never with a NaN.
+
+    A NaN among the losses makes HyperOpt's model propose from the bad region again and again.
+    """
+
+    def __init__(self, space: SearchSpace, *, options: HyperOpt, mode: Mode, seed: int) -> None:
+        super().__init__(space, mode=mode, seed=seed)
+        logging.getLogger("hyperopt").setLevel(logging.WARNING)
+        self._options = options
+        self._space = hyperopt_encoder.encode(space)
+        self._domain = hyperopt.base.Domain(lambda _: 0.0, self._space)
+        self._trials = hyperopt.Trials()
+        self._pending: dict[int, dict[str, Any]] = {}
+
+    def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
+        if number in self._pending:  # the attempt before this one
+            self._trials._dynamic_trials.remove(self._pending.pop(number))
+            self._trials.refresh()
+        docs = tpe.suggest(
+            [number],
+            self._domain,
+            self._trials,
+            proposal_seed(self.seed, number, attempt),
+            n_startup_jobs=self._options.startup_trials,
+            n_EI_candidates=self._options.candidates,
+            gamma=self._options.gamma,
+            verbose=False,
+        )
+        self._insert(docs[0])
+        vals = {k: v[0] for k, v in docs[0]["misc"]["vals"].items() if v}
+        return hyperopt_encoder.decode(self.space, hyperopt.space_eval(self._space, vals))
+
+    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+        self._insert(self._document(number, config))
+
+    def tell(self, number: int, told: Told) -> None:
+        if number not in self._pending:
+            self._insert(self._document(number, told.config))
+        document = self._pending.pop(number)
+        best = told.best(self.mode)
+        document["state"] = hyperopt.JOB_STATE_DONE
+        if best is None or told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
+            document["result"] = {"status": hyperopt.STATUS_FAIL}
+        else:
+            loss = -best if self.mode == "max" else best
+            document["result"] = {"status": hyperopt.STATUS_OK, "loss": loss}
+        self._trials.refresh()
+
+    def _insert(self, document: dict[str, Any]) -> None:
+        self._trials.insert_trial_docs([document])
+        self._trials.refresh()
+        # The list keeps a copy of what it was given: hold on to the one it looks at.
+        number = document["tid"]
+        self._pending[number] = next(d for d in self._trials._dynamic_trials if d["tid"] == number)
+
+    def _document(self, number: int, config: Mapping[str, Any]) -> dict[str, Any]:
+        vals = hyperopt_encoder.to_vals(self.space, config)
+        misc = {
+            "tid": number,
+            "cmd": self._domain.cmd,
+            "workdir": self._domain.workdir,
+            "vals": vals,
+            "idxs": {label: [number] if value else [] for label, value in vals.items()},
+        }
+        (document,) = self._trials.new_trial_docs([number], [None], [{"status": "new"}], [misc])
+        return dict(document)

@@ -1,0 +1,104 @@
+"""The typed options of every searcher. Each builds its searcher and only then imports a backend."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.engine.errors import UsageError
+from pipelines.engine.records import Mode
+
+if TYPE_CHECKING:
+    from pipelines.engine.searchers.base import Searcher
+    from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearcherOptions(ABC):
+    """The options of a searcher, which build it."""
+
+    @abstractmethod
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher for ``space``; raises ``UsageError`` where the two do not fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Random(SearcherOptions):
+    """Random search: independent draws, trial n from the seed of the sweep and n alone."""
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        from pipelines.engine.searchers.random_searcher import RandomSearcher
+
+        return RandomSearcher(space, mode=mode, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid(SearcherOptions):
+    """Grid search: every combination of evenly spaced values, in the order of the space."""
+
+    points: int = 2
+    """Values for each numeric parameter, on its scale; a choice contributes all its options."""
+
+    def __post_init__(self) -> None:
+        _at_least_one("points", self.points)
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        from pipelines.engine.searchers.grid_searcher import GridSearcher
+
+        return GridSearcher(space, points=self.points, mode=mode, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optuna(SearcherOptions):
+    """Optuna's Tree-structured Parzen Estimator (Bergstra et al. 2011), one model a parameter.
+
+    Optuna 5 turned on ``multivariate`` and ``constant_liar``; together with early stopping that
+    narrows too soon (worse than random search with the same scheduler), so both are off here.
+    """
+
+    startup_trials: int = 10
+    """Trials drawn at random before the model proposes."""
+    candidates: int = 24
+    """Candidates among which the expected improvement chooses."""
+
+    def __post_init__(self) -> None:
+        _at_least_one("startup_trials", self.startup_trials)
+        _at_least_one("candidates", self.candidates)
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        from pipelines.engine.searchers.optuna_searcher import OptunaSearcher
+
+        return OptunaSearcher(space, options=self, mode=mode, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HyperOpt(SearcherOptions):
+    """HyperOpt's Tree-structured Parzen Estimator (Bergstra et al. 2013)."""
+
+    startup_trials: int = 20
+    """Trials drawn at random before the model proposes."""
+    candidates: int = 24
+    """Candidates among which the expected improvement chooses."""
+    gamma: float = 0.25
+    """The share of the trials, in units of their square root, that count as good."""
+
+    def __post_init__(self) -> None:
+        _at_least_one("startup_trials", self.startup_trials)
+        _at_least_one("candidates", self.candidates)
+        if not 0 < self.gamma <= 1:
+            raise UsageError(f"gamma must lie above 0 and at most at 1, and it is {self.gamma}.")
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        from pipelines.engine.searchers.hyperopt_searcher import HyperOptSearcher
+
+        return HyperOptSearcher(space, options=self, mode=mode, seed=seed)
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise UsageError(f"{name} must be at least 1, and it is {value}.")

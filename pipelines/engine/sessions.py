@@ -1,0 +1,166 @@
+"""A sweep may take several sessions: what each was asked, how long it took, where it goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine import checkpoints, files
+from pipelines.engine.conductor import Conductor
+from pipelines.engine.errors import UsageError, did_you_mean
+from pipelines.engine.sweep import Sweep
+from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.engine.history import History
+
+MAY_CHANGE = frozenset(
+    {
+        "trials", "time_budget", "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
+        "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds", "verbose",
+    }
+)  # fmt: skip
+"""What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""
+
+
+def default_name(recipe: str, sweep: Sweep) -> str:
+    """Recipe, data set and the time, which sorts."""
+    return f"{recipe}-{sweep.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def describe(sweep: Sweep) -> dict[str, Any]:
+    """The options of a sweep as JSON values."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(sweep):
+        value = getattr(sweep, field.name)
+        if field.name in ("searcher", "scheduler"):
+            values[field.name] = {"name": type(value).__name__, **dataclasses.asdict(value)}
+        elif field.name == "space" and isinstance(value, SearchSpace):
+            values[field.name] = value.name
+        elif field.name == "trainable" and isinstance(value, type):
+            values[field.name] = f"{value.__module__}:{value.__qualname__}"
+        else:
+            values[field.name] = value if isinstance(value, int | float | None) else _plain(value)
+    return values
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else str(value)
+
+
+def stored(folder: Path) -> dict[str, Any] | None:
+    """What the sweep in ``folder`` was first asked: recipe, options, space; None without one."""
+    path = folder / files.OPTIONS
+    if not path.is_file() or not (folder / files.HISTORY).is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text()))
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{path} is not readable as JSON ({error}): restore it to resume.") from error
+
+
+def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> None:
+    """Whether this sweep can start or go on in ``folder``; creates it for a new one."""
+    before = stored(folder)
+    if not sweep.resume:
+        if before is not None or (folder.is_dir() and any(folder.iterdir())):
+            raise UsageError(
+                f"{folder} holds a sweep or other files already: "
+                "add --resume to go on with it, or choose another --name."
+            )
+        return
+    if before is None:
+        there = sorted(p.parent.name for p in folder.parent.glob(f"*/{files.OPTIONS}"))
+        raise UsageError(
+            f"There is no sweep {folder.name!r} to resume in {folder.parent}."
+            + did_you_mean(folder.name, there)
+        )
+    if before["recipe"] != recipe:
+        raise UsageError(
+            f"{folder.name!r} was started with the recipe {before['recipe']!r}: resume it with that "
+            f"one, not {recipe!r}."
+        )
+    if SearchSpace.from_json(before["space"]) != space:
+        raise UsageError(
+            f"{folder.name!r} searched another space than {space.name!r} as it is now: its trials "
+            "and checkpoints do not fit. Resume it with the space it had, or start a new sweep."
+        )
+    now = describe(sweep)
+    for name, value in before["options"].items():
+        if name not in MAY_CHANGE and now.get(name) != value:
+            raise UsageError(
+                f"{name} of {folder.name!r} was {value}, and a resumed sweep keeps it "
+                f"(got {now.get(name)}): leave the option out, or start a new sweep."
+            )
+
+
+def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
+    """``sweep`` with the options that the sweep was first asked, where they were not its defaults."""
+    options = dict(before["options"])
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(sweep):
+        value = options.get(field.name)
+        if field.name in ("searcher", "scheduler") and value is not None:
+            kind = type(getattr(sweep, field.name))
+            if value.pop("name") == kind.__name__:
+                values[field.name] = kind(**value)
+        elif field.name in options:
+            values[field.name] = _typed(field.name, value)
+    return dataclasses.replace(sweep, **values)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name in ("storage", "data_dir") and value is not None:
+        return Path(value)
+    return tuple(value) if name == "fix" else value
+
+
+def count(history: History) -> int:
+    """How many sessions there were."""
+    return len(history.get("sessions", []))
+
+
+def spent(history: History) -> float:
+    """Seconds that the earlier sessions took; a killed one counts up to its last report."""
+    ends = [s["until"] for s in history.get("sessions", [])]
+    reports = [r.at for record in history.records().values() for r in record.reports]
+    return max([0.0, *ends, *reports])
+
+
+@contextmanager
+def recorded(
+    history: History, conductor: Conductor, sweep: Sweep, space: SearchSpace, recipe: str
+) -> Iterator[None]:
+    """Note the session in the history, from its start, and its seconds when it ends."""
+    session = {
+        "started": time.time(),
+        "until": conductor.elapsed,
+        "options": describe(sweep),
+    }
+    before = history.get("sessions", [])
+    history.set("sessions", [*before, session])
+    if not before:
+        asked = {"recipe": recipe, "options": describe(sweep), "space": space.to_json()}
+        history.set("space", space.to_json())
+        files.write_json(asked, history.path.parent / files.OPTIONS)
+    try:
+        yield
+    finally:
+        session["until"] = conductor.elapsed
+        session["stop_reason"] = conductor.stop_reason
+        history.set("sessions", [*before, session])
+
+
+def newest_checkpoint(folder: Path) -> Callable[[int], tuple[str, int] | None]:
+    """Looks up the newest whole checkpoint of a trial and its epoch."""
+
+    def find(number: int) -> tuple[str, int] | None:
+        found = checkpoints.newest(folder / files.TRIALS, number)
+        return None if found is None else (str(found[0]), found[1].epoch)
+
+    return find

@@ -1,0 +1,133 @@
+"""What is printed before a sweep starts and after it has ended."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+from pipelines.engine import cluster, files
+from pipelines.engine.conductor import Conductor
+from pipelines.engine.records import Outcome
+from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.sweep import Sweep
+from pipelines.engine.words import duration, number
+from search_spaces import SearchSpace
+from search_spaces.table import COLUMNS
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
+
+def start(
+    sweep: Sweep,
+    space: SearchSpace,
+    scheduler: Scheduler,
+    data: Dataset,
+    console: Console,
+    *,
+    note: str | None,
+    concurrent: int,
+    folder: Path,
+    session: int,
+) -> None:
+    """The space, the rungs, the machines, the data, before the first trial."""
+    if note is not None:
+        console.print(note, style="yellow", highlight=False)
+    table = Table(title=f"space {space.name}", title_justify="left", box=box.SIMPLE_HEAD)
+    shown = [i for i, heading in enumerate(COLUMNS) if heading != "source"]
+    for i in shown:
+        table.add_column(COLUMNS[i])
+    for row in space.rows():
+        table.add_row(*(row[i] for i in shown))
+    console.print(table)
+    searcher, kind = type(sweep.searcher).__name__, type(sweep.scheduler).__name__
+    rungs = Table.grid(padding=(0, 3))
+    for what, how_much in scheduler.table(sweep.trials):
+        rungs.add_row(what, how_much)
+    console.print(f"{searcher} proposes, {kind} stops", style="italic")
+    console.print(Padding(rungs, (0, 0, 1, 2)))
+    console.print(f"data       {data.describe()}", highlight=False)
+    console.print(
+        f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
+        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU",
+        highlight=False,
+    )
+    console.print(
+        f"goal       {sweep.direction} {sweep.metric}, seed {sweep.seed}"
+        + (f", session {session + 1} of this sweep" if session else ""),
+        highlight=False,
+    )
+    console.print(f"folder     {folder}\n", highlight=False, soft_wrap=True)
+
+
+def end(
+    found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console
+) -> None:
+    """The counts, the best configuration beside the default, and where everything is."""
+    best = found["best"]
+    counts = found["trials"]
+    ended = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items() if k != "total" and n)
+    unfinished = conductor.count(Outcome.RUNNING)
+    console.print(
+        f"\n{counts['total']} trials ({ended or 'none ended'}"
+        + (f", {unfinished} unfinished" if unfinished else "")
+        + f"), {found['epochs_trained']} epochs in {duration(found['wall_seconds'])}",
+        highlight=False,
+        style="bold",
+    )
+    if best is None:
+        console.print("No trial reported a finite value: there is no best one.", style="red")
+    else:
+        console.print(_best(found["metric"], best, found["baseline"]))
+    history = folder / files.HISTORY
+    rows = {
+        "checkpoint": None if best is None else best["checkpoint"],
+        "summary": folder / files.SUMMARY,
+        "history": history,
+        "errors": folder / files.ERRORS if counts["failed"] else None,
+        "curves": f"optuna-dashboard sqlite:///{history}",
+    }
+    for what, where in rows.items():
+        if where is not None:
+            console.print(f"{what:<11}{where}", highlight=False, soft_wrap=True)
+
+
+def _best(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]) -> Table:
+    title = f"best: trial {best['trial']}, epoch {best['epoch']}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("")
+    table.add_column("best", style="green")
+    table.add_column("default")
+    table.add_column("difference")
+    before = baseline["metrics"] or {}
+    for name, value in best["metrics"].items():
+        other = before.get(name)
+        gap = "" if other is None or value is None else f"{value - other:+.4g}"
+        shown = "" if other is None else number(other)
+        table.add_row(name, number(value), shown, gap, style="bold" if name == metric else None)
+    table.add_section()
+    config, default = best["config"], baseline["config"] or {}
+    for name in dict.fromkeys([*config, *default]):
+        table.add_row(name, number(config.get(name, "–")), number(default.get(name, "–")), "")
+    return table
+
+
+def how_to_resume(
+    conductor: Conductor, recipe: str, name: str, sweep: Sweep, console: Console
+) -> None:
+    """The line that goes on with a sweep that was stopped."""
+    command = ["caviar", "sweep", recipe, "--storage", str(sweep.storage), "--name", name, "--resume"]
+    if conductor.stop_reason == "time budget" and sweep.time_budget is not None:
+        command += ["--time-budget", f"{2 * sweep.time_budget:g}"]
+    console.print(
+        f"\nStopped ({conductor.stop_reason}). Go on with:\n  {shlex.join(command)}",
+        highlight=False,
+        soft_wrap=True,
+    )

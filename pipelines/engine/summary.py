@@ -1,0 +1,65 @@
+"""What a sweep found, as ``summary.json`` and on the screen."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine import checkpoints, files
+from pipelines.engine.conductor import Conductor
+from pipelines.engine.records import Outcome
+
+def summarise(conductor: Conductor, *, name: str, recipe: str, folder: Path) -> dict[str, Any]:
+    """The summary of a sweep, finished or not. ``best`` is None before the first finite report."""
+    plan = conductor.plan
+    outcomes = [Outcome.COMPLETED, Outcome.STOPPED_EARLY, Outcome.FAILED, Outcome.DIVERGED]
+    best = conductor.best()
+    baseline = conductor.best_report(0)
+    return {
+        "name": name,
+        "recipe": recipe,
+        "seed": plan.seed,
+        "metric": plan.metric,
+        "mode": plan.mode,
+        "trials": {
+            "total": len(conductor.records),
+            **{outcome.value: conductor.count(outcome) for outcome in outcomes},
+        },
+        "epochs_trained": conductor.epochs,
+        "wall_seconds": round(conductor.elapsed, 3),
+        "baseline": {
+            "config": conductor.records[0].config if 0 in conductor.records else None,
+            "metrics": None if baseline is None else _finite(baseline.metrics),
+        },
+        "best": None
+        if best is None
+        else {
+            "trial": best[0].number,
+            "epoch": best[1].epoch,
+            "config": best[0].config,
+            "metrics": _finite(best[1].metrics),
+            "checkpoint": _checkpoint(folder, best[0].number),
+        },
+        "versions": versions(),
+    }
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+
+
+def _checkpoint(folder: Path, trial: int) -> str | None:
+    found = checkpoints.newest(folder / files.TRIALS, trial)
+    return None if found is None else str(found[0])
+
+
+def versions() -> dict[str, str]:
+    """What the sweep ran on."""
+    names = ("caviar-tune", "ray", "torch", "optuna", "hyperopt", "numpy")
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in names
+    }

@@ -1,0 +1,122 @@
+"""The typed configuration of a sweep: what a recipe fixes and what the command line may change."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from pipelines.engine.errors import UsageError
+from pipelines.engine.schedulers import Asha, SchedulerOptions
+from pipelines.engine.searchers import Random, SearcherOptions
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """One hyperparameter sweep. Every field is an option of every recipe's command line."""
+
+    dataset: str = "auto"
+    """fashion_mnist, digits, or auto: Fashion-MNIST where it is found or can be downloaded, else
+    digits."""
+    data_dir: Path | None = None
+    """The folder of the data set's files, where it is not found by itself."""
+    train_size: int | None = None
+    """Images to train on; the first of the training set. All that validation leaves by default."""
+    val_size: int | None = None
+    """Images to validate on; the next of the training set."""
+
+    space: Annotated[str | SearchSpace, tyro.conf.arg(constructor=str)] = "mlp"
+    """A built-in search space, or one of your own as package.module:name."""
+    fix: tuple[str, ...] = ()
+    """Parameters not to search, as NAME=VALUE: --fix batch_size=128 dropout=0."""
+    trainable: Annotated[str | type[Any], tyro.conf.arg(constructor=str)] = (
+        "trainables:TorchTrainable"
+    )
+    """What trains one configuration, as package.module:Class."""
+
+    trials: int | None = 64
+    """Configurations to try, the default one included; None for as many as the time allows."""
+    max_epochs: int = 27
+    """Epochs of a trial that is never stopped."""
+    time_budget: float | None = None
+    """Seconds for the whole sweep, over all its sessions."""
+
+    concurrent: int | None = None
+    """Trials that run side by side; as many as the machines hold by default."""
+    cpus_per_trial: float = 1
+    """CPUs of one trial, and torch's threads in it."""
+    gpus_per_trial: float = 0
+    """GPUs of one trial; a fraction shares a GPU."""
+
+    seed: int = 0
+    """Where all randomness of the sweep comes from."""
+    metric: str = "val_accuracy"
+    """What is optimised; the report of the best epoch counts."""
+    mode: Literal["max", "min"] | None = None
+    """Whether more is better; by default min for a loss and max for the rest."""
+
+    storage: Path = Path("results")
+    """The folder of all sweeps."""
+    name: str | None = None
+    """The folder of this one in it; recipe, data set and time by default."""
+    resume: bool = False
+    """Go on with the sweep --name: its unfinished trials first, then new ones up to the budget."""
+    keep_checkpoints: int = 3
+    """Trials whose checkpoints are kept, the best ones."""
+    checkpoint_seconds: float = 10
+    """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
+    verbose: bool = False
+    """Show Ray's own output too."""
+
+    searcher: SearcherOptions = field(default_factory=Random)
+    """Who proposes the next configuration."""
+    scheduler: SchedulerOptions = field(default_factory=Asha)
+    """Which trials go on."""
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and (value < least or not math.isfinite(value)):
+                raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
+        for name in ("cpus_per_trial", "time_budget"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
+        if self.trials is None and self.time_budget is None:
+            raise UsageError("A sweep needs an end: give --trials or --time-budget, or both.")
+        if self.name is not None and (self.name in (".", "..", "") or "/" in self.name):
+            raise UsageError(
+                f"--name is one folder inside --storage, and it is {self.name!r}: "
+                "leave the slashes out, or put them into --storage."
+            )
+        if self.resume and self.name is None:
+            raise UsageError("--resume goes on with a sweep by its name: give --name too.")
+
+    @property
+    def direction(self) -> Literal["max", "min"]:
+        """``mode``, or what the metric's name says: a loss and a time are better when small."""
+        if self.mode is not None:
+            return self.mode
+        return "min" if self.metric.endswith(("loss", "error", "seconds")) else "max"
+
+
+_LEAST: dict[str, float] = {
+    "train_size": 1,
+    "val_size": 1,
+    "trials": 1,
+    "max_epochs": 1,
+    "concurrent": 1,
+    "cpus_per_trial": 0,
+    "gpus_per_trial": 0,
+    "seed": 0,
+    "keep_checkpoints": 1,
+    "checkpoint_seconds": 0,
+}
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,88 @@
+"""What must hold between the parameters of one space: names, conditions, no circles."""
+
+from collections.abc import Sequence
+
+from search_spaces.conditions import Is, OneOf
+from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
+from search_spaces.text import did_you_mean, show
+
+
+def topological_order(space: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """Check the parameters together; return them with parents before children.
+
+    The result *is* the tuple that was given when that is in order already.
+    """
+    if not isinstance(space, str) or not space:
+        raise ValueError(f"a space needs a name, got {space!r}")
+    by_name: dict[str, Parameter] = {}
+    for parameter in parameters:
+        if not isinstance(parameter, Float | Int | Choice | Fixed):
+            raise ValueError(
+                f"space {space!r} is made of Float, Int, Choice and Fixed, got {parameter!r}"
+            )
+        if parameter.name in by_name:
+            raise ValueError(
+                f"names must differ, but space {space!r} has {parameter.name!r} twice: rename or "
+                "drop one, or use prefix()"
+            )
+        by_name[parameter.name] = parameter
+    for parameter in parameters:
+        _check_condition(parameter, by_name)
+    return _sorted(space, parameters)
+
+
+def _check_condition(parameter: Parameter, by_name: dict[str, Parameter]) -> None:
+    for condition in parameter.when.single() if parameter.when else ():
+        parent = by_name.get(condition.name)
+        if parent is None:
+            raise ValueError(
+                f"{parameter.name}: its condition '{condition}' is on an unknown parameter "
+                f"{condition.name!r}: {did_you_mean(condition.name, by_name)}"
+            )
+        if isinstance(parent, Fixed):
+            continue  # true or false for good: a fixed parent is how a space gets narrowed
+        if not parent.could(condition):
+            raise ValueError(
+                f"{parameter.name}: its condition '{condition}' can never hold, {parent.name} is "
+                f"{parent.describe()[0]}"
+            )
+        if isinstance(parent, Choice) and isinstance(condition, Is | OneOf):
+            values = (condition.value,) if isinstance(condition, Is) else condition.values
+            for value in values:
+                if not parent.could(Is(parent.name, value)):
+                    known = [show(option) for option in parent.options]
+                    raise ValueError(
+                        f"{parameter.name}: its condition '{condition}' names {show(value)!r}, "
+                        f"which {parent.name} does not have: {did_you_mean(show(value), known)}"
+                    )
+
+
+def _sorted(space: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    placed: dict[str, Parameter] = {}
+    waiting = list(parameters)
+    while waiting:
+        ready = [p for p in waiting if all(name in placed for name in parents(p))]
+        if not ready:
+            circle = " → ".join(_circle(waiting))
+            raise ValueError(
+                f"conditions must not form a circle, but in space {space!r} they do: {circle}: "
+                "drop one of these conditions"
+            )
+        # the first one only: keeps the given order wherever that is possible
+        placed[ready[0].name] = ready[0]
+        waiting.remove(ready[0])
+    order = tuple(placed.values())
+    return tuple(parameters) if list(order) == list(parameters) else order
+
+
+def parents(parameter: Parameter) -> tuple[str, ...]:
+    """The names that a parameter's condition looks at."""
+    return tuple(one.name for one in parameter.when.single()) if parameter.when else ()
+
+
+def _circle(waiting: Sequence[Parameter]) -> list[str]:
+    by_name = {p.name: p for p in waiting}
+    path = [waiting[0].name]
+    while path[-1] not in path[:-1]:
+        path.append(next(name for name in parents(by_name[path[-1]]) if name in by_name))
+    return path[path.index(path[-1]) :]

@@ -1,0 +1,185 @@
+"""Conditions: when a parameter takes part. Data, not code: they compare, print and go to JSON.
+
+A condition looks at another parameter's natural value. While that other parameter is itself absent,
+no condition on it holds: conditions nest to any depth.
+
+    >>> Is("optimizer", "sgd").holds({"optimizer": "sgd"})
+    True
+    >>> AtLeast("hidden_layers", 3).holds({"hidden_layers": 2})
+    False
+    >>> str(AllOf(OneOf("optimizer", ["sgd", "rmsprop"]), AtMost("hidden_layers", 2)))
+    'optimizer is sgd or rmsprop, and hidden_layers <= 2'
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces.text import as_json, is_number, same_value, show
+
+
+@dataclass(frozen=True, slots=True)
+class _OnOne:
+    """A condition on one other parameter."""
+
+    name: str
+
+    def tests(self, value: Any) -> bool:
+        raise NotImplementedError
+
+    def holds(self, config: Mapping[str, Any]) -> bool:
+        return self.name in config and self.tests(config[self.name])
+
+    def single(self) -> tuple[Any, ...]:
+        """The conditions this one is made of, each on one parameter."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class Is(_OnOne):
+    """The other parameter has this value."""
+
+    value: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", as_json(self.value))
+
+    def tests(self, value: Any) -> bool:
+        return same_value(value, self.value)
+
+    def renamed(self, rename: Callable[[str], str]) -> "Is":
+        return Is(rename(self.name), self.value)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"is": [self.name, self.value]}
+
+    def __str__(self) -> str:
+        return f"{self.name} is {show(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(_OnOne):
+    """The other parameter has one of these values."""
+
+    values: tuple[Any, ...]
+
+    def __init__(self, name: str, values: Iterable[Any]) -> None:
+        object.__setattr__(self, "name", name)
+        if isinstance(values, str):
+            raise ValueError(f"OneOf takes a list of values, got the text {values!r}: use Is")
+        object.__setattr__(self, "values", tuple(as_json(value) for value in values))
+        if not self.values:
+            raise ValueError(f"OneOf needs at least one value of {name!r}, got none")
+
+    def tests(self, value: Any) -> bool:
+        return any(same_value(value, mine) for mine in self.values)
+
+    def renamed(self, rename: Callable[[str], str]) -> "OneOf":
+        return OneOf(rename(self.name), self.values)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"one_of": [self.name, list(self.values)]}
+
+    def __str__(self) -> str:
+        return f"{self.name} is {' or '.join(show(value) for value in self.values)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast(_OnOne):
+    """The other parameter, a number, is this or more."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        _need_number(self.name, self.value)
+
+    def tests(self, value: Any) -> bool:
+        return is_number(value) and bool(value >= self.value)
+
+    def renamed(self, rename: Callable[[str], str]) -> "AtLeast":
+        return AtLeast(rename(self.name), self.value)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"at_least": [self.name, self.value]}
+
+    def __str__(self) -> str:
+        return f"{self.name} >= {show(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost(_OnOne):
+    """The other parameter, a number, is this or less."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        _need_number(self.name, self.value)
+
+    def tests(self, value: Any) -> bool:
+        return is_number(value) and bool(value <= self.value)
+
+    def renamed(self, rename: Callable[[str], str]) -> "AtMost":
+        return AtMost(rename(self.name), self.value)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"at_most": [self.name, self.value]}
+
+    def __str__(self) -> str:
+        return f"{self.name} <= {show(self.value)}"
+
+
+Single = Is | OneOf | AtLeast | AtMost
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of several conditions holds."""
+
+    conditions: tuple[Single, ...]
+
+    def __init__(self, *conditions: "Condition") -> None:
+        flat = tuple(one for condition in conditions for one in condition.single())
+        if len(flat) < 2:
+            raise ValueError(f"AllOf joins two conditions or more, got {len(flat)}")
+        object.__setattr__(self, "conditions", flat)
+
+    def holds(self, config: Mapping[str, Any]) -> bool:
+        return all(condition.holds(config) for condition in self.conditions)
+
+    def single(self) -> tuple[Single, ...]:
+        return self.conditions
+
+    def renamed(self, rename: Callable[[str], str]) -> "AllOf":
+        return AllOf(*(condition.renamed(rename) for condition in self.conditions))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"all_of": [condition.to_json() for condition in self.conditions]}
+
+    def __str__(self) -> str:
+        return ", and ".join(str(condition) for condition in self.conditions)
+
+
+Condition = Single | AllOf
+
+_KINDS: dict[str, Callable[[str, Any], Single]] = {
+    "is": Is,
+    "one_of": OneOf,
+    "at_least": AtLeast,
+    "at_most": AtMost,
+}
+
+
+def condition_from_json(data: Mapping[str, Any]) -> Condition:
+    """The condition that `to_json` wrote; ValueError when it is none."""
+    for kind, make in _KINDS.items():
+        if kind in data and len(data) == 1:
+            name, value = data[kind]
+            return make(name, value)
+    if set(data) == {"all_of"}:
+        return AllOf(*(condition_from_json(one) for one in data["all_of"]))
+    raise ValueError(f"a condition is one of {', '.join(_KINDS)} or all_of, got {dict(data)!r}")
+
+
+def _need_number(name: str, value: Any) -> None:
+    if not is_number(value):
+        raise ValueError(f"a bound on {name!r} must be a number, got {value!r}: use Is or OneOf")

@@ -1,0 +1,208 @@
+"""New spaces from old ones: compose, prefix, override, fix, drop, tiers, zoom.
+
+Each leaves its argument alone and returns a space that went through all checks again.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Union
+
+from search_spaces.checks import parents
+from search_spaces.conditions import AllOf, Condition, Is, OneOf
+from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
+from search_spaces.text import did_you_mean, show
+
+if TYPE_CHECKING:
+    from search_spaces.space import SearchSpace
+
+
+def compose(
+    space: "SearchSpace", others: Sequence[Union["SearchSpace", Parameter]], name: str | None
+) -> "SearchSpace":
+    """All parameters in one space, named "a+b" unless said."""
+    parameters = list(space.parameters)
+    names = [space.name]
+    for other in others:
+        if isinstance(other, Float | Int | Choice | Fixed):
+            parameters.append(other)
+        else:
+            parameters.extend(other.parameters)
+            names.append(other.name)
+    return type(space)(name or "+".join(names), parameters)
+
+
+def prefix(space: "SearchSpace", prefix: str) -> "SearchSpace":
+    """Every name, in conditions too, with `prefix` before it."""
+
+    def rename(name: str) -> str:
+        return prefix + name
+
+    return type(space)(
+        space.name,
+        [
+            dataclasses.replace(
+                p, name=rename(p.name), when=p.when.renamed(rename) if p.when else None
+            )
+            for p in space.parameters
+        ],
+    )
+
+
+def override(space: "SearchSpace", name: str, changes: Mapping[str, Any]) -> "SearchSpace":
+    """One parameter with other fields; children that can never take part then are left out."""
+    parameter = known(space, name)
+    fields = [f.name for f in dataclasses.fields(parameter) if f.init and f.name != "name"]
+    for change in changes:
+        if change not in fields:
+            raise ValueError(
+                f"{name}: a {parameter.kind} has no {change!r}: {did_you_mean(change, fields)}"
+            )
+    return _replaced(space, dataclasses.replace(parameter, **changes))
+
+
+def fix(space: "SearchSpace", name: str, value: Any) -> "SearchSpace":
+    """One parameter held at a value it could have."""
+    return _replaced(space, _fixed(known(space, name), value))
+
+
+def drop(space: "SearchSpace", names: Sequence[str]) -> "SearchSpace":
+    """Without some parameters."""
+    for name in names:
+        known(space, name)
+    kept = [p for p in space.parameters if p.name not in names]
+    for parameter in kept:
+        for name in parents(parameter):
+            if name in names:
+                raise ValueError(
+                    f"{name}: cannot be dropped while {parameter.name} takes part when "
+                    f"{parameter.when}: drop both, or fix {name}"
+                )
+    return type(space)(space.name, kept)
+
+
+def tiers(space: "SearchSpace", n: int) -> "SearchSpace":
+    """The first n tiers searched, the rest (unranked ones too) held at their defaults.
+
+    Held, not dropped: a configuration stays complete, and what a model trains with is written down.
+    """
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"tiers must be 1 or more, got {n!r}: 1 searches the most important only")
+    held = [
+        p if p.tier is not None and p.tier <= n else _fixed(p, p.default) for p in space.parameters
+    ]
+    if all(isinstance(p, Fixed) for p in held):
+        raise ValueError(f"space {space.name!r} has nothing to search in its first {n} tiers")
+    return type(space)(space.name, possible(held))
+
+
+def zoom(
+    space: "SearchSpace",
+    configs: Iterable[Mapping[str, Any]],
+    *,
+    margin: float = 0.1,
+    drop_options: bool = False,
+) -> "SearchSpace":
+    """Shrink every range to where the good configurations (best first) lie.
+
+    In the scale's own coordinates: from their lowest to their highest unit coordinate, widened on
+    either side by `margin` of the old range and cut at its ends. The best configuration becomes the
+    default, so that it is tried first. Parameters that no good configuration has stay as they are,
+    and so do choices, unless `drop_options` leaves out the options that none of them has.
+
+    The result lies inside the old space and contains every one of `configs`.
+    Source: A. Ng, "Tuning Process"; R. Dagli, coarse to fine.
+
+    >>> from search_spaces import get
+    >>> finer = get("mlp").zoom([get("mlp").fill({"learning_rate": 0.01})])
+    >>> round(finer["learning_rate"].low, 6), round(finer["learning_rate"].high, 6)
+    (0.003981, 0.025119)
+    """
+    good = [space.fill(config) for config in configs]
+    if not good:
+        raise ValueError("zoom needs at least one good configuration, got none")
+    if not 0 <= margin <= 1:
+        raise ValueError(f"margin must be in 0 … 1 of the old range, got {margin!r}")
+    narrowed: list[Parameter] = []
+    for parameter in space.parameters:
+        values = [config[parameter.name] for config in good if parameter.name in config]
+        if not values or isinstance(parameter, Fixed):
+            narrowed.append(parameter)
+        elif isinstance(parameter, Choice):
+            narrowed.append(_zoomed_choice(parameter, values, drop_options))
+        else:
+            narrowed.append(_zoomed_number(parameter, values, margin))
+    return type(space)(space.name, possible(narrowed))
+
+
+def _zoomed_choice(parameter: Choice, values: Sequence[Any], drop_options: bool) -> Parameter:
+    if not drop_options:
+        return dataclasses.replace(parameter, default=values[0])
+    used = {parameter.encode(value) for value in values}
+    options = [option for i, option in enumerate(parameter.options) if i in used]
+    if len(options) == 1:
+        return _fixed(parameter, options[0])
+    return dataclasses.replace(parameter, options=options, default=values[0])
+
+
+def _zoomed_number(parameter: Float | Int, values: Sequence[Any], margin: float) -> Parameter:
+    units = [parameter.encode(value) for value in values]
+    bottom, top = max(min(units) - margin, 0.0), min(max(units) + margin, 1.0)
+    # min and max: the good values stay inside whatever the last bit of the way back says
+    low = min(parameter.decode(bottom), *values, values[0])
+    high = max(parameter.decode(top), *values, values[0])
+    if low == high:
+        return _fixed(parameter, low)
+    return dataclasses.replace(parameter, low=low, high=high, default=values[0])
+
+
+def _fixed(parameter: Parameter, value: Any) -> Fixed:
+    return Fixed(
+        name=parameter.name,
+        value=parameter.normal(value),
+        tier=parameter.tier,
+        source=parameter.source,
+        when=parameter.when,
+    )
+
+
+def _replaced(space: "SearchSpace", parameter: Parameter) -> "SearchSpace":
+    return type(space)(
+        space.name, possible([parameter if p.name == parameter.name else p for p in space])
+    )
+
+
+def possible(parameters: Sequence[Parameter]) -> list[Parameter]:
+    """Leave out what can never take part, and from conditions the options that are gone."""
+    by_name = {p.name: p for p in parameters}
+    waiting = list(parameters)
+    while waiting:
+        parameter = waiting.pop()
+        conditions = parameter.when.single() if parameter.when else ()
+        if any(c.name not in by_name or not by_name[c.name].could(c) for c in conditions):
+            del by_name[parameter.name]
+            waiting = list(by_name.values())  # its own children may be impossible now
+    return [
+        dataclasses.replace(p, when=_trimmed(p.when, by_name)) if p.when else p
+        for p in by_name.values()
+    ]
+
+
+def _trimmed(when: Condition, by_name: Mapping[str, Parameter]) -> Condition:
+    conditions: list[Condition] = []
+    for condition in when.single():
+        parent = by_name[condition.name]
+        if isinstance(condition, OneOf) and isinstance(parent, Choice):
+            left = [v for v in condition.values if parent.could(Is(parent.name, v))]
+            conditions.append(OneOf(condition.name, left))
+        else:
+            conditions.append(condition)
+    return conditions[0] if len(conditions) == 1 else AllOf(*conditions)
+
+
+def known(space: "SearchSpace", name: str) -> Parameter:
+    """The parameter of a name; ValueError with a suggestion when there is none."""
+    if name not in space:
+        raise ValueError(
+            f"space {space.name!r} has no parameter {show(name)!r}: {did_you_mean(name, space.names)}"
+        )
+    return space[name]

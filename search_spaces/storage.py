@@ -1,0 +1,81 @@
+"""Spaces to and from JSON."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.conditions import condition_from_json
+from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
+from search_spaces.text import as_json, did_you_mean
+
+if TYPE_CHECKING:
+    from search_spaces.space import SearchSpace
+
+FORMAT = 1
+_KINDS: dict[str, type[Float] | type[Int] | type[Choice] | type[Fixed]] = {
+    kind.kind: kind for kind in (Float, Int, Choice, Fixed)
+}
+
+
+def to_json(space: "SearchSpace") -> dict[str, Any]:
+    """The whole space as JSON types: a format number, the name, the parameters in order."""
+    return {
+        "format": FORMAT,
+        "name": space.name,
+        "parameters": [_entry(parameter) for parameter in space.parameters],
+    }
+
+
+def _entry(parameter: Parameter) -> dict[str, Any]:
+    entry: dict[str, Any] = {"kind": parameter.kind}
+    for field in dataclasses.fields(parameter):
+        if field.init and field.name != "when":
+            entry[field.name] = as_json(getattr(parameter, field.name))
+    entry["when"] = parameter.when.to_json() if parameter.when else None
+    return dict(sorted(entry.items()))
+
+
+def from_json(data: Mapping[str, Any]) -> "SearchSpace":
+    """The space that `to_json` wrote; ValueError, naming the parameter, for anything else."""
+    from search_spaces.space import SearchSpace
+
+    if not isinstance(data, Mapping) or not {"format", "name", "parameters"} <= set(data):
+        raise ValueError("a saved space has format, name and parameters")
+    if data["format"] != FORMAT:
+        raise ValueError(f"the format of a saved space must be {FORMAT}, got {data['format']!r}")
+    return SearchSpace(data["name"], [_parameter(entry) for entry in data["parameters"]])
+
+
+def _parameter(entry: Mapping[str, Any]) -> Parameter:
+    told = dict(entry)
+    kind = told.pop("kind", None)
+    if kind not in _KINDS:
+        raise ValueError(f"a parameter's kind is one of {', '.join(_KINDS)}, got {kind!r}")
+    fields = [field.name for field in dataclasses.fields(_KINDS[kind]) if field.init]
+    for name in told:
+        if name not in fields:
+            raise ValueError(
+                f"{told.get('name')}: a {kind} has no {name!r}: {did_you_mean(name, fields)}"
+            )
+    if told.get("when") is not None:
+        told["when"] = condition_from_json(told["when"])
+    try:
+        return _KINDS[kind](**told)
+    except TypeError as error:
+        raise ValueError(f"{told.get('name')}: {error}") from None
+
+
+def save(space: "SearchSpace", path: str | Path) -> None:
+    """Write a JSON file that a person can read and a later sweep can load."""
+    text = json.dumps(to_json(space), indent=2, ensure_ascii=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def load(path: str | Path) -> "SearchSpace":
+    """Read the file that `save` wrote."""
+    try:
+        return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+    except ValueError as error:  # json's own error is one
+        raise ValueError(f"{path} holds no search space: {error}") from None

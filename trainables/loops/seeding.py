@@ -1,0 +1,29 @@
+"""Seeds derived from a trial's one seed.
+
+Every use of chance has a stream of its own, named by integers. The streams of an epoch follow from
+the seed and the epoch alone, so a resumed trial needs no saved generator, and a trial leaves none
+to the next one.
+"""
+
+import numpy as np
+import torch
+
+_WEIGHTS = 0
+BATCH_ORDER = 1
+LAYERS = 2  # dropout masks and whatever else a model draws
+
+
+def derive_seed(seed: int, *stream: int) -> int:
+    """A 63-bit seed for one stream, independent of the seeds of every other stream.
+
+    Args:
+        seed: the trial's seed, at least 0.
+        stream: integers that name the stream, each at least 0.
+    """
+    state = np.random.SeedSequence([seed, *stream]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+def seed_initial_weights(seed: int) -> None:
+    """Seed the global generators, from which torch's layers draw their initial weights."""
+    torch.manual_seed(derive_seed(seed, _WEIGHTS))
