@@ -1,7 +1,6 @@
 """The documented parameters of the network: layers, units, activation; blocks of CNN and ResNet."""
 
 import dataclasses
-from collections.abc import Callable
 
 from search_spaces.conditions import AtLeast
 from search_spaces.parameters import Choice, Fixed, Int
@@ -103,10 +102,10 @@ WIDTH = Choice(
 )
 
 
-def units_by_layer(layers: Int | Fixed, make: Callable[[int], Int]) -> tuple[Int, ...]:
+def units_by_layer(layers: Int | Fixed, units: Int) -> tuple[Int, ...]:
     """units_1, units_2, …: one parameter a layer, present when there are that many layers.
 
-    >>> [p.name for p in units_by_layer(HIDDEN_LAYERS, lambda layer: UNITS)]
+    >>> [p.name for p in units_by_layer(HIDDEN_LAYERS, UNITS)]
     ['units_1', 'units_2', 'units_3', 'units_4']
     """
     low, high = (
@@ -116,7 +115,7 @@ def units_by_layer(layers: Int | Fixed, make: Callable[[int], Int]) -> tuple[Int
     )
     return tuple(
         dataclasses.replace(
-            make(layer),
+            units,
             name=f"units_{layer}",
             when=AtLeast(layers.name, layer) if layer > low else None,
         )

@@ -75,7 +75,7 @@ class Choice(Described):
         """What makes two values the same one: the number of the option."""
         return self.encode(value)
 
-    def grid(self, points: int) -> tuple[Any, ...]:  # noqa: ARG002 - a choice has no points
+    def grid(self, points: int) -> tuple[Any, ...]:
         """All options: a choice has no order in which some could be left out."""
         return tuple(own(option) for option in self.options)
 
@@ -128,7 +128,7 @@ class Fixed(Described):
         self.normal(value)
         return 0
 
-    def grid(self, points: int) -> tuple[Any, ...]:  # noqa: ARG002 - nothing to choose
+    def grid(self, points: int) -> tuple[Any, ...]:
         """The one value."""
         return (own(self.value),)
 

@@ -7,7 +7,7 @@ from search_spaces.space import SearchSpace
 
 
 def cnn() -> SearchSpace:
-    """Optimizer with its momentum, schedule with its decay rate, blocks, head, loss, regularisation.
+    """Optimizer and schedule with what each needs, blocks, head, loss, regularisation.
 
     >>> "momentum" in cnn().default()  # the default optimizer, Adam, has none to set
     False

@@ -11,6 +11,7 @@ no condition on it holds: conditions nest to any depth.
     'optimizer is sgd or rmsprop, and hidden_layers <= 2'
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,7 @@ class AtLeast(_OnOne):
         _need_number(self.name, self.value)
 
     def tests(self, value: Any) -> bool:
-        return is_number(value) and bool(value >= self.value)
+        return is_number(value) and (value >= self.value or _close(value, self.value))
 
     def renamed(self, rename: Callable[[str], str]) -> "AtLeast":
         return AtLeast(rename(self.name), self.value)
@@ -116,7 +117,7 @@ class AtMost(_OnOne):
         _need_number(self.name, self.value)
 
     def tests(self, value: Any) -> bool:
-        return is_number(value) and bool(value <= self.value)
+        return is_number(value) and (value <= self.value or _close(value, self.value))
 
     def renamed(self, rename: Callable[[str], str]) -> "AtMost":
         return AtMost(rename(self.name), self.value)
@@ -183,3 +184,8 @@ def condition_from_json(data: Mapping[str, Any]) -> Condition:
 def _need_number(name: str, value: Any) -> None:
     if not is_number(value):
         raise ValueError(f"a bound on {name!r} must be a number, got {value!r}: use Is or OneOf")
+
+
+def _close(value: float, bound: float) -> bool:
+    # a value on the bound must stay on its side after a way through coordinates and back
+    return math.isclose(value, bound, rel_tol=1e-12, abs_tol=1e-15)

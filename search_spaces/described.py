@@ -6,7 +6,13 @@ from typing import Any
 
 from search_spaces.conditions import AllOf, AtLeast, AtMost, Condition, Is, OneOf
 
-UNSET: Any = type("Unset", (), {"__repr__": lambda self: "UNSET"})()
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Any = _Unset()
 """The default of `default`: the middle of the scale, or the first option."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")

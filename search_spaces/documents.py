@@ -1,4 +1,4 @@
-"""The documents' own spaces, each with what that document says and no more than it takes to train."""
+"""The documents' own spaces: what each says, and no more besides than it takes to train."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ def abs_table() -> SearchSpace:
             optimization.OPTIMIZER_ABS,
             optimization.BATCH_SIZE_ABS,
             _TWO_LAYERS,
-            *architecture.units_by_layer(_TWO_LAYERS, lambda layer: architecture.UNITS_ABS),
+            *architecture.units_by_layer(_TWO_LAYERS, architecture.UNITS_ABS),
             architecture.ACTIVATION_ABS,
         ],
     )
@@ -41,7 +41,7 @@ def art(inputs: int = 784, outputs: int = 10) -> SearchSpace:
             architecture.HIDDEN_LAYERS,
             *architecture.units_by_layer(
                 architecture.HIDDEN_LAYERS,
-                lambda layer: heaton.hidden_units("units", inputs, outputs),
+                heaton.hidden_units("units", inputs, outputs),
             ),
             optimization.SCHEDULE,
             optimization.DECAY_RATE,
@@ -81,9 +81,7 @@ def ng() -> SearchSpace:
             optimization.MOMENTUM,
             optimization.BATCH_SIZE,
             architecture.HIDDEN_LAYERS,
-            *architecture.units_by_layer(
-                architecture.HIDDEN_LAYERS, lambda layer: architecture.UNITS
-            ),
+            *architecture.units_by_layer(architecture.HIDDEN_LAYERS, architecture.UNITS),
             # ART names the schedules; the step down on a plateau is its own, so not part of NG's
             dataclasses.replace(optimization.SCHEDULE, options=["constant", "exponential"]),
             optimization.DECAY_RATE,

@@ -1,12 +1,11 @@
 """The space of the multilayer perceptron, trained by SGD with momentum."""
 
 from search_spaces import architecture, heaton, optimization, regularization
-from search_spaces.parameters import Int
 from search_spaces.space import SearchSpace
 
 
 def mlp(inputs: int | None = None, outputs: int | None = None) -> SearchSpace:
-    """Learning rate, momentum, batch size, layers with their units, dropout, activation, weight decay.
+    """SGD with momentum, batch size, layers with their units, dropout, activation, weight decay.
 
     The units are NG's 50 … 100 a layer. With the sizes of the data set they follow Heaton's rules
     instead: larger networks, slower trials.
@@ -19,11 +18,9 @@ def mlp(inputs: int | None = None, outputs: int | None = None) -> SearchSpace:
     if (inputs is None) != (outputs is None):
         raise ValueError(f"give both sizes or neither, got inputs={inputs} and outputs={outputs}")
 
-    def units(layer: int) -> Int:  # noqa: ARG001 - the same range for every layer
-        if inputs is None or outputs is None:
-            return architecture.UNITS
-        return heaton.hidden_units("units", inputs, outputs)
-
+    units = architecture.UNITS
+    if inputs is not None and outputs is not None:
+        units = heaton.hidden_units("units", inputs, outputs)
     return SearchSpace(
         "mlp" if inputs is None else "mlp_heaton",
         [

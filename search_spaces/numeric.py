@@ -34,11 +34,15 @@ class _Number(Described):
             raise self.refuse(complaint)
         self.put("span", Scale(self.scale, self.low, self.high))
         self.put("cells", self._cells())
-        default = self.decode(0.5) if self.default is UNSET else self.default
+        default = self._middle() if self.default is UNSET else self.default
         try:
             self.put("default", self.normal(default))
         except ValueError as error:
             raise ValueError(f"{error} (it is the default: give another one)") from None
+
+    def _middle(self) -> float:
+        # without the last digits of the way through the scale: 0.01, not 0.010000000000000004
+        return self._natural(float(f"{self.decode(0.5):.12g}"))
 
     def _bound(self, field_name: str, value: Any) -> float | None:
         raise NotImplementedError
@@ -186,7 +190,7 @@ class Int(_Number):
     """A whole number on a linear or log scale; `step` is 1 unless said.
 
     >>> Int(name="units", low=10, high=784, scale="log").default
-    88
+    86
     """
 
     kind: ClassVar[str] = "int"

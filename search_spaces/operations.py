@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from search_spaces.checks import parents
 from search_spaces.conditions import AllOf, Condition, Is, OneOf
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
-from search_spaces.text import did_you_mean, show
+from search_spaces.text import did_you_mean
 
 if TYPE_CHECKING:
     from search_spaces.space import SearchSpace
@@ -145,13 +145,13 @@ def _zoomed_choice(parameter: Choice, values: Sequence[Any], drop_options: bool)
 
 
 def _zoomed_number(parameter: Float | Int, values: Sequence[Any], margin: float) -> Parameter:
-    units = [parameter.encode(value) for value in values]
-    bottom, top = max(min(units) - margin, 0.0), min(max(units) + margin, 1.0)
-    # min and max: the good values stay inside whatever the last bit of the way back says
-    low = min(parameter.decode(bottom), *values, values[0])
-    high = max(parameter.decode(top), *values, values[0])
-    if low == high:
-        return _fixed(parameter, low)
+    low, high = min(values), max(values)
+    if margin > 0:
+        # min and max: the good values stay inside whatever the last bit of the way back says
+        low = min(parameter.decode(max(parameter.encode(low) - margin, 0.0)), low)
+        high = max(parameter.decode(min(parameter.encode(high) + margin, 1.0)), high)
+    if parameter.token(low) == parameter.token(high):
+        return _fixed(parameter, values[0])
     return dataclasses.replace(parameter, low=low, high=high, default=values[0])
 
 
@@ -203,6 +203,6 @@ def known(space: "SearchSpace", name: str) -> Parameter:
     """The parameter of a name; ValueError with a suggestion when there is none."""
     if name not in space:
         raise ValueError(
-            f"space {space.name!r} has no parameter {show(name)!r}: {did_you_mean(name, space.names)}"
+            f"space {space.name!r} has no parameter {name!r}: {did_you_mean(name, space.names)}"
         )
     return space[name]

@@ -111,7 +111,7 @@ DECAY_RATE = Float(
     source="ART: log in 1-rate; range not said: as β, the factor an epoch",
     when=Is("schedule", "exponential"),
 )
-"""The step of the plateau schedule is ART's own factor of ten (1e-2, then 1e-3), so not searched."""
+"""A plateau steps down by ART's own factor of ten (1e-2, then 1e-3): nothing to search."""
 
 LOSS = Choice(
     name="loss",

@@ -35,7 +35,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> SearchSpace:
-    """The space of a name, or of `module.path:attribute`: a SearchSpace or a function that gives one.
+    """The space of a name, or of `module.path:attribute`: a SearchSpace, or a function giving one.
 
     Raises ValueError, with the nearest name, when there is none.
 

@@ -7,7 +7,7 @@ from search_spaces.space import SearchSpace
 
 
 def resnet() -> SearchSpace:
-    """Optimizer with its momentum, schedule with its decay rate, depth, width, loss, regularisation.
+    """Optimizer and schedule with what each needs, depth, width, loss, regularisation.
 
     >>> resnet().default()["depth"]
     18

@@ -14,7 +14,7 @@ value v is its share of the way from low to high as f sees it:
 0.9995 (1000 values to 2000) matters as much as the step from 0.9 to 0.95 (10 to 20). Source: A.
 Ng, "Tuning Process": α = 10**r with r uniform in -4…0; β = 1 - 10**r with r in -3…-1.
 
-    >>> Scale("log", 1e-4, 1.0).value(0.5)
+    >>> round(Scale("log", 1e-4, 1.0).value(0.5), 12)
     0.01
     >>> round(Scale("log1m", 0.9, 0.999).value(0.5), 12)
     0.99
@@ -128,7 +128,7 @@ class Cells:
 
 
 def complaint_about(name: str, low: float, high: float) -> str | None:
-    """What is wrong with a range on a scale: the rule, the value, what to do; None when nothing is."""
+    """What is wrong with a range on a scale (rule, value, what to do), or None."""
     if name not in SCALES:
         return f"a scale is one of {', '.join(SCALES)}, got {name!r}"
     if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):

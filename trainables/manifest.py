@@ -1,6 +1,7 @@
 """What a checkpoint directory says about itself, read without torch.
 
-The driver of a sweep looks for the newest whole checkpoint; importing torch for that costs a second.
+The driver of a sweep looks for the newest whole checkpoint; importing torch for that costs a
+second.
 """
 
 import json
@@ -41,8 +42,8 @@ class Manifest:
 def read_manifest(directory: str | Path) -> Manifest:
     """Read a checkpoint's manifest and check that its files have the sizes noted there.
 
-    Raises CorruptCheckpointError when something is missing, cut short or unreadable, CheckpointError
-    when the checkpoint has a format this version does not know.
+    Raises CorruptCheckpointError when something is missing, cut short or unreadable,
+    CheckpointError when the checkpoint has a format this version does not know.
     """
     directory = Path(directory)
     path = directory / NAME
@@ -71,7 +72,6 @@ def read_manifest(directory: str | Path) -> Manifest:
         size = file.stat().st_size
         if size != noted["bytes"]:
             raise CorruptCheckpointError(
-                f"{file} is cut short: it has {size:,} bytes where {NAME} notes "
-                f"{noted['bytes']:,}."
+                f"{file} is cut short: it has {size:,} bytes where {NAME} notes {noted['bytes']:,}."
             )
     return manifest

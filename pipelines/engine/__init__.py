@@ -2,7 +2,7 @@
 
 from pipelines.engine.command_line import main
 from pipelines.engine.errors import UsageError
-from pipelines.engine.run import Result, run
+from pipelines.engine.runner import Result, run
 from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
 from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Random
 from pipelines.engine.sweep import Sweep

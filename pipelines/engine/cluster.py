@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pipelines.engine.errors import UsageError
@@ -23,9 +24,29 @@ _QUIET = {
 }
 
 
+_EARLY = {
+    # Two seconds of imports, in worker processes that start while Ray itself is starting.
+    "RAY_preload_python_modules": "trainables.preload",
+    # Ray starts a process a CPU on top, without the environment that Tune asks for: never used.
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0",
+    # An idle worker dies after a second by default, before the first trial needs it.
+    "RAY_idle_worker_killing_time_threshold_ms": "60000",
+}
+
+_TUNE_ENVIRONMENT = {"PL_DISABLE_FORK": "1"}
+_TUNE_PROPAGATES = (
+    "RAY_CHDIR_TO_TRIAL_DIR",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+)
+
+
 def prepare_environment(*, verbose: bool) -> None:
-    """Set what Ray reads once, when it is imported; a variable that is set already stays."""
-    for name, value in _QUIET.items():
+    """Set what Ray reads once, when it is imported or started; a variable that is set stays."""
+    for name, value in (_QUIET | _EARLY).items():
         os.environ.setdefault(name, value)
     if not verbose:
         os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -46,16 +67,36 @@ def connected(*, verbose: bool) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    ray.init(
-        include_dashboard=False,
-        log_to_driver=verbose,
-        configure_logging=verbose,
-        logging_level=logging.INFO if verbose else logging.CRITICAL,
-    )
+    if _on_a_cluster():
+        ray.init(log_to_driver=verbose, configure_logging=verbose)
+    else:
+        # Tune gives its actors this environment. A job that has it too shares their processes,
+        # so the first trial runs in one that has been importing since Ray started.
+        environment = _TUNE_ENVIRONMENT | {
+            name: os.environ[name] for name in _TUNE_PROPAGATES if name in os.environ
+        }
+        runtime_env = {"env_vars": environment}
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            runtime_env=runtime_env,
+            log_to_driver=verbose,
+            configure_logging=verbose,
+        )
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _on_a_cluster() -> bool:
+    """Whether this machine belongs to a cluster, by the two signs that ``ray.init()`` goes by.
+
+    ``address="auto"`` would look through the processes too, and join the private Ray of another
+    sweep on this machine, which ends with that sweep.
+    """
+    marker = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
+    return "RAY_ADDRESS" in os.environ or marker.exists()
 
 
 def slots(*, cpus: float, gpus: float) -> int:
@@ -65,7 +106,9 @@ def slots(*, cpus: float, gpus: float) -> int:
     nodes: list[dict[str, Any]] = [n["Resources"] for n in ray.nodes() if n["Alive"]]
     fits = sum(_fits(node.get("CPU", 0), node.get("GPU", 0), cpus, gpus) for node in nodes)
     if fits == 0:
-        most = ", ".join(sorted({f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in nodes}))
+        most = ", ".join(
+            sorted({f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in nodes})
+        )
         raise UsageError(
             f"A trial asks for {cpus:g} CPU and {gpus:g} GPU, and no machine here has that "
             f"({most}): lower --cpus-per-trial or --gpus-per-trial."

@@ -27,7 +27,7 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
     """
     try:
         asked = parse(sweep, recipe=recipe, args=sys.argv[1:] if args is None else args)
-        from pipelines.engine.run import run
+        from pipelines.engine.runner import run
 
         result = run(asked, recipe=recipe)
     except UsageError as error:

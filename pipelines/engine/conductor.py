@@ -148,7 +148,10 @@ class Conductor:
         if config is None:
             return None
         record = TrialRecord(
-            number=number, config=config, seed=trial_seed(self.plan.seed, number), session=self.session
+            number=number,
+            config=config,
+            seed=trial_seed(self.plan.seed, number),
+            session=self.session,
         )
         self._keys.add(self._space.key(config))
         self.records[number] = record
@@ -166,7 +169,9 @@ class Conductor:
 
     # What goes on.
 
-    def report(self, number: int, epoch: int, metrics: Mapping[str, float], *, done: bool, diverged: bool) -> Decision:
+    def report(
+        self, number: int, epoch: int, metrics: Mapping[str, float], *, done: bool, diverged: bool
+    ) -> Decision:
         """One more epoch of a trial; what becomes of it."""
         record = self.records[number]
         self.check_time()
@@ -213,9 +218,10 @@ class Conductor:
 
     def _judge(self, number: int, report: Report) -> bool:
         value = report.metrics.get(self.plan.metric, math.nan)
-        return self._scheduler.report(
-            number, report.epoch, value if self.plan.mode == "max" else -value
-        )
+        score = value if self.plan.mode == "max" else -value
+        goes_on = self._scheduler.report(number, report.epoch, score)
+        # The default configuration is what the winner has to beat, so it is measured to the end.
+        return goes_on or number == 0
 
     def end(self, number: int, *, error: str | None = None) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
@@ -265,7 +271,11 @@ class Conductor:
         """Start no more trials; each running one is saved at its next report and put aside."""
         self.stop_reason = self.stop_reason or reason
 
-    def replay(self, records: Mapping[int, TrialRecord], checkpoint: Callable[[int], tuple[str, int] | None]) -> None:
+    def replay(
+        self,
+        records: Mapping[int, TrialRecord],
+        checkpoint: Callable[[int], tuple[str, int] | None],
+    ) -> None:
         """Take up an earlier session: its results are told to a fresh searcher and scheduler.
 
         ``checkpoint`` gives the newest checkpoint of a trial and its epoch. Unfinished trials are

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def load_space(sweep: Sweep) -> SearchSpace:
     """The search space, with the parameters of ``fix`` fixed."""
     try:
-        space = sweep.space if isinstance(sweep.space, SearchSpace) else search_spaces.get(sweep.space)
+        space = (
+            sweep.space if isinstance(sweep.space, SearchSpace) else search_spaces.get(sweep.space)
+        )
         for assignment in sweep.fix:
             name, equals, text = assignment.partition("=")
             if not equals:
@@ -43,9 +45,7 @@ def load_trainable(sweep: Sweep) -> type[Any]:
         return sweep.trainable
     module_name, colon, name = sweep.trainable.partition(":")
     if not colon:
-        raise UsageError(
-            f"--trainable takes package.module:Class, and it is {sweep.trainable!r}."
-        )
+        raise UsageError(f"--trainable takes package.module:Class, and it is {sweep.trainable!r}.")
     if "" not in sys.path:
         sys.path.insert(0, "")  # as ``python -m`` does: your module lies where you stand
     try:
@@ -74,6 +74,11 @@ def check_metric(sweep: Sweep, trainable: type[Any]) -> None:
 
 def load_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     """The data set and, where ``auto`` took digits for Fashion-MNIST, a line that says so."""
+    dataset, note = _find_data(sweep)
+    return (dataset.standardised() if sweep.standardise else dataset), note
+
+
+def _find_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     from trainables import data
 
     folder = None if sweep.data_dir is None else str(sweep.data_dir)

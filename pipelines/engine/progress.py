@@ -95,18 +95,20 @@ class Progress:
         best = conductor.best()
         if best is not None:
             record, report = best
-            rows.add_row(
-                "best",
-                f"{plan.metric} {report.metrics[plan.metric]:.4f}  trial {record.number}, epoch {report.epoch}"
-                + self._gain(report.metrics[plan.metric]),
-            )
+            value = report.metrics[plan.metric]
+            where = f"trial {record.number}, epoch {report.epoch}"
+            rows.add_row("best", f"{plan.metric} {value:.4f}  {where}{self._gain(value)}")
             rows.add_row("", Text(configuration(record.config), "dim"))
         rows.add_row("epochs", self._epochs())
         rows.add_row("time", self._time())
         share = self._share()
         recent = [self._line(conductor.records[n]) for n in self._recent]
         bar = ProgressBar(total=1.0, completed=share, width=None)
-        reason = f"stopping: {conductor.stop_reason}" if conductor.stop_reason else "Ctrl-C stops, and can be resumed"
+        reason = (
+            f"stopping: {conductor.stop_reason}"
+            if conductor.stop_reason
+            else "Ctrl-C stops, and can be resumed"
+        )
         return Panel(
             Group(rows, bar, *recent), title="caviar sweep", subtitle=reason, border_style="blue"
         )
@@ -115,7 +117,9 @@ class Progress:
         baseline = self._conductor.best_report(0)
         if baseline is None:
             return ""
-        return f"  ({best - baseline.metrics[self._conductor.plan.metric]:+.4f} against the default)"
+        return (
+            f"  ({best - baseline.metrics[self._conductor.plan.metric]:+.4f} against the default)"
+        )
 
     def _epochs(self) -> str:
         plan = self._conductor.plan

@@ -35,7 +35,7 @@ class _Unpickled:
         return {}
 
 
-class Search(_Unpickled, Searcher):  # type: ignore[misc]
+class Search(_Unpickled, Searcher):
     """Hands the conductor's assignments to Ray, as configurations in natural units."""
 
     def __init__(self, conductor: Conductor, numbers: dict[str, int]) -> None:
@@ -43,10 +43,10 @@ class Search(_Unpickled, Searcher):  # type: ignore[misc]
         self._conductor = conductor
         self._numbers = numbers
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+    def suggest(self, trial_id: str) -> Any:  # a configuration, or the word FINISHED
         assignment = self._conductor.next()
         if assignment is None:
-            return str(Searcher.FINISHED)
+            return Searcher.FINISHED
         record = assignment.record
         self._numbers[trial_id] = record.number
         info = TrialInfo(
@@ -66,11 +66,11 @@ class Search(_Unpickled, Searcher):  # type: ignore[misc]
         """Nothing: the history holds all there is."""
 
 
-class Schedule(_Unpickled, FIFOScheduler):  # type: ignore[misc]
+class Schedule(_Unpickled, FIFOScheduler):
     """Reports each epoch to the conductor and carries out its decision."""
 
     def __init__(self, events: Events) -> None:
-        super().__init__()
+        FIFOScheduler.__init__(self)  # type: ignore[no-untyped-call]
         self._events = events
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
@@ -78,7 +78,7 @@ class Schedule(_Unpickled, FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.CONTINUE if decision.goes_on else TrialScheduler.STOP)
 
 
-class Events(_Unpickled, tune.Callback):  # type: ignore[misc]
+class Events(_Unpickled, tune.Callback):
     """What Ray tells of the trials, told to the conductor; checkpoints saved and removed."""
 
     def __init__(
@@ -118,9 +118,7 @@ class Events(_Unpickled, tune.Callback):  # type: ignore[misc]
         result[SHOULD_CHECKPOINT] = self._decisions.pop(trial.trial_id).save
         self._on_change(None)
 
-    def on_trial_save(
-        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
-    ) -> None:
+    def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._conductor.saved.add(self._numbers[trial.trial_id])
 
     def on_trial_complete(
@@ -165,7 +163,7 @@ class Events(_Unpickled, tune.Callback):  # type: ignore[misc]
         )
 
 
-class CutOff(_Unpickled, tune.Stopper):  # type: ignore[misc]
+class CutOff(_Unpickled, tune.Stopper):
     """Ends the run when its trials were asked to stop and have not reported in time."""
 
     def __init__(self, events: Events) -> None:

@@ -61,7 +61,9 @@ def stored(folder: Path) -> dict[str, Any] | None:
     try:
         return dict(json.loads(path.read_text()))
     except json.JSONDecodeError as error:
-        raise UsageError(f"{path} is not readable as JSON ({error}): restore it to resume.") from error
+        raise UsageError(
+            f"{path} is not readable as JSON ({error}): restore it to resume."
+        ) from error
 
 
 def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> None:
@@ -82,8 +84,8 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
         )
     if before["recipe"] != recipe:
         raise UsageError(
-            f"{folder.name!r} was started with the recipe {before['recipe']!r}: resume it with that "
-            f"one, not {recipe!r}."
+            f"{folder.name!r} was started with the recipe {before['recipe']!r}: "
+            f"resume it with that one, not {recipe!r}."
         )
     if SearchSpace.from_json(before["space"]) != space:
         raise UsageError(
@@ -100,7 +102,7 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
 
 
 def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
-    """``sweep`` with the options that the sweep was first asked, where they were not its defaults."""
+    """``sweep`` with the options that it was given in its first session."""
     options = dict(before["options"])
     values: dict[str, Any] = {}
     for field in dataclasses.fields(sweep):
@@ -127,7 +129,7 @@ def count(history: History) -> int:
 
 def spent(history: History) -> float:
     """Seconds that the earlier sessions took; a killed one counts up to its last report."""
-    ends = [s["until"] for s in history.get("sessions", [])]
+    ends: list[float] = [s["until"] for s in history.get("sessions", [])]
     reports = [r.at for record in history.records().values() for r in record.reports]
     return max([0.0, *ends, *reports])
 

@@ -67,9 +67,7 @@ def start(
     console.print(f"folder     {folder}\n", highlight=False, soft_wrap=True)
 
 
-def end(
-    found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console
-) -> None:
+def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
     counts = found["trials"]
@@ -123,7 +121,16 @@ def how_to_resume(
     conductor: Conductor, recipe: str, name: str, sweep: Sweep, console: Console
 ) -> None:
     """The line that goes on with a sweep that was stopped."""
-    command = ["caviar", "sweep", recipe, "--storage", str(sweep.storage), "--name", name, "--resume"]
+    command = [
+        "caviar",
+        "sweep",
+        recipe,
+        "--storage",
+        str(sweep.storage),
+        "--name",
+        name,
+        "--resume",
+    ]
     if conductor.stop_reason == "time budget" and sweep.time_budget is not None:
         command += ["--time-budget", f"{2 * sweep.time_budget:g}"]
     console.print(

@@ -13,6 +13,7 @@ from pipelines.engine import checkpoints, files
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 
+
 def summarise(conductor: Conductor, *, name: str, recipe: str, folder: Path) -> dict[str, Any]:
     """The summary of a sweep, finished or not. ``best`` is None before the first finite report."""
     plan = conductor.plan

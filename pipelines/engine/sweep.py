@@ -28,6 +28,9 @@ class Sweep:
     """Images to train on; the first of the training set. All that validation leaves by default."""
     val_size: int | None = None
     """Images to validate on; the next of the training set."""
+    standardise: bool = True
+    """Inputs minus the training part's mean, over its standard deviation; else as they are, in
+    0 … 1."""
 
     space: Annotated[str | SearchSpace, tyro.conf.arg(constructor=str)] = "mlp"
     """A built-in search space, or one of your own as package.module:name."""

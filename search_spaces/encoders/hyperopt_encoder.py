@@ -9,27 +9,34 @@ gives all of it to `SearchSpace.walk`.
 Labels are parameter names; the place inside a branch of several values has the label "name:branch".
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hyperopt import hp
+from hyperopt import Trials, hp
+from hyperopt.fmin import generate_trial
 from hyperopt.pyll import scope
 
-from search_spaces.conditions import Single
+from search_spaces.conditions import AtLeast, AtMost, Single
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter, Searched
 from search_spaces.space import Config, SearchSpace
 
 Value = float | int
 
 
+EDGE = 1e-12  # how near a coordinate comes to the end of its branch: beyond float noise
+
+
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """Options `first` to `last`, or the coordinates between them, with their share of all."""
+    """One coordinate (first == last) or those between two, with their share of all draws."""
 
     first: float
     last: float
     share: float
+    outcomes: tuple[bool, ...]  # of the conditions on the parameter, in their order
 
     @property
     def single(self) -> bool:
@@ -76,70 +83,108 @@ def to_vals(space: SearchSpace, config: Mapping[str, Any]) -> dict[str, list[Val
             vals[name] = [raws[name]] if name in raws else []
             continue
         vals[name] = []
+        chosen = _chosen(space, branches[name], parameter, raws) if name in raws else None
         for number, branch in enumerate(branches[name]):
-            place: list[Value] = []
-            if name in raws and not vals[name] and raws[name] <= branch.last:
+            if branch is chosen:
                 vals[name] = [number]
-                place = [_within(parameter, branch, raws[name])]
             if not branch.single:
-                vals[f"{name}:{number}"] = place
+                inside = [_within(branch, raws[name])] if branch is chosen else []
+                vals[f"{name}:{number}"] = list(inside)
     return vals
 
 
-def to_point(space: SearchSpace, config: Mapping[str, Any]) -> dict[str, Value]:
-    """A known configuration for HyperOpt's `points_to_evaluate`: the labels that take part.
+def initial_trials(space: SearchSpace, configs: Iterable[Mapping[str, Any]]) -> Trials:
+    """Known configurations to evaluate first: `fmin(..., trials=initial_trials(space, configs))`.
 
-    HyperOpt takes such points only with `fmin`, and its TPE then needs a trial to list all labels:
-    for a conditional space put `to_vals` into the trials instead.
+    What `points_to_evaluate` is for, but for conditional spaces too: HyperOpt's own makes trials in
+    which the inactive labels are missing, on which its TPE then fails.
     """
-    return {label: values[0] for label, values in to_vals(space, config).items() if values}
+    trials = Trials()
+    for tid, config in enumerate(configs):
+        vals = to_vals(space, config)
+        document = generate_trial(tid, vals)
+        document["misc"]["vals"] = vals
+        document["misc"]["idxs"] = {label: [tid] if found else [] for label, found in vals.items()}
+        trials.insert_trial_docs([document])
+    trials.refresh()
+    return trials
 
 
 # -- branches -------------------------------------------------------------------------------------
 
 
-def _branches(space: SearchSpace) -> dict[str, list[_Branch]]:
-    """The branches of every searched parameter that a condition looks at."""
-    conditions: dict[str, list[Single]] = {}
+def _conditions(space: SearchSpace) -> dict[str, list[Single]]:
+    """The conditions on every searched parameter that has any."""
+    found: dict[str, list[Single]] = {}
     for parameter in space.parameters:
         for condition in parameter.when.single() if parameter.when else ():
             if not isinstance(space[condition.name], Fixed):
-                conditions.setdefault(condition.name, []).append(condition)
-    return {name: _branches_of(space[name], found) for name, found in conditions.items()}
+                found.setdefault(condition.name, []).append(condition)
+    return found
+
+
+@functools.lru_cache(maxsize=32)  # a sweep asks for the same space with every trial
+def _branches(space: SearchSpace) -> dict[str, list[_Branch]]:
+    return {name: _branches_of(space[name], found) for name, found in _conditions(space).items()}
 
 
 def _branches_of(parameter: Parameter, conditions: Sequence[Single]) -> list[_Branch]:
     assert not isinstance(parameter, Fixed)
     if isinstance(parameter, Choice):
-        count = len(parameter.options)
-        return [_Branch(number, number, 1 / count) for number in range(count)]
+        share = 1 / len(parameter.options)
+        return [
+            _Branch(number, number, share, _outcomes(conditions, option))
+            for number, option in enumerate(parameter.options)
+        ]
     if parameter.cells is None:
         return _cut(parameter, conditions)
     found: list[_Branch] = []
-    before: list[bool] | None = None
     for index in range(parameter.cells.count):
-        value = parameter.decode(parameter.cells.unit(index))
-        pattern = [condition.tests(value) for condition in conditions]
-        first, last = parameter.cells.edges(index)
-        if pattern == before:
-            found[-1] = _Branch(found[-1].first, last, last - found[-1].first)
+        at = parameter.cells.unit(index)
+        start, end = parameter.cells.edges(index)
+        outcomes = _outcomes(conditions, parameter.decode(at))
+        if found and outcomes == found[-1].outcomes:
+            share = found[-1].share + (end - start)
+            found[-1] = _Branch(end - share, end, share, outcomes)
         else:
-            found.append(_Branch(first, last, last - first))
-        before = pattern
+            found.append(_Branch(at, at, end - start, outcomes))
     return found
 
 
 def _cut(parameter: Float | Int, conditions: Sequence[Single]) -> list[_Branch]:
     """A continuous range cut where a condition changes its mind."""
-    cuts = {parameter.span.unit(condition.value) for condition in conditions}  # type: ignore[union-attr]
-    ends = [0.0, *sorted(cut for cut in cuts if 0.0 < cut < 1.0), 1.0]
-    return [_Branch(a, b, b - a) for a, b in zip(ends, ends[1:], strict=False)]
+    bounds = {c.value for c in conditions if isinstance(c, AtLeast | AtMost)}
+    inside = sorted(bound for bound in bounds if parameter.low < bound < parameter.high)
+    ends = [0.0, *map(parameter.span.unit, inside), 1.0]
+    return [
+        _Branch(a, b, b - a, _outcomes(conditions, parameter.decode((a + b) / 2)))
+        for a, b in itertools.pairwise(ends)
+    ]
 
 
-def _within(parameter: Searched, branch: _Branch, raw: Value) -> float:
-    if isinstance(parameter, Choice):
-        return 0.0
-    return min(max((raw - branch.first) / (branch.last - branch.first), 0.0), 1.0)
+def _outcomes(conditions: Sequence[Single], value: Any) -> tuple[bool, ...]:
+    return tuple(condition.tests(value) for condition in conditions)
+
+
+def _chosen(
+    space: SearchSpace,
+    branches: Sequence[_Branch],
+    parameter: Searched,
+    raws: Mapping[str, Value],
+) -> _Branch:
+    """The branch of a coordinate; a value at a cut belongs where the conditions say the same."""
+    raw = raws[parameter.name]
+    near = [b for b in branches if b.first - EDGE <= raw <= b.last + EDGE]
+    if len(near) > 1:
+        value = parameter.decode(raw)  # type: ignore[arg-type]  # a Choice has one branch a number
+        outcomes = _outcomes(_conditions(space)[parameter.name], value)
+        near = [b for b in near if b.outcomes == outcomes] or near
+    return near[0]
+
+
+def _within(branch: _Branch, raw: Value) -> float:
+    inside = (raw - branch.first) / (branch.last - branch.first)
+    return min(max(inside, EDGE), 1 - EDGE)
 
 
 # -- nodes ----------------------------------------------------------------------------------------
@@ -158,7 +203,7 @@ def _place(parameter: Searched, branches: Sequence[_Branch], switch: Any) -> Any
     options: list[Any] = []
     for number, branch in enumerate(branches):
         if branch.single:
-            options.append(int(branch.first))
+            options.append(branch.first)
         else:
             inside = hp.uniform(f"{parameter.name}:{number}", 0.0, 1.0)
             options.append(branch.first + inside * (branch.last - branch.first))
@@ -180,13 +225,8 @@ def _gated(
                 return None
             node = _gated(space, parent, node, branches, switches)
             continue
-        outcomes = [_holds(condition, parent, branch) for branch in branches[parent.name]]
+        at = _conditions(space)[parent.name].index(condition)
+        outcomes = [branch.outcomes[at] for branch in branches[parent.name]]
         node = scope.switch(switches[parent.name], *(node if holds else None for holds in outcomes))
         node = _gated(space, parent, node, branches, switches)
     return node
-
-
-def _holds(condition: Single, parent: Searched, branch: _Branch) -> bool:
-    if isinstance(parent, Choice):
-        return condition.tests(parent.options[int(branch.first)])
-    return condition.tests(parent.decode((branch.first + branch.last) / 2))

@@ -33,11 +33,16 @@ def suggest(space: SearchSpace, trial: Trial) -> Config:
     Works for every space; with `study.ask(fixed_distributions=distributions(space))` the values are
     already there.
     """
-    return space.walk(
-        lambda parameter: _to_raw(
-            parameter, trial._suggest(parameter.name, distribution_of(parameter))
-        )
-    )
+
+    def draw(parameter: Searched) -> Any:
+        name, distribution = parameter.name, distribution_of(parameter)
+        if isinstance(distribution, CategoricalDistribution):
+            return trial.suggest_categorical(name, distribution.choices)
+        if isinstance(distribution, IntDistribution):
+            return _to_raw(parameter, trial.suggest_int(name, 0, distribution.high))
+        return trial.suggest_float(name, 0.0, 1.0)
+
+    return space.walk(draw)
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution] | None:
@@ -134,8 +139,8 @@ def _natural(parameter: Parameter) -> BaseDistribution:
         # Optuna has no step on a log scale
         step = 1 if log else parameter.step or 1
         return IntDistribution(parameter.low, parameter.high, log=log, step=step)
-    step = None if parameter.scale != "linear" else parameter.step
-    return FloatDistribution(parameter.low, parameter.high, log=log, step=step)
+    stride = parameter.step if parameter.scale == "linear" else None
+    return FloatDistribution(parameter.low, parameter.high, log=log, step=stride)
 
 
 def _values(parameter: Choice | Fixed) -> tuple[Any, ...]:

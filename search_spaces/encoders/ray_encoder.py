@@ -8,7 +8,7 @@ nested domains, which its searchers treat differently.
 from collections.abc import Mapping
 from typing import Any
 
-from ray.tune.search.sample import Categorical, Domain, Float
+from ray.tune.search.sample import Domain, choice, uniform
 
 from search_spaces.parameters import Choice
 from search_spaces.space import Config, SearchSpace
@@ -20,9 +20,7 @@ def encode(space: SearchSpace) -> dict[str, Domain]:
     What a trial gets from it goes through `decode` before a person or a model sees it.
     """
     return {
-        p.name: Categorical(list(range(len(p.options)))).uniform()
-        if isinstance(p, Choice)
-        else Float(0.0, 1.0).uniform()
+        p.name: choice(list(range(len(p.options)))) if isinstance(p, Choice) else uniform(0.0, 1.0)
         for p in space.searched
     }
 

@@ -1,6 +1,6 @@
 """A data set of labelled rows, split into train, validation and test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ class Dataset:
     """Rows with class labels in three parts.
 
     Rows keep their natural shape, [n, height, width] for grey images or [n, features]: a model
-    flattens them if it wants to. Values are float32 in 0 .. 1, labels int64 in 0 .. classes - 1.
+    flattens them if it wants to. Values are float32, in 0 .. 1 until `standardised`; labels are
+    int64 in 0 .. classes - 1.
 
     Raises ValueError when a part is empty, has another dtype, another number of labels than rows,
     another shape of row than the training part, or a label outside 0 .. classes - 1.
@@ -57,6 +58,26 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one row: (28, 28) for Fashion-MNIST."""
         return self.x_train.shape[1:]
+
+    def standardised(self) -> "Dataset":
+        """Subtract the mean of the training part and divide by its standard deviation.
+
+        One mean and one deviation over all values, so that a pixel that never changes stays finite.
+        Validation and test rows are moved by the training part's numbers: nothing of theirs leaks.
+        """
+        mean = self.x_train.mean(dtype=np.float64)
+        deviation = self.x_train.std(dtype=np.float64)
+        if deviation == 0:
+            raise ValueError(
+                f"x_train of {self.name} must vary to be standardised, but it is {mean:g} all over."
+            )
+        shift, factor = np.float32(mean), np.float32(1 / deviation)
+        return replace(
+            self,
+            x_train=(self.x_train - shift) * factor,
+            x_val=(self.x_val - shift) * factor,
+            x_test=(self.x_test - shift) * factor,
+        )
 
     def describe(self) -> str:
         """One line for a person: name, rows of each part, shape of a row, classes."""

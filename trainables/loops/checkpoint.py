@@ -15,6 +15,7 @@ import io
 import json
 import math
 import os
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,16 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_FORMAT = 1
-_LAST, _BEST, _SUMMARY = "last.pt", "best.pt", "checkpoint.json"
+from trainables.manifest import FORMAT, NAME, CorruptCheckpointError, Manifest, read_manifest
 
-
-class CheckpointError(RuntimeError):
-    """A checkpoint cannot be used; the message names it and says why."""
-
-
-class CorruptCheckpointError(CheckpointError):
-    """A checkpoint is incomplete or damaged."""
+_LAST, _BEST = "last.pt", "best.pt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +65,7 @@ def write_checkpoint(directory: str | Path, checkpoint: Checkpoint) -> None:
         _replace(directory / name, view)
         files[name] = {"bytes": len(view), "sha256": hashlib.sha256(view).hexdigest()}
     summary = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "epoch": checkpoint.state["epoch"],
         "metrics": _to_json(checkpoint.metrics),
         "best_epoch": checkpoint.best_epoch,
@@ -80,7 +74,7 @@ def write_checkpoint(directory: str | Path, checkpoint: Checkpoint) -> None:
         "files": files,
     }
     text = json.dumps(summary, indent=1, default=_plain, allow_nan=False)
-    _replace(directory / _SUMMARY, text.encode())
+    _replace(directory / NAME, text.encode())
 
 
 def read_checkpoint(
@@ -97,59 +91,35 @@ def read_checkpoint(
     the checkpoint has a format this version does not know.
     """
     directory = Path(directory)
-    summary = _read_summary(directory)
-    state: Mapping[str, Any] = {"epoch": summary["epoch"]}
+    manifest = read_manifest(directory)
+    state: Mapping[str, Any] = {"epoch": manifest.epoch}
     if training_state:
-        state = _read_tensors(directory / _LAST, summary, device)
+        state = _read_tensors(directory / _LAST, manifest, device)
     best = None
-    if summary["best_epoch"] is not None:
-        best = _read_tensors(directory / _BEST, summary, device)["model"]
+    if manifest.best_epoch is not None:
+        best = _read_tensors(directory / _BEST, manifest, device)["model"]
     return Checkpoint(
         state=state,
-        configuration=summary["configuration"],
-        metrics=_from_json(summary["metrics"]),
-        best_epoch=summary["best_epoch"],
-        best_metrics=_from_json(summary["best_metrics"]),
+        configuration=manifest.configuration,
+        metrics=_from_json(manifest.metrics),
+        best_epoch=manifest.best_epoch,
+        best_metrics=_from_json(manifest.best_metrics),
         best_weights=best,
     )
 
 
-def _read_summary(directory: Path) -> dict[str, Any]:
-    path = directory / _SUMMARY
+def _read_tensors(path: Path, manifest: Manifest, device: torch.device | str) -> Any:
+    if path.name not in manifest.files:
+        raise CorruptCheckpointError(f"{path.parent} is damaged: {NAME} does not list {path.name}.")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != manifest.files[path.name]["sha256"]:
+        raise CorruptCheckpointError(f"{path} is damaged: its SHA-256 is not the one in {NAME}.")
     try:
-        summary = json.loads(path.read_bytes())
-        version = summary["format"]
-    except FileNotFoundError as error:
+        return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    except pickle.UnpicklingError as error:
         raise CorruptCheckpointError(
-            f"{directory} is no complete checkpoint: it has no {_SUMMARY}."
+            f"{path} holds more than tensors and plain values, and is not loaded: {error}"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptCheckpointError(f"{path} is damaged: {error}.") from error
-    if version != _FORMAT:
-        raise CheckpointError(
-            f"{directory} must be a checkpoint of format {_FORMAT}, but it has format {version}: "
-            "it was written by another version of Caviar."
-        )
-    missing = {"epoch", "metrics", "best_epoch", "best_metrics", "configuration", "files"}
-    missing -= summary.keys()
-    if missing:
-        raise CorruptCheckpointError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}.")
-    return dict(summary)
-
-
-def _read_tensors(path: Path, summary: dict[str, Any], device: torch.device | str) -> Any:
-    noted = summary["files"].get(path.name)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise CorruptCheckpointError(f"{path.parent} lacks {path.name}.") from error
-    if noted is None or hashlib.sha256(content).hexdigest() != noted["sha256"]:
-        expected = "no such file" if noted is None else f"{noted['bytes']:,} bytes"
-        raise CorruptCheckpointError(
-            f"{path} is damaged or cut short: it has {len(content):,} bytes, and its SHA-256 is "
-            f"not the one noted in {_SUMMARY} ({expected})."
-        )
-    return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
 
 
 def _replace(path: Path, content: bytes | memoryview) -> None:

@@ -122,25 +122,25 @@ class SupervisedLoop:
         x, y = self._data.x_train, self._data.y_train
         # Looking at a loss costs microseconds on the CPU, but a synchronisation on an accelerator.
         looks_each_batch = self._device.type == "cpu"
-        loss_sum = torch.zeros((), device=self._device)
-        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        batches = self._order(epoch)
+        losses, hits = [], []
         self.model.train()
-        for batch, rows in enumerate(self._order(epoch)):
+        for batch, rows in enumerate(batches):
             targets = y.index_select(0, rows)
             logits = self.model(x.index_select(0, rows))
             loss = functional.cross_entropy(logits, targets)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
-            loss = loss.detach()
             if looks_each_batch and not math.isfinite(loss.item()):
                 raise Diverged(epoch=epoch, batch=batch, seconds=time.perf_counter() - started)
-            loss_sum += loss * len(rows)
-            correct += (logits.detach().argmax(1) == targets).sum()
-        mean = loss_sum.item() / len(x)
+            losses.append(loss.detach())
+            hits.append(logits.detach().argmax(1) == targets)
+        sizes = torch.tensor([len(rows) for rows in batches], device=self._device)
+        mean = (torch.stack(losses).double() * sizes).sum().item() / len(x)
         if not math.isfinite(mean):
             raise Diverged(epoch=epoch, batch=None, seconds=time.perf_counter() - started)
-        return mean, correct.item() / len(x)
+        return mean, torch.cat(hits).sum().item() / len(x)
 
     def _order(self, epoch: int) -> tuple[Tensor, ...]:
         """Seed the epoch; returns the row numbers of each of its batches."""

@@ -10,7 +10,7 @@ import hyperopt
 from hyperopt import tpe
 
 from pipelines.engine.records import Mode, Outcome
-from pipelines.engine.searchers.base import Searcher, Told, proposal_seed
+from pipelines.engine.searchers.base import NearDefault, Searcher, Told, proposal_seed
 from pipelines.engine.searchers.options import HyperOpt
 from search_spaces import SearchSpace
 from search_spaces.encoders import hyperopt_encoder
@@ -29,9 +29,14 @@ class HyperOptSearcher(Searcher):
         self._space = hyperopt_encoder.encode(space)
         self._domain = hyperopt.base.Domain(lambda _: 0.0, self._space)
         self._trials = hyperopt.Trials()
+        self._near_default = NearDefault(space, seed=seed, startup_trials=options.startup_trials)
         self._pending: dict[int, dict[str, Any]] = {}
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
+        near = self._near_default.draw(number, attempt)
+        if near is not None:
+            self._insert(self._document(number, near))
+            return near
         if number in self._pending:  # the attempt before this one
             self._trials._dynamic_trials.remove(self._pending.pop(number))
             self._trials.refresh()

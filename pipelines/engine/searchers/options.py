@@ -60,7 +60,7 @@ class Optuna(SearcherOptions):
     """
 
     startup_trials: int = 10
-    """Trials drawn at random before the model proposes."""
+    """Trials before the model proposes: in turn drawn from the whole space and near the default."""
     candidates: int = 24
     """Candidates among which the expected improvement chooses."""
 
@@ -80,7 +80,7 @@ class HyperOpt(SearcherOptions):
     """HyperOpt's Tree-structured Parzen Estimator (Bergstra et al. 2013)."""
 
     startup_trials: int = 20
-    """Trials drawn at random before the model proposes."""
+    """Trials before the model proposes: in turn drawn from the whole space and near the default."""
     candidates: int = 24
     """Candidates among which the expected improvement chooses."""
     gamma: float = 0.25

@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from pipelines.engine.records import Mode, Outcome
-from pipelines.engine.searchers.base import Searcher, Told, proposal_seed
+from pipelines.engine.searchers.base import NearDefault, Searcher, Told, proposal_seed
 from pipelines.engine.searchers.options import Optuna
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
@@ -26,6 +26,7 @@ class OptunaSearcher(Searcher):
         self._study = optuna.create_study(
             direction="maximize" if mode == "max" else "minimize", sampler=self._sampler(0, 0)
         )
+        self._near_default = NearDefault(space, seed=seed, startup_trials=options.startup_trials)
         self._pending: dict[int, optuna.Trial] = {}
 
     def _sampler(self, number: int, attempt: int) -> optuna.samplers.BaseSampler:
@@ -38,6 +39,9 @@ class OptunaSearcher(Searcher):
         )
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
+        near = self._near_default.draw(number, attempt)
+        if near is not None:
+            return near
         # A sampler seeded for this trial: a resumed sweep goes on as the uninterrupted one.
         self._study.sampler = self._sampler(number, attempt)
         if number in self._pending:  # the attempt before this one
@@ -62,9 +66,7 @@ class OptunaSearcher(Searcher):
         best = told.best(self.mode) if state == TrialState.COMPLETE else None
         self._study.tell(trial, values=best, state=state, skip_if_finished=False)
 
-    def _foreign(
-        self, told: Told, state: TrialState, finite: Mapping[int, float]
-    ) -> FrozenTrial:
+    def _foreign(self, told: Told, state: TrialState, finite: Mapping[int, float]) -> FrozenTrial:
         params, distributions = optuna_encoder.to_params(self.space, told.config)
         return create_trial(
             params=params,

@@ -1,0 +1,116 @@
+"""Spaces in files, as tables, as pictures."""
+
+import json
+import sys
+
+import pytest
+
+import search_spaces
+from search_spaces import AllOf, AtLeast, AtMost, Choice, Fixed, Float, Int, Is, SearchSpace, plot
+from search_spaces.table import COLUMNS
+
+ODD = SearchSpace(
+    "odd",
+    [
+        Choice(name="any", options=[None, True, 1, 1.5, "ä", [1, [2]], {"a": None}], tier=1),
+        Int(name="n", low=1, high=9, step=2),
+        Float(name="x", low=0.1, high=0.7, step=0.2, when=AllOf(AtLeast("n", 3), AtMost("n", 7))),
+        Fixed(name="f", value={"k": [1]}, when=Is("any", {"a": None}), source="page 3"),
+    ],
+)
+
+
+@pytest.mark.parametrize("space", [*map(search_spaces.get, search_spaces.names()), ODD], ids=str)
+def test_saved_spaces_are_the_same_ones(space, tmp_path):
+    space.save(tmp_path / "space.json")
+    loaded = SearchSpace.load(tmp_path / "space.json")
+    assert loaded == space
+    assert loaded.parameters == space.parameters
+    assert loaded.default() == space.default()
+    assert loaded.fingerprint == space.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("{", "space.json holds no search space: Expecting property name"),
+        ("[]", "space.json holds no search space: a saved space has format, name and parameters"),
+        (
+            '{"format": 2, "name": "s", "parameters": []}',
+            "format of a saved space must be 1, got 2",
+        ),
+        (
+            '{"format": 1, "name": "s", "parameters": [{"kind": "flot"}]}',
+            "a parameter's kind is one of float, int, choice, fixed, got 'flot'",
+        ),
+        (
+            '{"format": 1, "name": "s", "parameters": [{"kind": "float", "name": "a", "lo": 1}]}',
+            "a: a float has no 'lo': did you mean 'low'",
+        ),
+        (
+            '{"format": 1, "name": "s", "parameters": [{"kind": "float", "name": "a", "low": 1}]}',
+            "a: .*missing 1 required keyword-only argument: 'high'",
+        ),
+    ],
+)
+def test_files_that_hold_no_space(text, match, tmp_path):
+    path = tmp_path / "space.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=match):
+        SearchSpace.load(path)
+
+
+def test_json_is_json():
+    assert json.loads(json.dumps(ODD.to_json())) == ODD.to_json()
+
+
+def test_rows():
+    rows = {row[0]: row for row in search_spaces.get("mlp").rows()}
+    assert len(rows["momentum"]) == len(COLUMNS)
+    assert rows["momentum"][:6] == ("momentum", "0.9 … 0.999", "log1m", "0.9", "2", "")
+    assert rows["units_3"][:6] == (
+        "units_3",
+        "50 … 100",
+        "linear",
+        "100",
+        "2",
+        "hidden_layers >= 3",
+    )
+    assert rows["weight_decay_on"][1:4] == ("False, True", "choice", "False")
+    assert all(row[-1] for row in rows.values())  # every parameter has a source
+
+
+def test_text_lines_up():
+    lines = str(ODD).splitlines()
+    assert lines[0] == "space odd"
+    assert lines[1].split()[:3] == ["parameter", "range", "scale"]
+    at = lines[1].index("scale")
+    assert [line[at:].split()[0] for line in lines[3:]] == ["choice", "linear", "linear", "fixed"]
+
+
+@pytest.mark.parametrize("space", [search_spaces.get("cnn"), ODD], ids=lambda space: space.name)
+def test_picture(space, tmp_path):
+    picture = plot.figure(space, draws=300)
+    assert len(picture.data) == len(space.searched)
+    titles = [note.text for note in picture.layout.annotations]
+    assert all(p.name in title for p, title in zip(space.searched, titles, strict=True))
+    path = tmp_path / "space.html"
+    plot.write(space, path, draws=300)
+    assert "plotly" in path.read_text(encoding="utf-8")
+
+
+def test_picture_counts_every_draw():
+    picture = plot.figure(search_spaces.get("mlp"), draws=400)
+    assert sum(picture.data[0].y) == 400
+    assert sum(picture.data[2].y) == 400
+
+
+def test_picture_without_plotly_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    with pytest.raises(ImportError, match=r"need plotly: pip install 'caviar-tune\[plot\]'"):
+        plot.figure(ODD)
+
+
+def test_nothing_to_draw():
+    with pytest.raises(ValueError, match=r"space 's' has nothing to draw"):
+        plot.figure(SearchSpace("s", [Fixed(name="a", value=1)]))
