@@ -10,6 +10,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pipelines
 from pipelines.engine.errors import UsageError, did_you_mean
@@ -31,21 +32,26 @@ def recipes() -> dict[str, str]:
 def main(args: Sequence[str] | None = None) -> int:
     """Run ``caviar``; the exit code: 0, or 2 for input that cannot be carried out."""
     parser = _parser()
-    asked = parser.parse_args(args)
-    if asked.command is None:
-        parser.print_help()
-        return 0
     try:
+        asked = parser.parse_args(args)
+        if asked.command is None:
+            parser.print_help()
+            return 0
         return int(asked.run(asked))
     except UsageError as error:
         print(f"caviar: {error}", file=sys.stderr)
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what it cannot read."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See: {self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="caviar", description="Hyperparameter sweeps of torch models on Ray."
-    )
+    parser = _Parser(prog="caviar", description="Hyperparameter sweeps of torch models on Ray.")
     version = importlib.metadata.version("caviar-tune")
     parser.add_argument("--version", action="version", version=f"caviar {version}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -55,7 +61,6 @@ def _parser() -> argparse.ArgumentParser:
         help="run a recipe",
         description=f"Run a recipe. Its options: caviar sweep RECIPE --help\n\nrecipes:\n{listing}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
     )
     sweep.add_argument("recipe", nargs="?", help="one of the recipes above")
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
@@ -64,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sweep(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    if asked.recipe in (None, "-h", "--help"):
+    if asked.recipe is None:
         parser.print_help()
         return 0
     known = recipes()

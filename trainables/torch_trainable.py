@@ -87,6 +87,11 @@ class TorchTrainable(tune.Trainable):
             weight_decay=config.get("weight_decay", 0.0),
         )
 
+    @property
+    def trial(self) -> TrialInfo:
+        """The trial this actor runs now: its number in the sweep and its seed."""
+        return self._trial
+
     def setup(
         self,
         config: dict[str, Any],

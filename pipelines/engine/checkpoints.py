@@ -38,6 +38,13 @@ def remove(trials: Path, number: int) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def tidy(trials: Path) -> None:
+    """Remove the folders that Ray made for trials which keep no checkpoint."""
+    for folder in trials.glob("trial-*"):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def _all(trials: Path, number: int) -> list[Path]:
     name = folder_name(number, 0)
     folders = [trials / name, *trials.glob(f"{name}.*")]

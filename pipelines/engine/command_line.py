@@ -6,8 +6,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import re
 import sys
-from collections.abc import Sequence
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -63,17 +67,15 @@ def _parse(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep:
                 default=sweep,
                 args=list(args),
                 return_unknown_args=True,
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)[:1],
             )
     except SystemExit as error:
         if error.code in (0, None):
             raise
-        raise UsageError(_sentence(said.getvalue())) from error
+        raise UsageError(_sentence(error, said.getvalue(), sweep, args)) from error
     if unknown:
-        options = option_names(sweep)
         raise UsageError(
             f"There is no option {unknown[0]!r}."
-            + did_you_mean(unknown[0].partition("=")[0], options)
+            + did_you_mean(unknown[0].partition("=")[0], option_names(sweep))
             + f" See: caviar sweep {recipe} --help"
         )
     return parsed
@@ -82,18 +84,89 @@ def _parse(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep:
 def option_names(sweep: Sweep) -> list[str]:
     """Every option of the command line, as ``--name`` or ``--searcher.name``."""
     names = []
-    for field in dataclasses.fields(sweep):
-        value: Any = getattr(sweep, field.name)
-        if field.name in ("searcher", "scheduler"):
-            inner = dataclasses.fields(value)
-            names += [f"--{field.name}.{f.name.replace('_', '-')}" for f in inner]
-        else:
-            names.append("--" + field.name.replace("_", "-"))
+    for option, kind in _kinds(sweep).items():
+        names += [option, f"--no-{option[2:]}"] if kind is bool else [option]
     return names
 
 
-def _sentence(box: str) -> str:
+def _kinds(sweep: Sweep) -> dict[str, Any]:
+    """Every option and its type; a switch that is on can be turned off with ``--no-``."""
+    kinds: dict[str, Any] = {}
+    parts: dict[str, Any] = {
+        "": sweep,
+        "searcher.": sweep.searcher,
+        "scheduler.": sweep.scheduler,
+    }
+    for prefix, part in parts.items():
+        hints = typing.get_type_hints(type(part))
+        for field in dataclasses.fields(part):
+            if not dataclasses.is_dataclass(hints[field.name]):
+                kinds[f"--{prefix}{field.name.replace('_', '-')}"] = hints[field.name]
+    return kinds
+
+
+def _sentence(error: BaseException, box: str, sweep: Sweep, args: Sequence[str]) -> str:
+    """What was wrong with the options, in one sentence; tyro draws a box of several lines."""
+    for cause in _causes(error):
+        if isinstance(cause, UsageError):
+            return str(cause)
+    text = _text(box)
+    option = next(iter(re.findall(r"--[\w.-]+", text)), "")
+    kind = _kinds(sweep).get(option)
+    if kind is None:
+        return text or "The options could not be read."
+    given = _given(option, args)
+    got = "nothing" if given is None else repr(given)
+    return f"{option} takes {_in_words(kind)}, and it got {got}."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _given(option: str, args: Sequence[str]) -> str | None:
+    """The last value that the command line gives an option; None where a value is missing."""
+    given = None
+    for arg, following in zip(args, [*args[1:], "--"], strict=True):
+        name, equals, value = arg.partition("=")
+        if name.replace("_", "-") == option:
+            given = value if equals else following
+    return None if given is None or given.startswith("--") else given
+
+
+def _in_words(kind: Any) -> str:
+    """A type as a person says it.
+
+    >>> _in_words(int | None), _in_words(typing.Literal["max", "min"] | None)
+    ('a whole number or None', 'max, min or None')
+    """
+    *most, last = dict.fromkeys(_words(kind))
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _words(kind: Any) -> Iterator[str]:
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        for one in typing.get_args(kind):
+            yield from _words(one)
+    elif origin is typing.Literal:
+        yield from map(str, typing.get_args(kind))
+    else:
+        yield _WORDS.get(kind, "text")
+
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    Path: "a path",
+    bool: "no value",
+    types.NoneType: "None",
+}
+
+
+def _text(box: str) -> str:
     """What tyro says in a drawn box, as one line of text."""
     frame = "╭╮╰╯│─├┤"
-    words = [w for line in box.splitlines() for w in line.strip(frame + " ").split()]
-    return " ".join(words) or "The options could not be read."
+    return " ".join(w for line in box.splitlines() for w in line.strip(frame + " ").split())

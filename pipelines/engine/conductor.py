@@ -176,25 +176,24 @@ class Conductor:
         record = self.records[number]
         self.check_time()
         if epoch > record.epoch:
-            goes_on = self._take(record, epoch, metrics) and not (done or diverged)
-            if diverged:
-                self._ending[number] = Outcome.DIVERGED
-            elif done:
-                self._ending[number] = Outcome.COMPLETED
-            elif not goes_on:
-                self._ending[number] = Outcome.STOPPED_EARLY
+            goes_on = self._take(record, epoch, metrics)
         else:
             # Trained again from a checkpoint older than the last report: known already.
-            goes_on = self._judged_out.get(number) != epoch and not done
-            if not goes_on:
-                self._ending[number] = Outcome.COMPLETED if done else Outcome.STOPPED_EARLY
+            goes_on = self._judged_out.get(number) != epoch
+        if diverged:
+            self._ending[number] = Outcome.DIVERGED
+        elif done:
+            self._ending[number] = Outcome.COMPLETED
+        elif not goes_on:
+            self._ending[number] = Outcome.STOPPED_EARLY
+        goes_on = number not in self._ending
         if goes_on and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
         if goes_on:
             save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
         else:
-            save = number in self._keepers()
+            save = not diverged and number in self._keepers()
         if save:
             self._saved_at[number] = now
         return Decision(goes_on=goes_on, save=save)
@@ -299,7 +298,7 @@ class Conductor:
                 continue
             self._searcher.restart(number, record.config)
             path, epoch = found if found is not None else (None, 0)
-            over = record.epoch > 0 and (
+            over = self._measured(record) and (
                 self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs
             )
             if over and (epoch == record.epoch or number not in self._keepers()):
@@ -307,6 +306,11 @@ class Conductor:
                 self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
             else:
                 self._waiting.append(Assignment(record, path))
+
+    def _measured(self, record: TrialRecord) -> bool:
+        """Whether the last report has a value; a trial that may have diverged there has none."""
+        value = record.reports[-1].metrics.get(self.plan.metric) if record.reports else None
+        return value is not None and math.isfinite(value)
 
 
 def trial_seed(seed: int, number: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import search_spaces
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_space(sweep: Sweep) -> SearchSpace:
-    """The search space, with the parameters of ``fix`` fixed."""
+    """The search space, with the parameters of ``fix`` fixed; one that the searcher can search."""
     try:
         space = (
             sweep.space if isinstance(sweep.space, SearchSpace) else search_spaces.get(sweep.space)
@@ -27,6 +28,7 @@ def load_space(sweep: Sweep) -> SearchSpace:
             if not equals:
                 raise UsageError(f"--fix takes NAME=VALUE, and it got {assignment!r}.")
             space = space.fix(name, _value(text))
+        sweep.searcher.check(space)
         return space
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -43,11 +45,12 @@ def load_trainable(sweep: Sweep) -> type[Any]:
     """The trainable class: of this package, of yours, or given as a class from Python."""
     if isinstance(sweep.trainable, type):
         return sweep.trainable
-    module_name, colon, name = sweep.trainable.partition(":")
-    if not colon:
+    module_name, _, name = sweep.trainable.partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), name]):
         raise UsageError(f"--trainable takes package.module:Class, and it is {sweep.trainable!r}.")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # as ``python -m`` does: your module lies where you stand
+    here = str(Path.cwd())
+    if here not in sys.path:  # your module lies where you stand, and workers are told of this path
+        sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -59,6 +62,11 @@ def load_trainable(sweep: Sweep) -> type[Any]:
     if not isinstance(found, type):
         raise UsageError(
             f"The module {module_name!r} has no class {name!r}." + did_you_mean(name, dir(module))
+        )
+    if not hasattr(found, "metrics"):
+        raise UsageError(
+            f"{sweep.trainable} is no trainable, it names no metrics: "
+            "derive it from trainables.TorchTrainable."
         )
     return found
 

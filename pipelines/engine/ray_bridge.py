@@ -70,7 +70,7 @@ class Schedule(_Unpickled, FIFOScheduler):
     """Reports each epoch to the conductor and carries out its decision."""
 
     def __init__(self, events: Events) -> None:
-        FIFOScheduler.__init__(self)  # type: ignore[no-untyped-call]
+        FIFOScheduler.__init__(self)
         self._events = events
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipelines.engine import cluster, files, loading, sessions, show, summary
+from pipelines.engine import checkpoints, cluster, files, loading, sessions, show, summary
 from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.errors import UsageError
 from pipelines.engine.progress import Progress
@@ -94,6 +94,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                     _search(sweep, conductor, prepared, folder, concurrent, console)
             finally:
                 history.close()
+            checkpoints.tidy(folder / files.TRIALS)
             found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
             files.write_json(found, folder / files.SUMMARY)
     show.end(found, conductor, folder=folder, console=console)
@@ -177,6 +178,7 @@ def _search(
         {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
     )
     numbers: dict[str, int] = {}
+    session = conductor.session  # by itself: Ray pickles what the function below holds
     with Progress(conductor, console) as progress:
         events = ray_bridge.Events(
             conductor,
@@ -193,9 +195,7 @@ def _search(
                 num_samples=-1,  # the conductor says when it is enough
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
-                trial_dirname_creator=lambda trial: folder_name(
-                    numbers[trial.trial_id], conductor.session
-                ),
+                trial_dirname_creator=lambda trial: folder_name(numbers[trial.trial_id], session),
             ),
             run_config=tune.RunConfig(
                 name=files.TRIALS,

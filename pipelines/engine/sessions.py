@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import checkpoints, files
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
-from pipelines.engine.sweep import Sweep
+from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ def describe(sweep: Sweep) -> dict[str, Any]:
         value = getattr(sweep, field.name)
         if field.name in ("searcher", "scheduler"):
             values[field.name] = {"name": type(value).__name__, **dataclasses.asdict(value)}
-        elif field.name == "space" and isinstance(value, SearchSpace):
-            values[field.name] = value.name
-        elif field.name == "trainable" and isinstance(value, type):
-            values[field.name] = f"{value.__module__}:{value.__qualname__}"
+        elif field.name in ("space", "trainable"):
+            values[field.name] = by_name(value)
         else:
             values[field.name] = value if isinstance(value, int | float | None) else _plain(value)
     return values
@@ -70,11 +68,13 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
     """Whether this sweep can start or go on in ``folder``; creates it for a new one."""
     before = stored(folder)
     if not sweep.resume:
-        if before is not None or (folder.is_dir() and any(folder.iterdir())):
+        if before is not None:
             raise UsageError(
-                f"{folder} holds a sweep or other files already: "
+                f"{folder} holds a sweep already: "
                 "add --resume to go on with it, or choose another --name."
             )
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise UsageError(f"{folder} holds other files already: choose another --name.")
         return
     if before is None:
         there = sorted(p.parent.name for p in folder.parent.glob(f"*/{files.OPTIONS}"))
@@ -103,16 +103,17 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
 
 def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
     """``sweep`` with the options that it was given in its first session."""
-    options = dict(before["options"])
+    now = describe(sweep)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(sweep):
-        value = options.get(field.name)
-        if field.name in ("searcher", "scheduler") and value is not None:
-            kind = type(getattr(sweep, field.name))
-            if value.pop("name") == kind.__name__:
-                values[field.name] = kind(**value)
-        elif field.name in options:
-            values[field.name] = _typed(field.name, value)
+    for name, value in before["options"].items():
+        if name not in now or value == now[name]:
+            continue  # the same: a space or a class from Python stays the object that it is
+        if name in ("searcher", "scheduler"):
+            options = {key: v for key, v in value.items() if key != "name"}
+            if value["name"] == now[name]["name"]:
+                values[name] = dataclasses.replace(getattr(sweep, name), **options)
+        else:
+            values[name] = _typed(name, value)
     return dataclasses.replace(sweep, **values)
 
 

@@ -15,6 +15,24 @@ from pipelines.engine.searchers import Random, SearcherOptions
 from search_spaces import SearchSpace
 
 
+def by_name(value: str | SearchSpace | type[Any]) -> str:
+    """What the command line calls a space or a class that was given from Python."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, SearchSpace):
+        return value.name
+    return f"{value.__module__}:{value.__qualname__}"
+
+
+_BY_NAME = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="STR",
+    instance_from_str=lambda words: words[0],
+    is_instance=lambda value: isinstance(value, str | SearchSpace | type),
+    str_from_instance=lambda value: [by_name(value)],
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """One hyperparameter sweep. Every field is an option of every recipe's command line."""
@@ -32,13 +50,11 @@ class Sweep:
     """Inputs minus the training part's mean, over its standard deviation; else as they are, in
     0 … 1."""
 
-    space: Annotated[str | SearchSpace, tyro.conf.arg(constructor=str)] = "mlp"
+    space: Annotated[str | SearchSpace, _BY_NAME] = "mlp"
     """A built-in search space, or one of your own as package.module:name."""
     fix: tuple[str, ...] = ()
     """Parameters not to search, as NAME=VALUE: --fix batch_size=128 dropout=0."""
-    trainable: Annotated[str | type[Any], tyro.conf.arg(constructor=str)] = (
-        "trainables:TorchTrainable"
-    )
+    trainable: Annotated[str | type[Any], _BY_NAME] = "trainables:TorchTrainable"
     """What trains one configuration, as package.module:Class."""
 
     trials: int | None = 64
@@ -89,6 +105,8 @@ class Sweep:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
+        if self.mode not in (None, "max", "min"):
+            raise UsageError(f"--mode must be max or min, and it is {self.mode!r}.")
         if self.trials is None and self.time_budget is None:
             raise UsageError("A sweep needs an end: give --trials or --time-budget, or both.")
         if self.name is not None and (self.name in (".", "..", "") or "/" in self.name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,9 +18,11 @@ from search_spaces.encoders import hyperopt_encoder
 
 
 class HyperOptSearcher(Searcher):
-    """Diverged and failed trials are told as failed, never with a NaN.
+    """Diverged and failed trials are told with an infinite loss: the model stays away from there.
 
-    A NaN among the losses makes HyperOpt's model propose from the bad region again and again.
+    HyperOpt's model knows losses by their rank alone, and infinity is the last. (Trials with the
+    status "fail" it passes over, and walks back; a NaN among the losses makes it propose from the
+    bad region again and again.)
     """
 
     def __init__(self, space: SearchSpace, *, options: HyperOpt, mode: Mode, seed: int) -> None:
@@ -62,12 +65,12 @@ class HyperOptSearcher(Searcher):
             self._insert(self._document(number, told.config))
         document = self._pending.pop(number)
         best = told.best(self.mode)
-        document["state"] = hyperopt.JOB_STATE_DONE
         if best is None or told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
-            document["result"] = {"status": hyperopt.STATUS_FAIL}
+            loss = math.inf
         else:
             loss = -best if self.mode == "max" else best
-            document["result"] = {"status": hyperopt.STATUS_OK, "loss": loss}
+        document["state"] = hyperopt.JOB_STATE_DONE
+        document["result"] = {"status": hyperopt.STATUS_OK, "loss": loss}
         self._trials.refresh()
 
     def _insert(self, document: dict[str, Any]) -> None:

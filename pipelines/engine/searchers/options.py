@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class SearcherOptions(ABC):
     """The options of a searcher, which build it."""
 
+    def check(self, space: SearchSpace) -> None:  # noqa: B027 - most search any space
+        """Raise ``UsageError`` where this searcher cannot search ``space``; imports no backend."""
+
     @abstractmethod
     def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
         """The searcher for ``space``; raises ``UsageError`` where the two do not fit."""
@@ -44,10 +47,20 @@ class Grid(SearcherOptions):
     def __post_init__(self) -> None:
         _at_least_one("points", self.points)
 
+    def check(self, space: SearchSpace) -> None:
+        """The grid has a size that can be searched."""
+        from search_spaces.encoders.grid import grid
+
+        try:
+            grid(space, self.points)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
     def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
         """The searcher."""
         from pipelines.engine.searchers.grid_searcher import GridSearcher
 
+        self.check(space)
         return GridSearcher(space, points=self.points, mode=mode, seed=seed)
 
 

@@ -17,7 +17,12 @@ from search_spaces.encoders import optuna_encoder
 
 
 class OptunaSearcher(Searcher):
-    """Samples on a study in memory: the history on disk is written beside it, not through it."""
+    """Samples on a study in memory: the history on disk is written beside it, not through it.
+
+    A stopped trial is told as PRUNED with its curve. Optuna ranks PRUNED behind COMPLETE and, among
+    themselves, by the epoch reached and then by the value there: an epoch-3 value is never compared
+    with an epoch-81 value.
+    """
 
     def __init__(self, space: SearchSpace, *, options: Optuna, mode: Mode, seed: int) -> None:
         super().__init__(space, mode=mode, seed=seed)
@@ -57,14 +62,29 @@ class OptunaSearcher(Searcher):
     def tell(self, number: int, told: Told) -> None:
         trial = self._pending.pop(number, None)
         finite = {e: v for e, v in told.curve.items() if math.isfinite(v)}
-        state = _STATES[told.outcome] if finite else TrialState.FAIL
+        completed = told.outcome is Outcome.COMPLETED and bool(finite)
+        state = TrialState.COMPLETE if completed else TrialState.PRUNED
         if trial is None:
-            self._study.add_trial(self._foreign(told, state, finite))
+            foreign = self._foreign(told, state, finite)
+            self._judge(foreign, told.outcome)
+            self._study.add_trial(foreign)
             return
+        self._judge(trial, told.outcome)
         for epoch, value in finite.items():
             trial.report(value, epoch)
         best = told.best(self.mode) if state == TrialState.COMPLETE else None
         self._study.tell(trial, values=best, state=state, skip_if_finished=False)
+
+    @staticmethod
+    def _judge(trial: optuna.Trial | FrozenTrial, outcome: Outcome) -> None:
+        """Mark what failed or diverged as infeasible: the model learns to stay away from there.
+
+        Optuna passes over trials in the state FAIL, so that its model walks back into the region
+        that fails again and again. A violated constraint ranks behind every other trial, and no
+        value has to be invented.
+        """
+        if outcome in (Outcome.FAILED, Outcome.DIVERGED):
+            trial.set_constraint("trains", 1.0)
 
     def _foreign(self, told: Told, state: TrialState, finite: Mapping[int, float]) -> FrozenTrial:
         params, distributions = optuna_encoder.to_params(self.space, told.config)
@@ -75,13 +95,3 @@ class OptunaSearcher(Searcher):
             value=told.best(self.mode) if state == TrialState.COMPLETE else None,
             intermediate_values=dict(finite),
         )
-
-
-# Optuna ranks PRUNED behind COMPLETE and, among themselves, by the epoch reached and then by the
-# value there: an epoch-3 value is never compared with an epoch-81 value.
-_STATES = {
-    Outcome.COMPLETED: TrialState.COMPLETE,
-    Outcome.STOPPED_EARLY: TrialState.PRUNED,
-    Outcome.FAILED: TrialState.FAIL,
-    Outcome.DIVERGED: TrialState.FAIL,
-}

@@ -1,0 +1,303 @@
+"""Whole sweeps on a real Ray, as a person runs them: a command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.engine.history import History
+from pipelines.engine.records import Outcome, TrialRecord
+from trainables.loops import read_checkpoint
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+SUMMARY_KEYS = [
+    "name", "recipe", "seed", "metric", "mode", "trials", "epochs_trained", "wall_seconds",
+    "baseline", "best", "versions",
+]  # fmt: skip
+DIGITS = ["--dataset", "digits"]
+SLOW = [*DIGITS, "--trainable", "faulty:Slow", "--checkpoint-seconds", "0"]
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def start(command: list[str], **options) -> subprocess.Popen[str]:
+    """A command in a process of its own, from the folder of the tests, output captured."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=HERE, **pipes, **options)
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 200) -> tuple[int, str, str]:
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"{process.args} hung for {seconds} s:\n{process.communicate()}")
+    return process.returncode, out, err
+
+
+def caviar(*args: object) -> list[str]:
+    return [sys.executable, "-m", "pipelines.cli", *map(str, args)]
+
+
+def sweep(*args: object, code: int = 0) -> tuple[str, str]:
+    """Run ``caviar sweep ...`` to its end; what it wrote to stdout and stderr."""
+    returned, out, err = finish(start(caviar("sweep", *args)))
+    assert returned == code, f"exit code {returned}\n{out}\n{err}"
+    return out, err
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+def records(folder: Path, metric: str = "val_accuracy") -> dict[int, TrialRecord]:
+    history = History(folder, name=folder.name, metric=metric, mode="max")
+    try:
+        return history.records()
+    finally:
+        history.close()
+
+
+def reports_written(folder: Path) -> int:
+    """Reports in the history of a sweep that is running; 0 before it exists."""
+    path = folder / "history.db"
+    if not path.exists():
+        return 0
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
+        try:
+            query = "select count(*) from trial_user_attributes where key like 'epoch %'"
+            return connection.execute(query).fetchone()[0]
+        except sqlite3.OperationalError:  # its tables are being made
+            return 0
+
+
+def wait_for_reports(process: subprocess.Popen[str], folder: Path, count: int) -> None:
+    until = time.monotonic() + 90
+    while reports_written(folder) < count:
+        assert process.poll() is None, f"ended too early: {process.communicate()}"
+        assert time.monotonic() < until, f"no {count} reports in 90 s"
+        time.sleep(0.05)
+
+
+def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
+    """Everything that holds of a finished sweep, whatever its recipe."""
+    found = summary(folder)
+    assert list(found) == SUMMARY_KEYS
+    counts = found["trials"]
+    assert list(counts) == ["total", "completed", "stopped_early", "failed", "diverged"]
+    assert counts["total"] == trials == sum(counts.values()) - counts["total"]
+    every = records(folder)
+    assert list(every) == list(range(trials))
+    assert sum(len(r.reports) for r in every.values()) == found["epochs_trained"]
+    for record in every.values():
+        assert [r.epoch for r in record.reports] == list(range(1, record.epoch + 1))
+        assert record.epoch <= max_epochs
+        if record.outcome is Outcome.COMPLETED:
+            assert record.epoch == max_epochs
+    winners = [
+        (report.metrics["val_accuracy"], record.number, report.epoch)
+        for record in every.values()
+        if record.outcome in (Outcome.COMPLETED, Outcome.STOPPED_EARLY)
+        for report in record.reports
+    ]
+    best = found["best"]
+    assert best["metrics"]["val_accuracy"] == max(winners)[0]
+    assert (best["metrics"]["val_accuracy"], best["trial"], best["epoch"]) in winners
+    assert best["metrics"]["epoch"] == best["epoch"]
+    assert best["config"] == every[best["trial"]].config
+    assert found["baseline"]["config"] == every[0].config
+    checkpoint = read_checkpoint(best["checkpoint"])
+    assert checkpoint.best_epoch == best["epoch"]
+    assert checkpoint.best_metrics["val_accuracy"] == best["metrics"]["val_accuracy"]
+    assert dict(checkpoint.configuration) == best["config"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("recipe", "as_script", "trials"),
+    [
+        ("asha_optuna", True, 8),
+        ("asha_hyperopt", False, 8),
+        ("hyperband_optuna", True, 8),
+        ("random_search", False, 8),
+        ("grid_search", True, 5),
+    ],
+)
+def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_path):
+    options = [*DIGITS, "--max-epochs", 4, "--storage", tmp_path, "--name", "x"]
+    if recipe == "grid_search":
+        # two learning rates times two widths, after the default
+        left = ["momentum=0.9", "batch_size=64", "hidden_layers=2", "units_1=64", "dropout=0"]
+        options += ["--fix", *left, "activation=relu", "weight_decay_on=false"]
+    else:
+        options += ["--trials", trials]
+    if as_script:
+        script = [sys.executable, str(REPOSITORY / "pipelines" / f"{recipe}.py")]
+        code, out, err = finish(start([*script, *map(str, options)]))
+        assert code == 0, f"{out}\n{err}"
+    else:
+        out, err = sweep(recipe, *options)
+    assert err == ""  # Ray's chatter is off
+    found = check_whole(tmp_path / "x", trials=trials, max_epochs=4)
+    assert found["recipe"] == recipe
+    assert "space mlp" in out
+    assert ("rung at epoch 1" in out) == (recipe != "grid_search")
+    assert "2 CPU" in out or "CPU" in out
+    assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
+    assert "against" not in err
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_fashion_mnist_reaches_85_percent(seed, tmp_path):
+    if not FASHION_MNIST.is_dir():
+        message = f"{FASHION_MNIST} is not there: install Debian's dataset-fashion-mnist"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    budget = ["--trials", 24, "--max-epochs", 9, "--train-size", 10_000, "--val-size", 5_000]
+    where = ["--dataset", "fashion_mnist", "--storage", tmp_path, "--name", "x"]
+    sweep("asha_optuna", *budget, *where, "--seed", seed)
+    found = check_whole(tmp_path / "x", trials=24, max_epochs=9)
+    assert found["best"]["metrics"]["val_accuracy"] >= 0.85
+
+
+def test_a_killed_driver_loses_no_result_and_repeats_no_trial(tmp_path):
+    folder = tmp_path / "x"
+    options = [*SLOW, "--trials", 10, "--max-epochs", 6, "--storage", tmp_path, "--name", "x"]
+    process = start(caviar("sweep", "asha_optuna", *options))
+    wait_for_reports(process, folder, 12)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    before = records(folder)
+    ended = {n for n, r in before.items() if r.outcome is not Outcome.RUNNING}
+    running = {n: r for n, r in before.items() if r.outcome is Outcome.RUNNING}
+    assert running, "the kill came too late to test anything"
+    assert not (folder / "summary.json").exists()
+
+    sweep("asha_optuna", "--storage", tmp_path, "--name", "x", "--resume")
+    check_whole(folder, trials=10, max_epochs=6)
+    after = records(folder)
+    for number in ended:
+        assert after[number] == before[number]
+    for number, record in running.items():
+        assert after[number].config == record.config
+        assert after[number].reports[: len(record.reports)] == record.reports
+    resumed = [n for n, r in after.items() if n in running and r.session == 1]
+    for number in resumed:
+        done = before[number].epoch
+        # it went on from a checkpoint at most one epoch old, not from the start
+        first = folder / "trials" / f"trial-{number:04d}"
+        if done >= 2:
+            epochs = [json.loads(p.read_text())["epoch"] for p in first.glob("*/checkpoint.json")]
+            assert not epochs or max(epochs) >= done - 1
+
+
+def test_ctrl_c_ends_with_a_summary_and_the_line_to_go_on(tmp_path):
+    folder = tmp_path / "x"
+    options = [*SLOW, "--trials", 6, "--max-epochs", 6, "--storage", tmp_path, "--name", "x"]
+    process = start(caviar("sweep", "random_search", *options))
+    wait_for_reports(process, folder, 6)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process, 60)
+    assert code == 130, f"{out}\n{err}"
+    assert err == ""
+    assert list(summary(folder)) == SUMMARY_KEYS
+    before = records(folder)
+    unfinished = [r for r in before.values() if r.outcome is Outcome.RUNNING]
+    assert unfinished
+    line = out.strip().splitlines()[-1].strip()
+    assert line.startswith("caviar sweep random_search ")
+    assert line.endswith("--resume")
+
+    code, out, err = finish(start(caviar(*shlex.split(line)[1:])))
+    assert code == 0, f"{out}\n{err}"
+    check_whole(folder, trials=6, max_epochs=6)
+    after = records(folder)
+    for record in unfinished:
+        # saved at its last report when it was interrupted: not an epoch is trained again
+        assert after[record.number].reports[: record.epoch] == record.reports
+
+
+def test_a_spent_time_budget_can_be_raised_and_finished_sweeps_grow(tmp_path):
+    folder = tmp_path / "x"
+    common = ["--storage", tmp_path, "--name", "x"]
+    budget = ["--trials", 5, "--max-epochs", 4]
+    out, _ = sweep("random_search", *SLOW, *budget, *common, "--time-budget", 7)
+    assert "Stopped (time budget)" in out
+    before = records(folder)
+    assert 0 < len(before) < 5 or any(r.outcome is Outcome.RUNNING for r in before.values())
+    spent = summary(folder)["wall_seconds"]
+    sweep("random_search", *common, "--resume", "--time-budget", 100)
+    check_whole(folder, trials=5, max_epochs=4)
+    assert summary(folder)["wall_seconds"] > spent
+    sweep("random_search", *common, "--resume", "--time-budget", 100, "--trials", 7)
+    check_whole(folder, trials=7, max_epochs=4)
+    for number, record in before.items():
+        assert records(folder)[number].reports[: record.epoch] == record.reports
+
+
+def test_failed_and_diverged_trials_do_not_stop_a_sweep(tmp_path):
+    folder = tmp_path / "x"
+    options = ["--trainable", "faulty:FailsAndDiverges", "--trials", 7, "--max-epochs", 3]
+    sweep("random_search", *DIGITS, *options, "--storage", tmp_path, "--name", "x")
+    found = summary(folder)
+    assert found["trials"]["total"] == 7
+    every = records(folder)
+    outcomes = {number: record.outcome for number, record in every.items()}
+    assert outcomes[3] is Outcome.FAILED
+    assert outcomes[4] is Outcome.DIVERGED
+    assert "this model cannot be built" in (folder / "errors" / "trial-0003.txt").read_text()
+    assert "this model cannot be built" in (every[3].error or "")
+    if every[2].epoch == 1 and outcomes[2] is Outcome.FAILED:  # not stopped at its first epoch
+        assert "out of luck in epoch 2" in (folder / "errors" / "trial-0002.txt").read_text()
+    assert found["trials"]["failed"] == sum(o is Outcome.FAILED for o in outcomes.values())
+    assert all(outcomes[n] is not Outcome.RUNNING for n in outcomes)
+
+
+def test_a_worker_that_dies_fails_its_trial_alone(tmp_path):
+    options = ["--trainable", "faulty:Killed", "--trials", 4, "--max-epochs", 2]
+    sweep("random_search", *DIGITS, *options, "--storage", tmp_path, "--name", "x")
+    outcomes = {n: r.outcome for n, r in records(tmp_path / "x").items()}
+    assert outcomes.pop(1) is Outcome.FAILED
+    assert all(o in (Outcome.COMPLETED, Outcome.STOPPED_EARLY) for o in outcomes.values())
+    assert (tmp_path / "x" / "errors" / "trial-0001.txt").read_text()
+
+
+def test_more_gpus_than_there_are_is_refused_at_once(tmp_path):
+    began = time.monotonic()
+    options = ["--gpus-per-trial", 64, "--storage", tmp_path, "--name", "x"]
+    _, err = sweep("random_search", *DIGITS, *options, code=2)
+    assert re.fullmatch(r"caviar: A trial asks for 1 CPU and 64 GPU, and no machine .*\n", err)
+    assert time.monotonic() - began < 60
+    assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
+
+
+def test_another_space_on_resume_is_refused(tmp_path):
+    common = [*DIGITS, "--storage", tmp_path, "--name", "x"]
+    sweep("random_search", *common, "--trials", 2, "--max-epochs", 1)
+    _, err = sweep("random_search", *common, "--resume", "--fix", "dropout=0.25", code=2)
+    assert err.startswith("caviar: 'x' searched another space than 'mlp' as it is now")
+    assert len(err.splitlines()) == 1
+
+
+def test_the_same_seed_gives_the_same_sweep(tmp_path):
+    options = [*DIGITS, "--trials", 5, "--max-epochs", 2, "--storage", tmp_path]
+    never = ["--scheduler.min-epochs", 2]  # no rung below the end: nothing depends on the clock
+    for name in ("a", "b"):
+        sweep("random_search", *options, *never, "--seed", 3, "--name", name)
+    a, b = records(tmp_path / "a"), records(tmp_path / "b")
+    for number in a:
+        assert a[number].config == b[number].config
+        for one, other in zip(a[number].reports, b[number].reports, strict=True):
+            for metric in ("train_loss", "val_loss", "val_accuracy", "val_f1"):
+                assert one.metrics[metric] == other.metrics[metric]
