@@ -1,4 +1,4 @@
-"""A sweep on one thread, with neither Ray nor torch: the conductor, a history and made-up curves."""
+"""What the tests of the engine share: small spaces, a clock set by hand, whole reports."""
 
 import math
 
