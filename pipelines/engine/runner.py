@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -69,7 +70,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
         import ray  # noqa: F401 - before the thread: both need it
 
         preparing = helper.submit(_prepare, sweep)
-        with cluster.connected(verbose=sweep.verbose):
+        with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose):
             prepared = preparing.result()
             slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
             from pipelines.engine.history import History
@@ -101,6 +102,12 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     if conductor.stop_reason is not None:
         show.how_to_resume(conductor, recipe, name, sweep, console)
     return Result(found, folder, conductor.stop_reason)
+
+
+def _workers(sweep: Sweep) -> float:
+    """The trials that this machine alone could run at once, by its CPUs."""
+    fit = (os.cpu_count() or 1) / sweep.cpus_per_trial
+    return min(sweep.concurrent or math.inf, fit)
 
 
 def _give_way() -> None:

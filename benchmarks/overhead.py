@@ -1,0 +1,225 @@
+"""What Caviar costs beside plain Ray Tune and a plain PyTorch loop, all measured in one run.
+
+    python benchmarks/overhead.py                          # about 10 minutes on two cores
+    python benchmarks/overhead.py --seeds 0 --seconds 60   # a quick look
+
+(a) wall seconds a trial, for trials with nothing to train; (b) training epochs a second of one MLP;
+(c) job J1: two workers sweep an MLP on Fashion-MNIST for 120 seconds, imports and Ray's start
+included. Prints the ratios and the seconds they are made of, and writes them to
+``benchmarks/results/overhead.md`` and ``overhead.json``. Needs Fashion-MNIST (Debian's package
+dataset-fashion-mnist, or --data) and an otherwise quiet machine: the load of others is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from overhead_parts import children, epochs, j1, trivial
+
+from pipelines.engine.summary import versions
+from trainables.data import find_fashion_mnist
+
+RESULTS = Path(__file__).parent / "results"
+EXPECTED = {"trial": 10.0, "epoch": 1.5, "j1_epochs": 8.0, "first": 6.0, "catch_up": 25.0}
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=120, help="length of job J1")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of job J1")
+    parser.add_argument("--rounds", type=int, default=12, help="of the comparison of epochs")
+    parser.add_argument("--repeats", type=int, default=3, help="of the trials without work")
+    parser.add_argument("--data", help="the folder of the four Fashion-MNIST files")
+    asked = parser.parse_args()
+    place = find_fashion_mnist(asked.data)
+    if place is None:
+        parser.error("Fashion-MNIST is not on this machine: name its folder with --data")
+
+    busy = children.others_busy()
+    trivials = [(trivial.measure("ours"), trivial.measure("plain")) for _ in range(asked.repeats)]
+    rates = epochs.measure(asked.rounds)
+    runs = [  # by turns, so that a change of the machine meets both
+        (
+            j1.measure("ours", asked.seconds, seed, place),
+            j1.measure("plain", asked.seconds, seed, place),
+        )
+        for seed in asked.seeds
+    ]
+    text = "\n".join(
+        [*head(busy), *trivial_part(trivials), *epoch_part(rates), *j1_part(runs, asked.seconds)]
+    )
+    print(text)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "overhead.md").write_text(text + "\n")
+    numbers = {
+        "date": time.strftime("%Y-%m-%d"),
+        "versions": versions(),
+        "others_busy": busy,
+        "trivial": [[dataclasses.asdict(cost) for cost in pair] for pair in trivials],
+        "epochs": dataclasses.asdict(rates),
+        "j1": [[short(run, asked.seconds) for run in pair] for pair in runs],
+    }
+    (RESULTS / "overhead.json").write_text(json.dumps(numbers, indent=1) + "\n")
+
+
+def head(busy: float | None) -> list[str]:
+    """Date, machine, versions."""
+    known = ", ".join(f"{name} {version}" for name, version in versions().items())
+    load = "unknown" if busy is None else f"{busy:.0%} of the processors"
+    return [
+        "# Overhead: Caviar beside plain Ray Tune and plain PyTorch",
+        "",
+        f"{time.strftime('%Y-%m-%d')}; {platform.machine()}, {os.cpu_count()} cores; {known}. "
+        f"Load of others before the start: {load}. Written by `python benchmarks/overhead.py`.",
+        "Ratios hold within this run; the seconds are this machine's.",
+        "",
+    ]
+
+
+def trivial_part(pairs: Sequence[tuple[trivial.Cost, trivial.Cost]]) -> list[str]:
+    """(a)"""
+    ours = [pair[0] for pair in pairs]
+    plain = [pair[1] for pair in pairs]
+    ratio = statistics.median(b.span / a.span for a, b in pairs)
+    whole = statistics.median(b.whole / a.whole for a, b in pairs)
+
+    def row(name: str, costs: Sequence[trivial.Cost]) -> list[str]:
+        return [
+            name,
+            f"{statistics.median(c.span for c in costs):.3f}",
+            f"{statistics.median(c.whole for c in costs):.3f}",
+        ]
+
+    return [
+        f"## (a) {trivial.TRIALS} trials of {trivial.REPORTS} reports with nothing to train",
+        "",
+        f"**{ratio:.1f} times** less a trial (expected: {EXPECTED['trial']:g}); {whole:.1f} times "
+        "with the start and the end of Ray.",
+        "",
+        *table(
+            ["wall seconds a trial", "first to last trial", "whole process"],
+            [
+                row("Caviar (actors reused; history, summary and checkpoints written)", ours),
+                row("Ray Tune, class trainable, no reuse", plain),
+            ],
+        ),
+        "",
+    ]
+
+
+def epoch_part(rates: epochs.Rates) -> list[str]:
+    """(b)"""
+    return [
+        f"## (b) Training epochs a second: MLP 784–{epochs.HIDDEN}–10, {epochs.ROWS} images, "
+        f"batch {epochs.BATCH}, one thread",
+        "",
+        f"**{rates.ratio:.2f} times** (median over {rates.rounds} rounds, by turns; expected: "
+        f"{EXPECTED['epoch']:g})",
+        "",
+        *table(
+            ["", "epochs a second"],
+            [
+                ["Caviar's loop, training", f"{rates.ours:.1f}"],
+                ["nn.Module, DataLoader over a TensorDataset, torch.optim", f"{rates.plain:.1f}"],
+                [
+                    f"Caviar's loop with the evaluation on {epochs.VAL_ROWS} images",
+                    f"{rates.ours_with_validation:.1f}",
+                ],
+            ],
+        ),
+        "",
+    ]
+
+
+def j1_part(pairs: Sequence[tuple[j1.Outcome, j1.Outcome]], seconds: float) -> list[str]:
+    """(c)"""
+    ratios = [ours.epochs / plain.epochs for ours, plain in pairs]
+    reached = [ours.reaches(plain.best) for ours, plain in pairs]
+    caught = ["never" if at is None else f"{at:.1f} s" for at in reached]
+    lines = [
+        f"## (c) Job J1, {seconds:g} s from the start of the process, two workers",
+        "",
+        f"**{statistics.mean(ratios):.1f} times the epochs** (expected: {EXPECTED['j1_epochs']:g}). "
+        f"First result after {spread([ours.first for ours, _ in pairs])} s (expected: "
+        f"{EXPECTED['first']:g}; plain Ray {spread([plain.first for _, plain in pairs])} s). "
+        f"Plain Ray's best after {seconds:g} s was reached after {', '.join(caught)} "
+        f"(expected: {EXPECTED['catch_up']:g} s).",
+        "",
+    ]
+    moments = [moment for moment in j1.MOMENTS if moment <= seconds]
+    rows = [
+        [
+            f"{run.tool}, seed {run.seed}",
+            str(run.trials),
+            str(run.epochs),
+            f"{run.first:.1f}",
+            *(("–" if (b := run.best_at(m)) is None else f"{b:.4f}") for m in moments),
+        ]
+        for run in sorted((run for pair in pairs for run in pair), key=lambda run: run.tool)
+    ]
+    heads = ["", "trials", "epochs", "first result, s", *(f"best at {m} s" for m in moments)]
+    lines += [
+        *table(heads, rows),
+        "",
+        "Where the seconds of the workers went (mean over seeds):",
+        "",
+    ]
+    named = list(zip(("Caviar", "plain Ray"), zip(*pairs, strict=True), strict=True))
+    rows = [
+        [
+            part,
+            *(f"{statistics.mean(run.parts[part] for run in runs):.1f}" for _, runs in named),
+            *(
+                f"{1000 * sum(r.parts[part] for r in runs) / sum(r.epochs for r in runs):.1f}"
+                for _, runs in named
+            ),
+        ]
+        for part in j1.PARTS
+    ]
+    driver = [
+        "(the driver's CPU)",
+        *(f"{statistics.mean(r.driver_cpu_seconds for r in runs):.1f}" for _, runs in named),
+        *(
+            f"{1000 * sum(r.driver_cpu_seconds for r in runs) / sum(r.epochs for r in runs):.1f}"
+            for _, runs in named
+        ),
+    ]
+    heads = ["", *(f"{n}, s" for n, _ in named), *(f"{n}, ms an epoch" for n, _ in named)]
+    return [*lines, *table(heads, [*rows, driver]), ""]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [
+        f"| {' | '.join(heads)} |",
+        f"| {' | '.join(['---'] * len(heads))} |",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def spread(values: Sequence[float]) -> str:
+    """``5.2–5.9``, or one figure."""
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return low if low == high else f"{low}–{high}"
+
+
+def short(run: j1.Outcome, seconds: float) -> dict[str, Any]:
+    """A run without its whole curve."""
+    values = dataclasses.asdict(run)
+    del values["curve"]
+    best = {moment: run.best_at(moment) for moment in j1.MOMENTS if moment <= seconds}
+    return {**values, "epochs": run.epochs, "first": run.first, "best_at": best}
+
+
+if __name__ == "__main__":
+    main()
