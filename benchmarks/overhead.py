@@ -149,7 +149,8 @@ def j1_part(pairs: Sequence[tuple[j1.Outcome, j1.Outcome]], seconds: float) -> l
     lines = [
         f"## (c) Job J1, {seconds:g} s from the start of the process, two workers",
         "",
-        f"**{statistics.mean(ratios):.1f} times the epochs** (expected: {EXPECTED['j1_epochs']:g}). "
+        f"**{statistics.mean(ratios):.1f} times the epochs** (expected: "
+        f"{EXPECTED['j1_epochs']:g}). "
         f"First result after {spread([ours.first for ours, _ in pairs])} s (expected: "
         f"{EXPECTED['first']:g}; plain Ray {spread([plain.first for _, plain in pairs])} s). "
         f"Plain Ray's best after {seconds:g} s was reached after {', '.join(caught)} "
