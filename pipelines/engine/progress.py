@@ -72,9 +72,9 @@ class Progress:
     def _line(self, record: TrialRecord) -> Text:
         metric = self._conductor.plan.metric
         best = self._conductor.best_report(record.number)
-        line = Text(f"trial {record.number:>4}  ")
+        line = Text(f"trial {record.number:>4}  ", no_wrap=True, overflow="ellipsis")
         line.append(f"{how_it_ended(record.outcome):<14}", STYLES[record.outcome])
-        line.append(f"{record.epoch:>4} epochs  ")
+        line.append(f"{record.epoch:>4} epoch{' ' if record.epoch == 1 else 's'}  ")
         if best is not None:
             line.append(f"{metric} {best.metrics[metric]:.4f} at epoch {best.epoch}  ")
         line.append(record.error or configuration(record.config), "dim")

@@ -97,6 +97,10 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
             console.print(f"{what:<11}{where}", highlight=False, soft_wrap=True)
 
 
+_NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")
+"""Reported each epoch, and no measure of how good a trial is."""
+
+
 def _best(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]) -> Table:
     title = f"best: trial {best['trial']}, epoch {best['epoch']}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
@@ -106,6 +110,8 @@ def _best(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]) -> 
     table.add_column("difference")
     before = baseline["metrics"] or {}
     for name, value in best["metrics"].items():
+        if name in _NO_QUALITY:
+            continue
         other = before.get(name)
         gap = "" if other is None or value is None else f"{value - other:+.4g}"
         shown = "" if other is None else number(other)
