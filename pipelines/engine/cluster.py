@@ -28,7 +28,7 @@ _EARLY = {
     # Two seconds of imports, in worker processes that start while Ray itself is starting.
     "RAY_preload_python_modules": "trainables.preload",
     "RAY_enable_worker_prestart": "0",
-    # What Tune sets for its actors, for Lightning's sake; see _environment_inherited.
+    # What Tune sets for its actors, for Lightning's sake; see environment_inherited.
     "PL_DISABLE_FORK": "1",
     # An idle worker dies after a second by default, before the first trial needs it.
     "RAY_idle_worker_killing_time_threshold_ms": "60000",
@@ -47,8 +47,8 @@ def prepare_environment(*, verbose: bool) -> None:
 
 
 @contextlib.contextmanager
-def connected(*, workers: float, verbose: bool) -> Iterator[None]:
-    """Ray for the length of a sweep; one that was there before is left running.
+def connected(*, workers: float, verbose: bool) -> Iterator[bool]:
+    """Ray for the length of a sweep, and whether it is private to it; one that was there is left.
 
     A machine of a cluster (``RAY_ADDRESS``, or ``ray start`` was run on it) joins that cluster.
     A private Ray is made ready for about ``workers`` trials at once.
@@ -59,7 +59,7 @@ def connected(*, workers: float, verbose: bool) -> Iterator[None]:
         for name in ("ray", "ray.tune", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     if ray.is_initialized():
-        yield
+        yield False
         return
     private = not _on_a_cluster()
     if not private:
@@ -75,14 +75,13 @@ def connected(*, workers: float, verbose: bool) -> Iterator[None]:
             configure_logging=verbose,
         )
     try:
-        with _environment_inherited() if private else contextlib.nullcontext():
-            yield
+        yield private
     finally:
         ray.shutdown()
 
 
 @contextlib.contextmanager
-def _environment_inherited() -> Iterator[None]:
+def environment_inherited() -> Iterator[None]:
     """Let the trials run in the processes that Ray starts early.
 
     Tune gives its actors a few variables of our environment, and Ray then takes none of the

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
         import ray  # noqa: F401 - before the thread: both need it
 
         preparing = helper.submit(_prepare, sweep)
-        with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose):
+        with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
             slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
             from pipelines.engine.history import History
@@ -91,7 +91,10 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                     folder=folder,
                     session=conductor.session,
                 )
-                with sessions.recorded(history, conductor, sweep, space, recipe):
+                with (
+                    sessions.recorded(history, conductor, sweep, space, recipe),
+                    cluster.environment_inherited() if private else nullcontext(),
+                ):
                     _search(sweep, conductor, prepared, folder, concurrent, console)
             finally:
                 history.close()
