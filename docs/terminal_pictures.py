@@ -3,7 +3,7 @@
     python docs/terminal_pictures.py FOLDER COMMAND…
 
 Writes FOLDER/during.svg, the screen when half of the trials have ended, and FOLDER/after.svg, the
-screen at the end. The command runs in a pseudo-terminal of 100 columns.
+screen at the end. The command runs in a pseudo-terminal of 110 columns.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-COLUMNS, ROWS = 100, 60
+COLUMNS, ROWS = 110, 60
 
 
 def run(command: Sequence[str], seen: Callable[[pyte.Screen], None]) -> tuple[pyte.Screen, int]:
@@ -95,8 +95,10 @@ def main(folder: Path, command: Sequence[str]) -> int:
     shown: dict[str, Text] = {}
 
     def seen(screen: pyte.Screen) -> None:
-        count = re.search(r"trials +(\d+) of (\d+)", "\n".join(screen.display))
-        if count and "during" not in shown and 2 * int(count[1]) >= int(count[2]):
+        display = "\n".join(screen.display)
+        count = re.search(r"trials +(\d+) of (\d+)", display)
+        whole = "╰" in display  # not a frame that is being drawn
+        if count and whole and "during" not in shown and 2 * int(count[1]) >= int(count[2]):
             shown["during"] = text(screen)
 
     screen, code = run(command, seen)

@@ -29,8 +29,9 @@ MAY_CHANGE = frozenset(
 
 
 def default_name(recipe: str, sweep: Sweep) -> str:
-    """Recipe, data set and the time, which sorts."""
-    return f"{recipe}-{sweep.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    """Recipe, the data set where one is named, and the time, which sorts."""
+    named = [] if sweep.dataset == "auto" else [sweep.dataset]
+    return "-".join([recipe, *named, time.strftime("%Y%m%d-%H%M%S")])
 
 
 def describe(sweep: Sweep) -> dict[str, Any]:
