@@ -51,6 +51,15 @@ def test_saved_spaces_are_the_same_ones(space, tmp_path):
             '{"format": 1, "name": "s", "parameters": [{"kind": "float", "name": "a", "low": 1}]}',
             "a: .*missing 1 required keyword-only argument: 'high'",
         ),
+        ('{"format": 1, "name": "s", "parameters": 3}', "parameters must be a list, got 3"),
+        (
+            '{"format": 1, "name": "s", "parameters": [3]}',
+            "a saved parameter has kind, name and its range, got 3",
+        ),
+        (
+            '{"format": 1, "name": "s", "parameters": [{"kind": ["float"]}]}',
+            r"a parameter's kind is one of float, int, choice, fixed, got \['float'\]",
+        ),
     ],
 )
 def test_files_that_hold_no_space(text, match, tmp_path):
