@@ -15,7 +15,7 @@ def mlp() -> SearchSpace:
 
 
 def mlp_heaton(inputs: int = 784, outputs: int = 10) -> SearchSpace:
-    """The same with the units of Heaton's rules, from the sizes of the data set.
+    """The MLP with the units of Heaton's rules, from the sizes of the data set.
 
     inputs: numbers in one row of the data. outputs: its classes. Those of Fashion-MNIST unless
     said. Larger networks than `mlp`, so slower trials. Raises ValueError for a size below 1, and
