@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 import search_spaces
-from search_spaces import AtLeast, Choice, Fixed, Float, Int, Is, SearchSpace
+from search_spaces import AtLeast, AtMost, Choice, Fixed, Float, Int, Is, SearchSpace
 from search_spaces.encoders import hyperopt_encoder, optuna_encoder, ray_encoder
 from search_spaces.encoders.grid import grid
 
@@ -215,6 +215,27 @@ def test_a_value_at_a_cut_keeps_its_branch(value):
     point = {label: found[0] for label, found in vals.items() if found}
     back = hyperopt.space_eval(hyperopt_encoder.encode(space), point)
     assert space.same(hyperopt_encoder.decode(space, back), config)
+
+
+def test_the_point_where_two_bounds_meet_is_refused_as_a_start_and_harmless_to_learn_from():
+    space = SearchSpace(
+        "s",
+        [
+            Float(name="rate", low=0.0, high=1.0),
+            Float(name="above", low=0.0, high=1.0, when=AtLeast("rate", 0.5)),
+            Float(name="below", low=0.0, high=1.0, when=AtMost("rate", 0.5)),
+        ],
+    )
+    there = space.fill({"rate": 0.5})
+    assert set(there) == {"rate", "above", "below"}
+    meet = (
+        r"^rate: HyperOpt cannot start at exactly 0.5, where 'rate >= 0.5' and 'rate <= 0.5' meet"
+    )
+    with pytest.raises(ValueError, match=meet):
+        hyperopt_encoder.initial_trials(space, [there])
+    for rate in (0.0, 0.49, 0.51, 1.0):
+        assert len(hyperopt_encoder.initial_trials(space, [space.fill({"rate": rate})])) == 1
+    assert hyperopt_encoder.to_vals(space, there)["rate"] == [0]
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
