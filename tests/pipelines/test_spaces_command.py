@@ -196,10 +196,6 @@ def test_it_is_there_at_once_without_ray_and_torch(args):
 
 
 def test_commands_are_no_recipes():
-    assert sorted(cli.recipes()) == [
-        "asha_hyperopt",
-        "asha_optuna",
-        "grid_search",
-        "hyperband_optuna",
-        "random_search",
-    ]
+    recipes = set(cli.recipes())
+    assert recipes >= {"asha_optuna", "random_search"}
+    assert not recipes & {"cli", "commands", "engine", "spaces"}

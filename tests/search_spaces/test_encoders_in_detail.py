@@ -200,6 +200,19 @@ def test_labels_are_those_of_hyperopts_domain():
         assert set(domain.params) == set(hyperopt_encoder.to_vals(space, space.default()))
 
 
+@pytest.mark.parametrize("name", search_spaces.names())
+def test_what_hyperopt_suggests_is_read_as_hyperopt_reads_it(name):
+    space = search_spaces.get(name)
+    encoded = hyperopt_encoder.encode(space)
+    domain = hyperopt.Domain(lambda sampled: 0.0, encoded)
+    for seed in range(20):
+        (document,) = hyperopt.rand.suggest([seed], domain, hyperopt.Trials(), seed)
+        vals = document["misc"]["vals"]
+        point = {label: found[0] for label, found in vals.items() if found}
+        theirs = hyperopt_encoder.decode(space, hyperopt.space_eval(encoded, point))
+        assert hyperopt_encoder.from_vals(space, vals) == theirs
+
+
 @pytest.mark.parametrize("value", [0.3, 0.29999, 0.30001, 0.0, 1.0])
 def test_a_value_at_a_cut_keeps_its_branch(value):
     space = SearchSpace(
