@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import NoReturn
 
 import pipelines
+from pipelines.commands import spaces
 from pipelines.engine.errors import UsageError, did_you_mean
-
-_NOT_RECIPES = ("cli", "engine", "report")
 
 
 def recipes() -> dict[str, str]:
-    """The recipes by name, each with the first line of its docstring. Nothing is imported."""
+    """The recipes by name, each with the first line of its docstring. Nothing is imported.
+
+    Every module beside this one is a recipe; what is not lies in a package (engine, commands).
+    """
     found = {}
     for module in pkgutil.iter_modules(pipelines.__path__):
-        if module.name not in _NOT_RECIPES:
+        if not module.ispkg and module.name != "cli":
             source = Path(pipelines.__path__[0], f"{module.name}.py").read_text()
             doc = ast.get_docstring(ast.parse(source)) or ""
             found[module.name] = doc.partition("\n")[0]
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("recipe", nargs="?", help="one of the recipes above")
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
     sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
+    spaces.add(commands)
     return parser
 
 

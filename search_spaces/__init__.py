@@ -9,7 +9,7 @@ space.sample(numpy.random.default_rng(0))
 
 from search_spaces.conditions import AllOf, AtLeast, AtMost, Condition, Is, OneOf
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter, Searched
-from search_spaces.registry import get, names
+from search_spaces.registry import depends_on_data, get, names, summary
 from search_spaces.scales import Scale, ScaleName
 from search_spaces.space import Config, SearchSpace
 
@@ -30,6 +30,8 @@ __all__ = [
     "ScaleName",
     "SearchSpace",
     "Searched",
+    "depends_on_data",
     "get",
     "names",
+    "summary",
 ]

@@ -105,19 +105,21 @@ WIDTH = Choice(
 def units_by_layer(layers: Int | Fixed, units: Int) -> tuple[Int, ...]:
     """units_1, units_2, …: one parameter a layer, present when there are that many layers.
 
+    The condition is there from the second layer on, whatever the range of `layers` now: who
+    overrides it with fewer layers gets fewer units. A fixed number of layers needs none.
+
     >>> [p.name for p in units_by_layer(HIDDEN_LAYERS, UNITS)]
     ['units_1', 'units_2', 'units_3', 'units_4']
     """
-    low, high = (
-        (int(layers.value), int(layers.value))
-        if isinstance(layers, Fixed)
-        else (layers.low, layers.high)
-    )
+    if isinstance(layers, Fixed):
+        always = most = int(layers.value)
+    else:
+        always, most = min(1, layers.low), layers.high
     return tuple(
         dataclasses.replace(
             units,
             name=f"units_{layer}",
-            when=AtLeast(layers.name, layer) if layer > low else None,
+            when=AtLeast(layers.name, layer) if layer > always else None,
         )
-        for layer in range(1, high + 1)
+        for layer in range(1, most + 1)
     )

@@ -1,8 +1,8 @@
 """What must hold between the parameters of one space: names, conditions, no circles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from search_spaces.conditions import Is, OneOf
+from search_spaces.conditions import Is, OneOf, Single
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
 from search_spaces.text import did_you_mean, show
 
@@ -28,7 +28,10 @@ def topological_order(space: str, parameters: Sequence[Parameter]) -> tuple[Para
         by_name[parameter.name] = parameter
     for parameter in parameters:
         _check_condition(parameter, by_name)
-    return _sorted(space, parameters)
+    order = _sorted(space, parameters)
+    for parameter in parameters:
+        _check_together(parameter, by_name)
+    return order
 
 
 def _check_condition(parameter: Parameter, by_name: dict[str, Parameter]) -> None:
@@ -46,15 +49,45 @@ def _check_condition(parameter: Parameter, by_name: dict[str, Parameter]) -> Non
                 f"{parameter.name}: its condition '{condition}' can never hold, {parent.name} is "
                 f"{parent.describe()[0]}"
             )
-        if isinstance(parent, Choice) and isinstance(condition, Is | OneOf):
-            values = (condition.value,) if isinstance(condition, Is) else condition.values
-            for value in values:
-                if not parent.could(Is(parent.name, value)):
-                    known = [show(option) for option in parent.options]
-                    raise ValueError(
-                        f"{parameter.name}: its condition '{condition}' names {show(value)!r}, "
-                        f"which {parent.name} does not have: {did_you_mean(show(value), known)}"
-                    )
+        for value in condition.named() if isinstance(condition, Is | OneOf) else ():
+            if not parent.could(Is(parent.name, value)):
+                known = (
+                    did_you_mean(show(value), map(show, parent.options))
+                    if isinstance(parent, Choice)
+                    else f"it is {parent.describe()[0]}"
+                )
+                raise ValueError(
+                    f"{parameter.name}: its condition '{condition}' names {show(value)!r}, which "
+                    f"{parent.name} does not have: {known}"
+                )
+
+
+def _check_together(parameter: Parameter, by_name: dict[str, Parameter]) -> None:
+    for name, conditions in inherited(parameter, by_name).items():
+        parent = by_name[name]
+        if not isinstance(parent, Fixed) and not parent.could(*conditions):
+            told = " and ".join(f"'{condition}'" for condition in conditions)
+            raise ValueError(
+                f"{parameter.name}: takes part only when {told} hold together, which can never be: "
+                "change one of these conditions"
+            )
+
+
+def inherited(parameter: Parameter, by_name: Mapping[str, Parameter]) -> dict[str, list[Single]]:
+    """All that holds when a parameter takes part, by the parameter looked at.
+
+    Its own conditions and those of the parameters they look at, which must take part too.
+    """
+    found: dict[str, list[Single]] = {}
+    waiting, seen = [parameter], {parameter.name}
+    while waiting:
+        when = waiting.pop().when
+        for condition in when.single() if when else ():
+            found.setdefault(condition.name, []).append(condition)
+            if condition.name in by_name and condition.name not in seen:
+                seen.add(condition.name)
+                waiting.append(by_name[condition.name])
+    return found
 
 
 def _sorted(space: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:

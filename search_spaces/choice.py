@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from search_spaces.conditions import AtLeast, AtMost
+from search_spaces.conditions import AtLeast, AtMost, Single
 from search_spaces.described import UNSET, Described
 from search_spaces.text import as_json, canonical, is_number, own, show
 
@@ -79,14 +79,15 @@ class Choice(Described):
         """All options: a choice has no order in which some could be left out."""
         return tuple(own(option) for option in self.options)
 
-    def could(self, condition: Any) -> bool:
-        """Whether a condition on this parameter can hold for any of its options."""
-        if isinstance(condition, AtLeast | AtMost) and not all(map(is_number, self.options)):
-            raise self.refuse(
-                f"'{condition}' compares numbers, but the options are not all numbers: "
-                "use Is or OneOf"
-            )
-        return any(condition.tests(option) for option in self.options)
+    def could(self, *conditions: Single) -> bool:
+        """Whether these conditions on this parameter hold together for any of its options."""
+        for condition in conditions:
+            if isinstance(condition, AtLeast | AtMost) and not all(map(is_number, self.options)):
+                raise self.refuse(
+                    f"'{condition}' compares numbers, but the options are not all numbers: "
+                    "use Is or OneOf"
+                )
+        return any(all(c.tests(option) for c in conditions) for option in self.options)
 
     def describe(self) -> tuple[str, str]:
         """Options, and the word for their scale."""
@@ -132,11 +133,9 @@ class Fixed(Described):
         """The one value."""
         return (own(self.value),)
 
-    def could(self, condition: Any) -> bool:
-        """Whether a condition on this parameter holds."""
-        if isinstance(condition, AtLeast | AtMost) and not is_number(self.value):
-            return False
-        return bool(condition.tests(self.value))
+    def could(self, *conditions: Single) -> bool:
+        """Whether all of these conditions on this parameter hold."""
+        return all(condition.tests(self.value) for condition in conditions)
 
     def describe(self) -> tuple[str, str]:
         """The value, and the word for its scale."""

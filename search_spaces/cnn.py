@@ -7,7 +7,7 @@ from search_spaces.space import SearchSpace
 
 
 def cnn() -> SearchSpace:
-    """Optimizer and schedule with what each needs, blocks, head, loss, regularisation.
+    """A convolutional network: optimizer and schedule, blocks, head, loss, regularisation.
 
     >>> "momentum" in cnn().default()  # the default optimizer, Adam, has none to set
     False

@@ -25,6 +25,13 @@ class _OnOne:
 
     name: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(
+                f"a condition names another parameter by its text, got {self.name!r}: "
+                f"{type(self).__name__}('optimizer', ...)"
+            )
+
     def tests(self, value: Any) -> bool:
         raise NotImplementedError
 
@@ -43,7 +50,12 @@ class Is(_OnOne):
     value: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", as_json(self.value))
+        _OnOne.__post_init__(self)
+        object.__setattr__(self, "value", _json_value(self.name, self.value))
+
+    def named(self) -> tuple[Any, ...]:
+        """The values it names."""
+        return (self.value,)
 
     def tests(self, value: Any) -> bool:
         return same_value(value, self.value)
@@ -66,11 +78,16 @@ class OneOf(_OnOne):
 
     def __init__(self, name: str, values: Iterable[Any]) -> None:
         object.__setattr__(self, "name", name)
-        if isinstance(values, str):
-            raise ValueError(f"OneOf takes a list of values, got the text {values!r}: use Is")
-        object.__setattr__(self, "values", tuple(as_json(value) for value in values))
+        _OnOne.__post_init__(self)
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise ValueError(f"OneOf takes a list of values of {name!r}, got {values!r}: use Is")
+        object.__setattr__(self, "values", tuple(_json_value(name, value) for value in values))
         if not self.values:
             raise ValueError(f"OneOf needs at least one value of {name!r}, got none")
+
+    def named(self) -> tuple[Any, ...]:
+        """The values it names."""
+        return self.values
 
     def tests(self, value: Any) -> bool:
         return any(same_value(value, mine) for mine in self.values)
@@ -92,6 +109,7 @@ class AtLeast(_OnOne):
     value: float
 
     def __post_init__(self) -> None:
+        _OnOne.__post_init__(self)
         _need_number(self.name, self.value)
 
     def tests(self, value: Any) -> bool:
@@ -114,6 +132,7 @@ class AtMost(_OnOne):
     value: float
 
     def __post_init__(self) -> None:
+        _OnOne.__post_init__(self)
         _need_number(self.name, self.value)
 
     def tests(self, value: Any) -> bool:
@@ -139,9 +158,16 @@ class AllOf:
     conditions: tuple[Single, ...]
 
     def __init__(self, *conditions: "Condition") -> None:
+        for condition in conditions:
+            if not isinstance(condition, _OnOne | AllOf):
+                raise ValueError(
+                    f"AllOf joins conditions, AllOf(Is(...), AtLeast(...)), got {condition!r}"
+                )
         flat = tuple(one for condition in conditions for one in condition.single())
         if len(flat) < 2:
-            raise ValueError(f"AllOf joins two conditions or more, got {len(flat)}")
+            raise ValueError(
+                f"AllOf joins two conditions or more, got {len(flat)}: one is used as it is"
+            )
         object.__setattr__(self, "conditions", flat)
 
     def holds(self, config: Mapping[str, Any]) -> bool:
@@ -170,20 +196,38 @@ _KINDS: dict[str, Callable[[str, Any], Single]] = {
 }
 
 
-def condition_from_json(data: Mapping[str, Any]) -> Condition:
+def condition_from_json(data: Any) -> Condition:
     """The condition that `to_json` wrote; ValueError when it is none."""
     for kind, make in _KINDS.items():
-        if kind in data and len(data) == 1:
+        if _has_only(data, kind) and len(data[kind]) == 2:
             name, value = data[kind]
             return make(name, value)
-    if set(data) == {"all_of"}:
+    if _has_only(data, "all_of"):
         return AllOf(*(condition_from_json(one) for one in data["all_of"]))
-    raise ValueError(f"a condition is one of {', '.join(_KINDS)} or all_of, got {dict(data)!r}")
+    raise ValueError(
+        f"a condition is one of {', '.join(_KINDS)} with [name, value], or all_of with a list of "
+        f"those, got {data!r}"
+    )
+
+
+def _has_only(data: Any, key: str) -> bool:
+    return isinstance(data, Mapping) and list(data) == [key] and isinstance(data[key], list)
+
+
+def _json_value(name: str, value: Any) -> Any:
+    try:
+        return as_json(value)
+    except TypeError as error:
+        raise ValueError(
+            f"a condition compares {name!r} with a JSON value, but {error}: name it by a text"
+        ) from None
 
 
 def _need_number(name: str, value: Any) -> None:
     if not is_number(value):
         raise ValueError(f"a bound on {name!r} must be a number, got {value!r}: use Is or OneOf")
+    if not math.isfinite(value):
+        raise ValueError(f"a bound on {name!r} must be a finite number, got {value!r}")
 
 
 def _close(value: float, bound: float) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.conditions import AllOf, AtLeast, AtMost, Condition, Is, OneOf
+from search_spaces.text import is_count
 
 
 class _Unset:
@@ -37,13 +38,18 @@ class Described:
                 f"a parameter's name is made of letters, digits, '_' and '.', and starts with a "
                 f"letter or '_', got {self.name!r}: rename it"
             )
-        if self.tier is not None and (not isinstance(self.tier, int) or self.tier < 1):
-            raise self.refuse(f"tier must be 1 or more, got {self.tier!r}: 1 is the first")
+        if self.tier is not None and not is_count(self.tier):
+            raise self.refuse(
+                f"tier must be a whole number, 1 or more, got {self.tier!r}: 1 is the first"
+            )
+        if not isinstance(self.source, str):
+            raise self.refuse(f"source must be a text, got {self.source!r}: name the document")
         if self.when is not None and not isinstance(
             self.when, Is | OneOf | AtLeast | AtMost | AllOf
         ):
             raise self.refuse(
-                f"when must be Is, OneOf, AtLeast, AtMost or AllOf, got {self.when!r}"
+                f"when must be Is, OneOf, AtLeast, AtMost or AllOf, got {self.when!r}: a function "
+                "could neither be printed nor saved"
             )
 
     def refuse(self, why: str) -> ValueError:

@@ -1,10 +1,31 @@
 """The documents' own spaces: what each says, and no more besides than it takes to train."""
 
 import dataclasses
+import re
 
 from search_spaces import architecture, heaton, optimization, regularization
 from search_spaces.parameters import Fixed
 from search_spaces.space import SearchSpace
+
+TITLES = {
+    "ABS": '"Hyperparameter Tuning for Deep Learning", AI, But Simple, issue 6',
+    "ART": '"The Art of Hyperparameter Tuning in Deep Neural Nets by Example", R. Dagli',
+    "TECH": '"Hyperparameter Tuning in Deep Learning Models"',
+    "KT": '"Hyperparameter tuning with the Keras Tuner on CIFAR-10", S. Ozechi',
+    "NG": '"Tuning Process", notes on A. Ng\'s course',
+}
+"""The documents by the short names that the parameters' sources use."""
+
+
+def cited(space: SearchSpace) -> list[str]:
+    """The short names of the documents that a space's parameters are from.
+
+    >>> cited(ng())
+    ['ABS', 'ART', 'NG']
+    """
+    words = {word for p in space for word in re.findall(r"\w+", p.source)}
+    return [document for document in TITLES if document in words]
+
 
 _TWO_LAYERS = Fixed(
     name="hidden_layers", value=2, tier=3, source="NG: the least it tries; ABS has no row for it"
@@ -12,7 +33,7 @@ _TWO_LAYERS = Fixed(
 
 
 def abs_table() -> SearchSpace:
-    """ABS, "Hyperparameter Tuning for Deep Learning": the table of "AI, But Simple" (an MLP)."""
+    """The table of "AI, But Simple": an MLP of two hidden layers, optimizer and activation."""
     return SearchSpace(
         "abs",
         [
@@ -27,7 +48,9 @@ def abs_table() -> SearchSpace:
 
 
 def art(inputs: int = 784, outputs: int = 10) -> SearchSpace:
-    """ART, R. Dagli, "The Art of Hyperparameter Tuning": its Fashion-MNIST network (784 → 10).
+    """Dagli's Fashion-MNIST network: an MLP with Heaton's units and a schedule.
+
+    inputs, outputs: the sizes of the data, as of `mlp_heaton`.
 
     >>> art()["units_1"].default
     533
@@ -52,7 +75,7 @@ def art(inputs: int = 784, outputs: int = 10) -> SearchSpace:
 
 
 def kt() -> SearchSpace:
-    """KT, "Hyperparameter tuning with the Keras Tuner on CIFAR-10" (a CNN).
+    """The Keras Tuner's CIFAR-10 example: a CNN with optimizer and loss.
 
     The learning rate and the shape of the network are not in that document: NG's range and our
     blocks.
@@ -73,7 +96,7 @@ def kt() -> SearchSpace:
 
 
 def ng() -> SearchSpace:
-    """NG, "Tuning Process": his list in his order of importance (an MLP with momentum)."""
+    """Ng's list in his order of importance: an MLP with momentum and a schedule."""
     return SearchSpace(
         "ng",
         [

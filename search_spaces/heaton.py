@@ -5,6 +5,7 @@ input plus the output; below twice the input.
 """
 
 from search_spaces.numeric import Int
+from search_spaces.text import is_count
 
 
 def units(inputs: int, outputs: int) -> int:
@@ -58,5 +59,8 @@ def hidden_units(name: str, inputs: int, outputs: int, *, tier: int | None = 2) 
 
 def _check(inputs: int, outputs: int) -> None:
     for what, size in (("inputs", inputs), ("outputs", outputs)):
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"{what} must be a whole number, 1 or more, got {size!r}")
+        if not is_count(size):
+            raise ValueError(
+                f"{what} must be a whole number, 1 or more, got {size!r}: take the size of one row "
+                "of the data and the number of its classes"
+            )

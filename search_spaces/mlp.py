@@ -1,28 +1,35 @@
-"""The space of the multilayer perceptron, trained by SGD with momentum."""
+"""The spaces of the multilayer perceptron, trained by SGD with momentum."""
 
 from search_spaces import architecture, heaton, optimization, regularization
+from search_spaces.parameters import Int
 from search_spaces.space import SearchSpace
 
 
-def mlp(inputs: int | None = None, outputs: int | None = None) -> SearchSpace:
-    """SGD with momentum, batch size, layers with their units, dropout, activation, weight decay.
-
-    The units are NG's 50 … 100 a layer. With the sizes of the data set they follow Heaton's rules
-    instead: larger networks, slower trials.
+def mlp() -> SearchSpace:
+    """A multilayer perceptron trained by SGD with momentum; 50 … 100 units a layer.
 
     >>> mlp().default()["units_2"]
     100
-    >>> mlp(inputs=784, outputs=10).default()["units_2"]
+    """
+    return _mlp("mlp", architecture.UNITS)
+
+
+def mlp_heaton(inputs: int = 784, outputs: int = 10) -> SearchSpace:
+    """The MLP with the units of Heaton's rules, from the sizes of the data set.
+
+    inputs: numbers in one row of the data. outputs: its classes. Those of Fashion-MNIST unless
+    said. Larger networks than `mlp`, so slower trials. Raises ValueError for a size below 1, and
+    where the rules leave a single number of units.
+
+    >>> mlp_heaton(inputs=784, outputs=10).default()["units_2"]  # 2/3 · 784 + 10
     533
     """
-    if (inputs is None) != (outputs is None):
-        raise ValueError(f"give both sizes or neither, got inputs={inputs} and outputs={outputs}")
+    return _mlp("mlp_heaton", heaton.hidden_units("units", inputs, outputs))
 
-    units = architecture.UNITS
-    if inputs is not None and outputs is not None:
-        units = heaton.hidden_units("units", inputs, outputs)
+
+def _mlp(name: str, units: Int) -> SearchSpace:
     return SearchSpace(
-        "mlp" if inputs is None else "mlp_heaton",
+        name,
         [
             optimization.LEARNING_RATE,
             optimization.MOMENTUM,

@@ -5,7 +5,7 @@ import numbers
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from search_spaces.conditions import AtLeast, AtMost, Is
+from search_spaces.conditions import AtLeast, Is, OneOf, Single
 from search_spaces.described import UNSET, Described
 from search_spaces.scales import Cells, Scale, ScaleName, complaint_about
 from search_spaces.text import is_number, show
@@ -54,7 +54,7 @@ class _Number(Described):
         if self.step is None:
             return None
         if not (self.step > 0 and math.isfinite(self.step)):
-            raise self.refuse(f"step must be above 0, got {self.step:g}")
+            raise self.refuse(f"step must be above 0, got {self.step:g}: leave it out")
         steps = (self.high - self.low) / self.step
         count = round(steps) + 1
         if count < 2 or abs(steps - round(steps)) > 1e-6:
@@ -136,19 +136,23 @@ class _Number(Described):
         raws = [0.5] if points == 1 else [index / (points - 1) for index in range(points)]
         return tuple(dict.fromkeys(self.decode(raw) for raw in raws))
 
-    def could(self, condition: Any) -> bool:
-        """Whether a condition on this parameter can hold for any of its values."""
-        if isinstance(condition, AtLeast):
-            return self.high >= condition.value
-        if isinstance(condition, AtMost):
-            return self.low <= condition.value
-        values = (condition.value,) if isinstance(condition, Is) else condition.values
-        if self.cells is None:
+    def could(self, *conditions: Single) -> bool:
+        """Whether these conditions on this parameter hold together for any of its values."""
+        exact = [c for c in conditions if isinstance(c, Is | OneOf)]
+        if exact and self.cells is None:
             raise self.refuse(
                 f"a condition on a continuous parameter needs AtLeast or AtMost, got "
-                f"'{condition}': a single value has no chance of being drawn"
+                f"'{exact[0]}': a single value has no chance of being drawn"
             )
-        return any(self._has(value) for value in values)
+        if exact:
+            candidates = [value for value in exact[0].named() if self._has(value)]
+        else:
+            # the lowest value that every AtLeast allows: if not this one, then none
+            low = max([self.low, *(c.value for c in conditions if isinstance(c, AtLeast))])
+            if self.cells is not None:
+                low = self.cells.value(math.ceil((low - self.low) / self.cells.step - 1e-9))
+            candidates = [low] if low <= self.high else []
+        return any(all(c.tests(value) for c in conditions) for value in candidates)
 
     def _has(self, value: Any) -> bool:
         try:

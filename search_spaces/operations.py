@@ -7,10 +7,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from search_spaces.checks import parents
+from search_spaces.checks import inherited, parents
 from search_spaces.conditions import AllOf, Condition, Is, OneOf
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
-from search_spaces.text import did_you_mean
+from search_spaces.text import did_you_mean, is_count, is_number
 
 if TYPE_CHECKING:
     from search_spaces.space import SearchSpace
@@ -25,14 +25,18 @@ def compose(
     for other in others:
         if isinstance(other, Float | Int | Choice | Fixed):
             parameters.append(other)
-        else:
+        elif isinstance(other, type(space)):
             parameters.extend(other.parameters)
             names.append(other.name)
+        else:
+            raise ValueError(f"compose joins spaces and parameters, got {other!r}")
     return type(space)(name or "+".join(names), parameters)
 
 
 def prefix(space: "SearchSpace", prefix: str) -> "SearchSpace":
     """Every name, in conditions too, with `prefix` before it."""
+    if not isinstance(prefix, str):
+        raise ValueError(f"a prefix is a text such as 'encoder.', got {prefix!r}")
 
     def rename(name: str) -> str:
         return prefix + name
@@ -85,13 +89,20 @@ def tiers(space: "SearchSpace", n: int) -> "SearchSpace":
 
     Held, not dropped: a configuration stays complete, and what a model trains with is written down.
     """
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"tiers must be 1 or more, got {n!r}: 1 searches the most important only")
+    if not is_count(n):
+        raise ValueError(
+            f"tiers must be a whole number, 1 or more, got {n!r}: 1 searches the most important "
+            "only"
+        )
     held = [
         p if p.tier is not None and p.tier <= n else _fixed(p, p.default) for p in space.parameters
     ]
     if all(isinstance(p, Fixed) for p in held):
-        raise ValueError(f"space {space.name!r} has nothing to search in its first {n} tiers")
+        ranked = sorted({p.tier for p in space.searched if p.tier is not None})
+        raise ValueError(
+            f"space {space.name!r} has nothing to search in its first {n} tiers: "
+            + (f"its first one is {ranked[0]}" if ranked else "give its parameters a tier")
+        )
     return type(space)(space.name, possible(held))
 
 
@@ -117,11 +128,13 @@ def zoom(
     >>> round(finer["learning_rate"].low, 6), round(finer["learning_rate"].high, 6)
     (0.003981, 0.025119)
     """
+    if isinstance(configs, Mapping) or not isinstance(configs, Iterable):
+        raise ValueError(f"zoom takes a list of good configurations, best first, got {configs!r}")
     good = [space.fill(config) for config in configs]
     if not good:
-        raise ValueError("zoom needs at least one good configuration, got none")
-    if not 0 <= margin <= 1:
-        raise ValueError(f"margin must be in 0 … 1 of the old range, got {margin!r}")
+        raise ValueError("zoom needs at least one good configuration, got none: best first")
+    if not is_number(margin) or not 0 <= margin <= 1:
+        raise ValueError(f"margin must be in 0 … 1 of the old range, got {margin!r}: 0.1 is usual")
     narrowed: list[Parameter] = []
     for parameter in space.parameters:
         values = [config[parameter.name] for config in good if parameter.name in config]
@@ -166,21 +179,21 @@ def _fixed(parameter: Parameter, value: Any) -> Fixed:
 
 
 def _replaced(space: "SearchSpace", parameter: Parameter) -> "SearchSpace":
-    return type(space)(
-        space.name, possible([parameter if p.name == parameter.name else p for p in space])
-    )
+    changed = [parameter if p.name == parameter.name else p for p in space]
+    left = possible(changed)
+    if all(p.name != parameter.name for p in left):
+        left = changed  # its own new condition is wrong: the space refuses it and says why
+    return type(space)(space.name, left)
 
 
 def possible(parameters: Sequence[Parameter]) -> list[Parameter]:
     """Leave out what can never take part, and from conditions the options that are gone."""
     by_name = {p.name: p for p in parameters}
-    waiting = list(parameters)
-    while waiting:
-        parameter = waiting.pop()
-        conditions = parameter.when.single() if parameter.when else ()
-        if any(c.name not in by_name or not by_name[c.name].could(c) for c in conditions):
+    before = dict(by_name)
+    for parameter in parameters:
+        conditions = inherited(parameter, before)
+        if any(n in before and not before[n].could(*found) for n, found in conditions.items()):
             del by_name[parameter.name]
-            waiting = list(by_name.values())  # its own children may be impossible now
     return [
         dataclasses.replace(p, when=_trimmed(p.when, by_name)) if p.when else p
         for p in by_name.values()
@@ -190,8 +203,8 @@ def possible(parameters: Sequence[Parameter]) -> list[Parameter]:
 def _trimmed(when: Condition, by_name: Mapping[str, Parameter]) -> Condition:
     conditions: list[Condition] = []
     for condition in when.single():
-        parent = by_name[condition.name]
-        if isinstance(condition, OneOf) and isinstance(parent, Choice):
+        parent = by_name.get(condition.name)
+        if isinstance(condition, OneOf) and isinstance(parent, Choice | Int | Float):
             left = [v for v in condition.values if parent.could(Is(parent.name, v))]
             conditions.append(OneOf(condition.name, left))
         else:

@@ -7,7 +7,7 @@ from search_spaces.space import SearchSpace
 
 
 def resnet() -> SearchSpace:
-    """Optimizer and schedule with what each needs, depth, width, loss, regularisation.
+    """A residual network for 32×32 images, with its optimizer and schedule.
 
     >>> resnet().default()["depth"]
     18

@@ -132,7 +132,10 @@ def complaint_about(name: str, low: float, high: float) -> str | None:
     if name not in SCALES:
         return f"a scale is one of {', '.join(SCALES)}, got {name!r}"
     if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
-        return f"bounds must be finite numbers, got low={low:g} and high={high:g}"
+        return (
+            f"bounds must be finite numbers, got low={low:g} and high={high:g}: "
+            "take the widest range worth a trial"
+        )
     if low == high:
         return f"low < high must hold, got low=high={low:g}: use Fixed for a single value"
     if low > high:

@@ -50,6 +50,11 @@ class SearchSpace:
 
     def __init__(self, name: str, parameters: Iterable[Parameter]) -> None:
         """Raises ValueError for duplicate names, unknown or impossible conditions, and circles."""
+        if not isinstance(parameters, Iterable) or isinstance(parameters, str | Mapping):
+            raise ValueError(
+                f"space {name!r} is made of a list of parameters, got {parameters!r}: "
+                "SearchSpace(name, [...])"
+            )
         parameters = tuple(parameters)
         order = topological_order(name, parameters)
         object.__setattr__(self, "name", name)
@@ -190,6 +195,11 @@ class SearchSpace:
         return self._normal(partial, fill=True)
 
     def _normal(self, config: Mapping[str, Any], *, fill: bool) -> Config:
+        if not isinstance(config, Mapping):
+            raise ValueError(
+                f"a configuration of space {self.name!r} is a dict from names to values, got "
+                f"{config!r}"
+            )
         found: Config = {}
         for parameter in self._order:
             name = parameter.name

@@ -42,16 +42,25 @@ def from_json(data: Mapping[str, Any]) -> "SearchSpace":
     from search_spaces.space import SearchSpace
 
     if not isinstance(data, Mapping) or not {"format", "name", "parameters"} <= set(data):
-        raise ValueError("a saved space has format, name and parameters")
+        raise ValueError(f"a saved space has format, name and parameters, got {_start(data)}")
     if data["format"] != FORMAT:
         raise ValueError(f"the format of a saved space must be {FORMAT}, got {data['format']!r}")
+    if not isinstance(data["parameters"], list):
+        raise ValueError(f"parameters must be a list, got {_start(data['parameters'])}")
     return SearchSpace(data["name"], [_parameter(entry) for entry in data["parameters"]])
 
 
-def _parameter(entry: Mapping[str, Any]) -> Parameter:
+def _start(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _parameter(entry: Any) -> Parameter:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"a saved parameter has kind, name and its range, got {_start(entry)}")
     told = dict(entry)
     kind = told.pop("kind", None)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(f"a parameter's kind is one of {', '.join(_KINDS)}, got {kind!r}")
     fields = [field.name for field in dataclasses.fields(_KINDS[kind]) if field.init]
     for name in told:

@@ -42,6 +42,15 @@ def is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def is_count(value: Any) -> bool:
+    """True for a whole number, 1 or more.
+
+    >>> is_count(3), is_count(0), is_count(True), is_count(2.0)
+    (True, False, False, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 def as_json(value: Any) -> Any:
     """A copy made of JSON types only (tuples become lists); TypeError for what JSON cannot hold."""
     if value is None or isinstance(value, bool | str):

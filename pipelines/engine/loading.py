@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,19 @@ if TYPE_CHECKING:
     from trainables.data import Dataset
 
 
-def load_space(sweep: Sweep) -> SearchSpace:
-    """The search space, with the parameters of ``fix`` fixed; one that the searcher can search."""
+def load_space(sweep: Sweep, data: Dataset | None = None) -> SearchSpace:
+    """The search space, with the parameters of ``fix`` fixed; one that the searcher can search.
+
+    ``data`` is needed where ``space_depends_on_data``: the space then takes its sizes.
+    """
     try:
-        space = (
-            sweep.space if isinstance(sweep.space, SearchSpace) else search_spaces.get(sweep.space)
-        )
+        if isinstance(sweep.space, SearchSpace):
+            space = sweep.space
+        elif data is None:
+            space = search_spaces.get(sweep.space)
+        else:
+            inputs = math.prod(data.input_shape)
+            space = search_spaces.get(sweep.space, inputs=inputs, outputs=data.classes)
         for assignment in sweep.fix:
             name, equals, text = assignment.partition("=")
             if not equals:
@@ -30,6 +38,16 @@ def load_space(sweep: Sweep) -> SearchSpace:
             space = space.fix(name, _value(text))
         sweep.searcher.check(space)
         return space
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def space_depends_on_data(sweep: Sweep) -> bool:
+    """Whether the search space takes the sizes of the data set."""
+    if isinstance(sweep.space, SearchSpace):
+        return False
+    try:
+        return search_spaces.depends_on_data(sweep.space)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -60,7 +60,9 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     started = time.monotonic()
     console = console or Console()
     cluster.prepare_environment(verbose=sweep.verbose)
-    space = loading.load_space(sweep)
+    # Most spaces ask nothing of the data, which is then loaded while Ray starts.
+    loaded = loading.load_data(sweep) if loading.space_depends_on_data(sweep) else None
+    space = loading.load_space(sweep, loaded[0] if loaded else None)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = sweep.storage.expanduser().resolve() / name
@@ -69,7 +71,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
-        preparing = helper.submit(_prepare, sweep)
+        preparing = helper.submit(_prepare, sweep, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
             slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
@@ -120,13 +122,13 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
 
 
-def _prepare(sweep: Sweep) -> _Prepared:
+def _prepare(sweep: Sweep, loaded: tuple[Dataset, str | None] | None) -> _Prepared:
     import pipelines.engine.history
     import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
 
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
-    data, note = loading.load_data(sweep)
+    data, note = loaded or loading.load_data(sweep)
     return _Prepared(trainable, data, note)
 
 

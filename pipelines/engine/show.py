@@ -16,10 +16,10 @@ from pipelines.engine import cluster, files
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.space_table import space_table
 from pipelines.engine.sweep import Sweep
 from pipelines.engine.words import duration, number
 from search_spaces import SearchSpace
-from search_spaces.table import COLUMNS
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -40,13 +40,9 @@ def start(
     """The space, the rungs, the machines, the data, before the first trial."""
     if note is not None:
         console.print(note, style="yellow", highlight=False)
-    table = Table(title=f"space {space.name}", title_justify="left", box=box.SIMPLE_HEAD)
-    shown = [i for i, heading in enumerate(COLUMNS) if heading != "source"]
-    for i in shown:
-        table.add_column(COLUMNS[i])
-    for row in space.rows():
-        table.add_row(*(row[i] for i in shown))
-    console.print(table)
+    console.print(f"space {space.name}\n", style="italic", markup=False, highlight=False)
+    console.print(space_table(space, source=False))
+    console.print()
     searcher, kind = type(sweep.searcher).__name__, type(sweep.scheduler).__name__
     rungs = Table.grid(padding=(0, 3))
     for what, how_much in scheduler.table(sweep.trials):

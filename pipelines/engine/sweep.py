@@ -51,7 +51,7 @@ class Sweep:
     0 … 1."""
 
     space: Annotated[str | SearchSpace, _BY_NAME] = "mlp"
-    """A built-in search space, or one of your own as package.module:name."""
+    """A built-in search space (caviar spaces lists them), or your own as package.module:name."""
     fix: tuple[str, ...] = ()
     """Parameters not to search, as NAME=VALUE: --fix batch_size=128 dropout=0."""
     trainable: Annotated[str | type[Any], _BY_NAME] = "trainables:TorchTrainable"

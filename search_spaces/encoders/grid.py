@@ -19,6 +19,7 @@ from typing import Any
 from search_spaces.checks import parents
 from search_spaces.parameters import Parameter
 from search_spaces.space import Config, SearchSpace
+from search_spaces.text import is_count
 
 LIMIT = 10_000
 
@@ -47,8 +48,11 @@ def size(space: SearchSpace, points: int) -> int:
     >>> size(get("ng").tiers(1), points=5)
     5
     """
-    if isinstance(points, bool) or not isinstance(points, int) or points < 1:
-        raise ValueError(f"points an axis must be a whole number, 1 or more, got {points!r}")
+    if not is_count(points):
+        raise ValueError(
+            f"points an axis must be a whole number, 1 or more, got {points!r}: 2 takes the ends "
+            "of every range"
+        )
     return math.prod(_count(group, points) for group in _connected(space))
 
 

@@ -6,6 +6,9 @@ Optuna sees the scale's coordinates, so that its surrogate works where distances
     number in steps on a linear scale       the number of its step, an integer
     choice                                  the number of its option, categorical
 
+An Optuna study keeps the options of a choice for good, and refuses others under the same name
+("does not support dynamic value space"): a space with other options needs a study of its own.
+
 The history that people open in optuna-dashboard is in natural units: `natural_params` and
 `natural_distributions`.
 """

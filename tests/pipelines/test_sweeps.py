@@ -7,122 +7,35 @@ import os
 import re
 import shlex
 import signal
-import sqlite3
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from commands import (
+    HERE,
+    REPORTS,
+    SUMMARY_KEYS,
+    caviar,
+    check_nothing_lost,
+    check_whole,
+    finish,
+    kill_mid_way,
+    records,
+    start,
+    summary,
+    sweep,
+    wait_for,
+)
 
-from pipelines.engine.history import History
-from pipelines.engine.records import Outcome, TrialRecord
-from trainables.loops import read_checkpoint
+from pipelines.engine.records import Outcome
 
-HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-SUMMARY_KEYS = [
-    "name", "recipe", "seed", "metric", "mode", "trials", "epochs_trained", "wall_seconds",
-    "baseline", "best", "versions",
-]  # fmt: skip
 DIGITS = ["--dataset", "digits"]
 SLOW = [*DIGITS, "--trainable", "faulty:Slow", "--checkpoint-seconds", "0"]
 
 pytestmark = pytest.mark.timeout(240)
-
-
-def start(command: list[str], **options) -> subprocess.Popen[str]:
-    """A command in a process of its own, from the folder of the tests, output captured."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=HERE, **pipes, **options)
-
-
-def finish(process: subprocess.Popen[str], seconds: float = 200) -> tuple[int, str, str]:
-    try:
-        out, err = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        pytest.fail(f"{process.args} hung for {seconds} s:\n{process.communicate()}")
-    return process.returncode, out, err
-
-
-def caviar(*args: object) -> list[str]:
-    return [sys.executable, "-m", "pipelines.cli", *map(str, args)]
-
-
-def sweep(*args: object, code: int = 0) -> tuple[str, str]:
-    """Run ``caviar sweep ...`` to its end; what it wrote to stdout and stderr."""
-    returned, out, err = finish(start(caviar("sweep", *args)))
-    assert returned == code, f"exit code {returned}\n{out}\n{err}"
-    return out, err
-
-
-def summary(folder: Path) -> dict:
-    return json.loads((folder / "summary.json").read_text())
-
-
-def records(folder: Path, metric: str = "val_accuracy") -> dict[int, TrialRecord]:
-    history = History(folder, name=folder.name, metric=metric, mode="max")
-    try:
-        return history.records()
-    finally:
-        history.close()
-
-
-def reports_written(folder: Path) -> int:
-    """Reports in the history of a sweep that is running; 0 before it exists."""
-    path = folder / "history.db"
-    if not path.exists():
-        return 0
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
-        try:
-            query = "select count(*) from trial_user_attributes where key like 'epoch %'"
-            return connection.execute(query).fetchone()[0]
-        except sqlite3.OperationalError:  # its tables are being made
-            return 0
-
-
-def wait_for_reports(process: subprocess.Popen[str], folder: Path, count: int) -> None:
-    until = time.monotonic() + 90
-    while reports_written(folder) < count:
-        assert process.poll() is None, f"ended too early: {process.communicate()}"
-        assert time.monotonic() < until, f"no {count} reports in 90 s"
-        time.sleep(0.05)
-
-
-def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
-    """Everything that holds of a finished sweep, whatever its recipe."""
-    found = summary(folder)
-    assert list(found) == SUMMARY_KEYS
-    counts = found["trials"]
-    assert list(counts) == ["total", "completed", "stopped_early", "failed", "diverged"]
-    assert counts["total"] == trials == sum(counts.values()) - counts["total"]
-    every = records(folder)
-    assert list(every) == list(range(trials))
-    assert sum(len(r.reports) for r in every.values()) == found["epochs_trained"]
-    for record in every.values():
-        assert [r.epoch for r in record.reports] == list(range(1, record.epoch + 1))
-        assert record.epoch <= max_epochs
-        if record.outcome is Outcome.COMPLETED:
-            assert record.epoch == max_epochs
-    winners = [
-        (report.metrics["val_accuracy"], record.number, report.epoch)
-        for record in every.values()
-        if record.outcome in (Outcome.COMPLETED, Outcome.STOPPED_EARLY)
-        for report in record.reports
-    ]
-    best = found["best"]
-    assert best["metrics"]["val_accuracy"] == max(winners)[0]
-    assert (best["metrics"]["val_accuracy"], best["trial"], best["epoch"]) in winners
-    assert best["metrics"]["epoch"] == best["epoch"]
-    assert best["config"] == every[best["trial"]].config
-    assert found["baseline"]["config"] == every[0].config
-    checkpoint = read_checkpoint(best["checkpoint"])
-    assert checkpoint.best_epoch == best["epoch"]
-    assert checkpoint.best_metrics["val_accuracy"] == best["metrics"]["val_accuracy"]
-    assert dict(checkpoint.configuration) == best["config"]
-    return found
 
 
 @pytest.mark.parametrize(
@@ -174,24 +87,13 @@ def test_fashion_mnist_reaches_85_percent(seed, tmp_path):
 def test_a_killed_driver_loses_no_result_and_repeats_no_trial(tmp_path):
     folder = tmp_path / "x"
     options = [*SLOW, "--trials", 10, "--max-epochs", 6, "--storage", tmp_path, "--name", "x"]
-    process = start(caviar("sweep", "asha_optuna", *options))
-    wait_for_reports(process, folder, 12)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
-    before = records(folder)
-    ended = {n for n, r in before.items() if r.outcome is not Outcome.RUNNING}
-    running = {n: r for n, r in before.items() if r.outcome is Outcome.RUNNING}
-    assert running, "the kill came too late to test anything"
-    assert not (folder / "summary.json").exists()
+    before = kill_mid_way("asha_optuna", options, folder, REPORTS, 12)
 
     sweep("asha_optuna", "--storage", tmp_path, "--name", "x", "--resume")
     check_whole(folder, trials=10, max_epochs=6)
     after = records(folder)
-    for number in ended:
-        assert after[number] == before[number]
-    for number, record in running.items():
-        assert after[number].config == record.config
-        assert after[number].reports[: len(record.reports)] == record.reports
+    check_nothing_lost(before, after)
+    running = [n for n, r in before.items() if r.outcome is Outcome.RUNNING]
     resumed = [n for n, r in after.items() if n in running and r.session == 1]
     for number in resumed:
         done = before[number].epoch
@@ -206,7 +108,7 @@ def test_ctrl_c_ends_with_a_summary_and_the_line_to_go_on(tmp_path):
     folder = tmp_path / "x"
     options = [*SLOW, "--trials", 6, "--max-epochs", 6, "--storage", tmp_path, "--name", "x"]
     process = start(caviar("sweep", "random_search", *options))
-    wait_for_reports(process, folder, 6)
+    wait_for(process, folder, REPORTS, 6)
     process.send_signal(signal.SIGINT)
     code, out, err = finish(process, 60)
     assert code == 130, f"{out}\n{err}"

@@ -191,6 +191,7 @@ def test_known_configurations_go_to_every_backend_and_back(name: str):
         optuna.trial.create_trial(params=shown, distributions=natural, value=0.0)
         assert space.same(optuna_encoder.from_natural_params(space, shown), config)
         vals = hyperopt_encoder.to_vals(space, config)
+        assert space.same(hyperopt_encoder.from_vals(space, vals), config)
         point = {label: found[0] for label, found in vals.items() if found}
         back = hyperopt_encoder.decode(space, hyperopt.space_eval(encoded, point))
         assert space.same(back, config)

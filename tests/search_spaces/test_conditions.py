@@ -1,5 +1,7 @@
 """Conditions: when they hold, nested ones, and those that no space accepts."""
 
+import math
+
 import pytest
 
 from search_spaces import (
@@ -52,9 +54,19 @@ def test_holds(condition, config, holds):
         (lambda: AtLeast("n", "3"), r"a bound on 'n' must be a number, got '3'"),
         (lambda: AtMost("n", True), r"a bound on 'n' must be a number, got True"),
         (lambda: OneOf("n", []), r"OneOf needs at least one value of 'n'"),
-        (lambda: OneOf("n", "abc"), r"OneOf takes a list of values, got the text 'abc'"),
-        (lambda: AllOf(Is("n", 1)), r"AllOf joins two conditions or more, got 1"),
+        (lambda: AtLeast("n", math.nan), r"a bound on 'n' must be a finite number, got nan"),
+        (lambda: OneOf("n", "abc"), r"OneOf takes a list of values of 'n', got 'abc': use Is"),
+        (lambda: OneOf("n", 3), r"OneOf takes a list of values of 'n', got 3: use Is"),
+        (lambda: Is("n", object()), r"compares 'n' with a JSON value, but JSON has no object"),
+        (lambda: OneOf("n", [math.inf]), r"compares 'n' with a JSON value, but JSON has no inf"),
+        (lambda: Is(3, "n"), r"names another parameter by its text, got 3: Is\('optimizer', ...\)"),
+        (lambda: OneOf(None, ["n"]), r"names another parameter by its text, got None: OneOf"),
+        (lambda: AllOf(Is("n", 1)), r"AllOf joins two conditions or more, got 1: one is used"),
+        (lambda: AllOf([Is("n", 1), Is("m", 1)]), r"AllOf joins conditions, .*, got \[Is\("),
+        (lambda: AllOf(Is("n", 1), "m"), r"AllOf joins conditions, .*, got 'm'"),
         (lambda: condition_from_json({"was": ["n", 1]}), r"a condition is one of is, one_of"),
+        (lambda: condition_from_json({"is": ["n"]}), r"a condition is .*, got \{'is': \['n'\]\}"),
+        (lambda: condition_from_json(3), r"a condition is one of is, one_of.*, got 3"),
     ],
 )
 def test_bad_conditions_are_refused(make, match):
@@ -89,11 +101,52 @@ def on(name, when, **more):
             r"must not form a circle, but in space 's' they do: x → y → z → x",
         ),
         (["layers"], r"space 's' is made of Float, Int, Choice and Fixed, got 'layers'"),
+        (LAYERS, r"space 's' is made of a list of parameters, got Int\(.*SearchSpace\(name, \["),
+        (None, r"space 's' is made of a list of parameters, got None"),
+        ("layers", r"space 's' is made of a list of parameters, got 'layers'"),
+        (
+            [LAYERS, on("x", OneOf("layers", [2, 7]))],
+            r"^x: .* names '7', which layers does not have: it is 1 … 4",
+        ),
+        (
+            [LAYERS, on("x", AllOf(AtLeast("layers", 3), AtMost("layers", 2)))],
+            r"^x: takes part only when 'layers >= 3' and 'layers <= 2' hold together, which can",
+        ),
+        (
+            [
+                Int(name="odd", low=1, high=9, step=2),
+                on("x", AllOf(AtLeast("odd", 4), AtMost("odd", 4.5))),
+            ],
+            r"^x: takes part only when 'odd >= 4' and 'odd <= 4.5' hold together",
+        ),
+        (
+            [LAYERS, on("x", AllOf(OneOf("layers", [1, 2]), AtLeast("layers", 3)))],
+            r"^x: takes part only when 'layers is 1 or 2' and 'layers >= 3' hold together",
+        ),
+        (  # its parent takes part with another option than it asks for itself
+            [KIND, on("y", Is("kind", "a")), on("x", AllOf(AtLeast("y", 0.5), Is("kind", "b")))],
+            r"^x: takes part only when 'kind is b' and 'kind is a' hold together",
+        ),
     ],
 )
 def test_spaces_refuse_what_cannot_hold_together(parameters, match):
     with pytest.raises(ValueError, match=match):
         SearchSpace("s", parameters)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        AllOf(AtLeast("layers", 2), AtMost("layers", 3)),
+        AllOf(AtLeast("layers", 1.5), AtMost("layers", 2.5)),
+        AllOf(OneOf("layers", [1, 4]), AtLeast("layers", 2)),
+        AllOf(OneOf("kind", ["a", "b"]), Is("kind", "b"), AtMost("layers", 1)),
+        AllOf(AtLeast("rate", 0.5), AtMost("rate", 0.5)),
+    ],
+)
+def test_conditions_that_hold_together_are_taken(when):
+    space = SearchSpace("s", [LAYERS, KIND, on("rate", None), on("x", when)])
+    assert space["x"].when == when
 
 
 def test_a_space_needs_a_name():

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 import search_spaces
-from search_spaces import AtLeast, Choice, Fixed, Float, Int, Is, SearchSpace
+from search_spaces import AtLeast, AtMost, Choice, Fixed, Float, Int, Is, SearchSpace
 from search_spaces.encoders import hyperopt_encoder, optuna_encoder, ray_encoder
 from search_spaces.encoders.grid import grid
 
@@ -200,6 +200,19 @@ def test_labels_are_those_of_hyperopts_domain():
         assert set(domain.params) == set(hyperopt_encoder.to_vals(space, space.default()))
 
 
+@pytest.mark.parametrize("name", search_spaces.names())
+def test_what_hyperopt_suggests_is_read_as_hyperopt_reads_it(name):
+    space = search_spaces.get(name)
+    encoded = hyperopt_encoder.encode(space)
+    domain = hyperopt.Domain(lambda sampled: 0.0, encoded)
+    for seed in range(20):
+        (document,) = hyperopt.rand.suggest([seed], domain, hyperopt.Trials(), seed)
+        vals = document["misc"]["vals"]
+        point = {label: found[0] for label, found in vals.items() if found}
+        theirs = hyperopt_encoder.decode(space, hyperopt.space_eval(encoded, point))
+        assert hyperopt_encoder.from_vals(space, vals) == theirs
+
+
 @pytest.mark.parametrize("value", [0.3, 0.29999, 0.30001, 0.0, 1.0])
 def test_a_value_at_a_cut_keeps_its_branch(value):
     space = SearchSpace(
@@ -215,6 +228,27 @@ def test_a_value_at_a_cut_keeps_its_branch(value):
     point = {label: found[0] for label, found in vals.items() if found}
     back = hyperopt.space_eval(hyperopt_encoder.encode(space), point)
     assert space.same(hyperopt_encoder.decode(space, back), config)
+
+
+def test_the_point_where_two_bounds_meet_is_refused_as_a_start_and_harmless_to_learn_from():
+    space = SearchSpace(
+        "s",
+        [
+            Float(name="rate", low=0.0, high=1.0),
+            Float(name="above", low=0.0, high=1.0, when=AtLeast("rate", 0.5)),
+            Float(name="below", low=0.0, high=1.0, when=AtMost("rate", 0.5)),
+        ],
+    )
+    there = space.fill({"rate": 0.5})
+    assert set(there) == {"rate", "above", "below"}
+    meet = (
+        r"^rate: HyperOpt cannot start at exactly 0.5, where 'rate >= 0.5' and 'rate <= 0.5' meet"
+    )
+    with pytest.raises(ValueError, match=meet):
+        hyperopt_encoder.initial_trials(space, [there])
+    for rate in (0.0, 0.49, 0.51, 1.0):
+        assert len(hyperopt_encoder.initial_trials(space, [space.fill({"rate": rate})])) == 1
+    assert hyperopt_encoder.to_vals(space, there)["rate"] == [0]
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])

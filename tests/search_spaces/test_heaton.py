@@ -4,7 +4,7 @@ import pytest
 
 import search_spaces
 from search_spaces import heaton
-from search_spaces.mlp import mlp
+from search_spaces.mlp import mlp_heaton
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_one_value_is_refused():
         heaton.hidden_units("units", 1, 1)
 
 
-def test_mlp_takes_both_sizes_or_neither():
-    assert mlp(inputs=784, outputs=10) == search_spaces.get("mlp_heaton")
-    with pytest.raises(ValueError, match=r"give both sizes or neither, got inputs=784 and"):
-        mlp(inputs=784)
+def test_the_mlp_of_a_data_set():
+    assert mlp_heaton(inputs=784, outputs=10) == search_spaces.get("mlp_heaton")
+    units = search_spaces.get("mlp_heaton", inputs=64, outputs=10)["units_1"]
+    assert (units.low, units.high, units.default) == (10, 64, 53)  # 2/3 · 64 + 10 = 52.67

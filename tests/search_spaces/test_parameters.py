@@ -44,7 +44,10 @@ from search_spaces import Choice, Fixed, Float, Int
         (lambda: Fixed(name="a", value=object()), r"^a: value must be a JSON value"),
         (lambda: Float(name="a b", low=0, high=1), r"name is made of letters.*got 'a b': rename"),
         (lambda: Float(name="", low=0, high=1), r"name is made of letters"),
-        (lambda: Float(name="a", low=0, high=1, tier=0), r"^a: tier must be 1 or more, got 0"),
+        (lambda: Float(name="a", low=0, high=1, tier=0), r"^a: tier must be a whole number"),
+        (lambda: Float(name="a", low=0, high=1, tier=True), r"1 or more, got True: 1 is the first"),
+        (lambda: Float(name="a", low=0, high=1, source=3), r"^a: source must be a text, got 3"),
+        (lambda: Float(name="a", low=float("nan"), high=1), r"^a: bounds must be finite numbers"),
         (lambda: Float(name="a", low=0, high=1, when="b"), r"^a: when must be Is, OneOf, AtLeast"),
     ],
 )

@@ -65,6 +65,12 @@ def test_validate_names_the_parameter(changes, match):
         MLP.validate(MLP.default() | changes)
 
 
+@pytest.mark.parametrize("config", [None, 3, ["momentum"], "momentum"])
+def test_a_configuration_is_a_dict(config):
+    with pytest.raises(ValueError, match=r"a configuration of space 'mlp' is a dict from names to"):
+        MLP.validate(config)
+
+
 def test_missing_parameter():
     config = MLP.default()
     del config["momentum"]

@@ -6,7 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import search_spaces
-from search_spaces import AtLeast, Choice, Fixed, Float, Int, Is, OneOf, SearchSpace
+from search_spaces import (
+    AllOf,
+    AtLeast,
+    AtMost,
+    Choice,
+    Fixed,
+    Float,
+    Int,
+    Is,
+    OneOf,
+    SearchSpace,
+)
 
 MLP = search_spaces.get("mlp")
 CNN = search_spaces.get("cnn")
@@ -27,6 +38,8 @@ def test_compose():
         MLP + CNN
     with pytest.raises(TypeError, match=r"unsupported operand"):
         MLP + 3
+    with pytest.raises(ValueError, match=r"compose joins spaces and parameters, got 3"):
+        MLP.compose(3)
 
 
 def test_prefix_renames_conditions_too():
@@ -36,6 +49,8 @@ def test_prefix_renames_conditions_too():
     assert space.default()["head.learning_rate"] == 0.01
     with pytest.raises(ValueError, match=r"name is made of letters"):
         MLP.prefix("1 ")
+    with pytest.raises(ValueError, match=r"a prefix is a text such as 'encoder.', got None"):
+        MLP.prefix(None)
 
 
 def test_override():
@@ -57,6 +72,10 @@ def test_override():
         ("learning_rate", {"low": 2.0}, "^learning_rate: low < high must hold"),
         ("learning_rate", {"low": 0.1}, "^learning_rate: must be in 0.1 … 1, got 0.01 .*default"),
         ("activation", {"low": 0.1}, "^activation: a choice has no 'low'"),
+        # of the changed parameter itself, a wrong condition is an error, no reason to leave it out
+        ("dropout", {"when": AtLeast("hiden_layers", 2)}, "^dropout: .* on an unknown parameter"),
+        ("dropout", {"when": AtLeast("hidden_layers", 9)}, "^dropout: .* can never hold"),
+        ("hidden_layers", {"when": AtLeast("units_3", 60)}, "must not form a circle"),
     ],
 )
 def test_override_refuses(name, changes, match):
@@ -68,6 +87,30 @@ def test_override_leaves_out_what_can_no_longer_take_part():
     space = MLP.override("hidden_layers", high=3)
     assert "units_3" in space
     assert "units_4" not in space
+
+
+def test_fewer_layers_than_the_built_in_space_has_have_fewer_units():
+    space = MLP.override("hidden_layers", low=1)
+    assert "units_1" in space.fill({"hidden_layers": 1})
+    assert "units_2" not in space.fill({"hidden_layers": 1})
+
+
+def test_what_takes_part_in_no_combination_is_left_out():
+    space = SearchSpace(
+        "s",
+        [
+            Int(name="layers", low=1, high=9),
+            Choice(name="kind", options=["a", "b"]),
+            Float(name="x", low=0, high=1, when=AllOf(AtLeast("layers", 3), AtMost("layers", 5))),
+            Float(name="y", low=0, high=1, when=AllOf(AtLeast("x", 0.5), Is("kind", "b"))),
+            Float(name="z", low=0, high=1, when=OneOf("layers", [2, 7])),
+        ],
+    )
+    assert space.fix("layers", 6).names == ("layers", "kind")
+    assert space.fix("kind", "a").names == ("layers", "kind", "x", "z")
+    low = space.override("layers", high=5)
+    assert low.names == space.names
+    assert low["z"].when == OneOf("layers", [2])
 
 
 def test_override_of_options_trims_conditions():
@@ -105,7 +148,7 @@ def test_drop():
     assert "dropout" not in MLP.drop("dropout")
     assert len(MLP.drop("weight_decay_on", "weight_decay")) == 10
     with pytest.raises(
-        ValueError, match=r"^hidden_layers: cannot be dropped while units_3 takes part when"
+        ValueError, match=r"^hidden_layers: cannot be dropped while units_2 takes part when"
     ):
         MLP.drop("hidden_layers")
     with pytest.raises(ValueError, match=r"did you mean 'dropout'"):
@@ -134,10 +177,12 @@ def test_tiers_hold_the_rest_at_their_defaults(n, searched):
 
 
 def test_tiers_refuses():
-    with pytest.raises(ValueError, match=r"tiers must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match=r"tiers must be a whole number, 1 or more, got 0"):
         MLP.tiers(0)
-    with pytest.raises(ValueError, match=r"nothing to search in its first 1 tiers"):
+    with pytest.raises(ValueError, match=r"nothing to search in its first 1 tiers: give its"):
         SearchSpace("s", [Float(name="a", low=0, high=1)]).tiers(1)
+    with pytest.raises(ValueError, match=r"nothing to search in its first 1 tiers: its .* is 3"):
+        SearchSpace("s", [Float(name="a", low=0, high=1, tier=3)]).tiers(1)
 
 
 def test_zoom_by_hand():
@@ -187,6 +232,10 @@ def test_zoom_to_a_point_fixes():
         ([], 0.1, "zoom needs at least one good configuration, got none"),
         ([MLP.default()], -0.1, r"margin must be in 0 … 1 of the old range, got -0.1"),
         ([{"momentum": 3}], 0.1, "^momentum: must be in"),
+        (MLP.default(), 0.1, r"zoom takes a list of good configurations, best first, got \{"),
+        (None, 0.1, "zoom takes a list of good configurations, best first, got None"),
+        ([3], 0.1, "a configuration of space 'mlp' is a dict from names to values, got 3"),
+        ([MLP.default()], "0.1", "margin must be in 0 … 1 of the old range, got '0.1'"),
     ],
 )
 def test_zoom_refuses(configs, margin, match):

@@ -1,12 +1,11 @@
-"""Spaces in files, as tables, as pictures."""
+"""Spaces in files and as tables."""
 
 import json
-import sys
 
 import pytest
 
 import search_spaces
-from search_spaces import AllOf, AtLeast, AtMost, Choice, Fixed, Float, Int, Is, SearchSpace, plot
+from search_spaces import AllOf, AtLeast, AtMost, Choice, Fixed, Float, Int, Is, SearchSpace
 from search_spaces.table import COLUMNS
 
 ODD = SearchSpace(
@@ -51,6 +50,15 @@ def test_saved_spaces_are_the_same_ones(space, tmp_path):
             '{"format": 1, "name": "s", "parameters": [{"kind": "float", "name": "a", "low": 1}]}',
             "a: .*missing 1 required keyword-only argument: 'high'",
         ),
+        ('{"format": 1, "name": "s", "parameters": 3}', "parameters must be a list, got 3"),
+        (
+            '{"format": 1, "name": "s", "parameters": [3]}',
+            "a saved parameter has kind, name and its range, got 3",
+        ),
+        (
+            '{"format": 1, "name": "s", "parameters": [{"kind": ["float"]}]}',
+            r"a parameter's kind is one of float, int, choice, fixed, got \['float'\]",
+        ),
     ],
 )
 def test_files_that_hold_no_space(text, match, tmp_path):
@@ -86,31 +94,3 @@ def test_text_lines_up():
     assert lines[1].split()[:3] == ["parameter", "range", "scale"]
     at = lines[1].index("scale")
     assert [line[at:].split()[0] for line in lines[3:]] == ["choice", "linear", "linear", "fixed"]
-
-
-@pytest.mark.parametrize("space", [search_spaces.get("cnn"), ODD], ids=lambda space: space.name)
-def test_picture(space, tmp_path):
-    picture = plot.figure(space, draws=300)
-    assert len(picture.data) == len(space.searched)
-    titles = [note.text for note in picture.layout.annotations]
-    assert all(p.name in title for p, title in zip(space.searched, titles, strict=True))
-    path = tmp_path / "space.html"
-    plot.write(space, path, draws=300)
-    assert "plotly" in path.read_text(encoding="utf-8")
-
-
-def test_picture_counts_every_draw():
-    picture = plot.figure(search_spaces.get("mlp"), draws=400)
-    assert sum(picture.data[0].y) == 400
-    assert sum(picture.data[2].y) == 400
-
-
-def test_picture_without_plotly_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    with pytest.raises(ImportError, match=r"need plotly: pip install 'caviar-tune\[plot\]'"):
-        plot.figure(ODD)
-
-
-def test_nothing_to_draw():
-    with pytest.raises(ValueError, match=r"space 's' has nothing to draw"):
-        plot.figure(SearchSpace("s", [Fixed(name="a", value=1)]))

@@ -29,8 +29,7 @@ class HyperOptSearcher(Searcher):
         super().__init__(space, mode=mode, seed=seed)
         logging.getLogger("hyperopt").setLevel(logging.WARNING)
         self._options = options
-        self._space = hyperopt_encoder.encode(space)
-        self._domain = hyperopt.base.Domain(lambda _: 0.0, self._space)
+        self._domain = hyperopt.base.Domain(lambda _: 0.0, hyperopt_encoder.encode(space))
         self._trials = hyperopt.Trials()
         self._near_default = NearDefault(space, seed=seed, startup_trials=options.startup_trials)
         self._pending: dict[int, dict[str, Any]] = {}
@@ -54,8 +53,7 @@ class HyperOptSearcher(Searcher):
             verbose=False,
         )
         self._insert(docs[0])
-        vals = {k: v[0] for k, v in docs[0]["misc"]["vals"].items() if v}
-        return hyperopt_encoder.decode(self.space, hyperopt.space_eval(self._space, vals))
+        return hyperopt_encoder.from_vals(self.space, docs[0]["misc"]["vals"])
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:
         self._insert(self._document(number, config))

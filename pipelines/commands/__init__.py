@@ -1,0 +1,1 @@
+"""The commands of ``caviar`` beside ``sweep``, one module each: ``add`` puts it on the parser."""

@@ -1,0 +1,142 @@
+"""What the tests of whole sweeps share: ``caviar`` in a process of its own, and what it left."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.engine.history import History
+from pipelines.engine.records import Outcome, TrialRecord
+from trainables.loops import read_checkpoint
+
+HERE = Path(__file__).parent
+SUMMARY_KEYS = [
+    "name", "recipe", "seed", "metric", "mode", "trials", "epochs_trained", "wall_seconds",
+    "baseline", "best", "versions",
+]  # fmt: skip
+
+
+def start(command: list[str], **options) -> subprocess.Popen[str]:
+    """A command in a process of its own, from the folder of the tests, output captured."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=HERE, **pipes, **options)
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 200) -> tuple[int, str, str]:
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"{process.args} hung for {seconds} s:\n{process.communicate()}")
+    return process.returncode, out, err
+
+
+def caviar(*args: object) -> list[str]:
+    return [sys.executable, "-m", "pipelines.cli", *map(str, args)]
+
+
+def sweep(*args: object, code: int = 0) -> tuple[str, str]:
+    """Run ``caviar sweep ...`` to its end; what it wrote to stdout and stderr."""
+    returned, out, err = finish(start(caviar("sweep", *args)))
+    assert returned == code, f"exit code {returned}\n{out}\n{err}"
+    return out, err
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+def records(folder: Path, metric: str = "val_accuracy") -> dict[int, TrialRecord]:
+    history = History(folder, name=folder.name, metric=metric, mode="max")
+    try:
+        return history.records()
+    finally:
+        history.close()
+
+
+REPORTS = "select count(*) from trial_user_attributes where key like 'epoch %'"
+STARTED = "select count(*) from trials"
+
+
+def count(folder: Path, query: str) -> int:
+    """REPORTS or STARTED trials in the history of a sweep that is running; 0 before it exists."""
+    path = folder / "history.db"
+    if not path.exists():
+        return 0
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
+        try:
+            return connection.execute(query).fetchone()[0]
+        except sqlite3.OperationalError:  # its tables are being made
+            return 0
+
+
+def wait_for(process: subprocess.Popen[str], folder: Path, query: str, least: int) -> None:
+    until = time.monotonic() + 90
+    while count(folder, query) < least:
+        assert process.poll() is None, f"ended too early: {process.communicate()}"
+        assert time.monotonic() < until, f"fewer than {least} after 90 s: {query}"
+        time.sleep(0.05)
+
+
+def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
+    """Everything that holds of a finished sweep, whatever its recipe."""
+    found = summary(folder)
+    assert list(found) == SUMMARY_KEYS
+    counts = found["trials"]
+    assert list(counts) == ["total", "completed", "stopped_early", "failed", "diverged"]
+    assert counts["total"] == trials == sum(counts.values()) - counts["total"]
+    every = records(folder)
+    assert list(every) == list(range(trials))
+    assert sum(len(r.reports) for r in every.values()) == found["epochs_trained"]
+    for record in every.values():
+        assert [r.epoch for r in record.reports] == list(range(1, record.epoch + 1))
+        assert record.epoch <= max_epochs
+        if record.outcome is Outcome.COMPLETED:
+            assert record.epoch == max_epochs
+    winners = [
+        (report.metrics["val_accuracy"], record.number, report.epoch)
+        for record in every.values()
+        if record.outcome in (Outcome.COMPLETED, Outcome.STOPPED_EARLY)
+        for report in record.reports
+    ]
+    best = found["best"]
+    assert best["metrics"]["val_accuracy"] == max(winners)[0]
+    assert (best["metrics"]["val_accuracy"], best["trial"], best["epoch"]) in winners
+    assert best["metrics"]["epoch"] == best["epoch"]
+    assert best["config"] == every[best["trial"]].config
+    assert found["baseline"]["config"] == every[0].config
+    checkpoint = read_checkpoint(best["checkpoint"])
+    assert checkpoint.best_epoch == best["epoch"]
+    assert checkpoint.best_metrics["val_accuracy"] == best["metrics"]["val_accuracy"]
+    assert dict(checkpoint.configuration) == best["config"]
+    return found
+
+
+def kill_mid_way(
+    recipe: str, options: list[object], folder: Path, query: str, least: int
+) -> dict[int, TrialRecord]:
+    """Start a sweep, end its driver with SIGKILL when the count is reached; what is on disk."""
+    process = start(caviar("sweep", recipe, *options))
+    wait_for(process, folder, query, least)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    before = records(folder)
+    assert any(r.outcome is Outcome.RUNNING for r in before.values()), "the kill came too late"
+    assert not (folder / "summary.json").exists()
+    return before
+
+
+def check_nothing_lost(before: dict[int, TrialRecord], after: dict[int, TrialRecord]) -> None:
+    """Ended trials are as they were; running ones kept configuration and reports, and went on."""
+    for number, record in before.items():
+        if record.outcome is not Outcome.RUNNING:
+            assert after[number] == record
+        assert after[number].config == record.config
+        assert after[number].reports[: len(record.reports)] == record.reports

@@ -1,0 +1,38 @@
+"""Whole sweeps over a space with conditions in conditions, killed and resumed, on a real Ray."""
+
+from __future__ import annotations
+
+import pytest
+from commands import STARTED, check_nothing_lost, check_whole, kill_mid_way, records, sweep
+from conditional import SPACE
+
+from pipelines.engine.records import Outcome
+
+TRIALS = 18
+STARTUP = 10  # trials before the model proposes; the kill comes after them
+SEED = 2
+CONDITIONAL = {p.name for p in SPACE if p.when is not None}
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.mark.parametrize("recipe", ["asha_optuna", "asha_hyperopt"])
+def test_a_conditional_sweep_survives_a_kill(recipe, tmp_path):
+    folder = tmp_path / "x"
+    where = ["--storage", tmp_path, "--name", "x"]
+    options = ["--dataset", "digits", "--space", "conditional:SPACE", "--seed", SEED]
+    options += ["--trainable", "conditional:Checked", "--checkpoint-seconds", 0]
+    options += ["--trials", TRIALS, "--max-epochs", 4, "--searcher.startup-trials", STARTUP]
+
+    before = kill_mid_way(recipe, [*options, *where], folder, STARTED, STARTUP + 3)
+    sweep(recipe, *where, "--resume")
+
+    check_whole(folder, trials=TRIALS, max_epochs=4)
+    after = records(folder)
+    check_nothing_lost(before, after)
+    assert STARTUP < len(before) < TRIALS  # the model proposed before the kill and after it
+    for record in after.values():
+        SPACE.validate(record.config)  # which refuses an inactive parameter, None or not
+        assert record.outcome is not Outcome.FAILED, record.error
+    for name in CONDITIONAL:  # both sides of every condition did occur
+        assert {name in record.config for record in after.values()} == {True, False}, name
