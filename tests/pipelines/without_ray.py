@@ -4,8 +4,10 @@ What a sweep would train is a made-up learning curve, a function of configuratio
 """
 
 import copy
+import itertools
 import math
 
+from pipelines.engine import sessions
 from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.history import History
 from pipelines.engine.schedulers import NoStopping
@@ -189,3 +191,15 @@ def drive(sweep, *, curve=accuracy):
     """Run the sweep to its end."""
     for _ in steps(sweep, curve=curve):
         pass
+
+
+def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):
+    """A sweep on disk that was cut off after so many epochs, as a session leaves it behind."""
+    folder.mkdir(parents=True)
+    history = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
+    sweep = conductor(history, space=space, max_epochs=asked.max_epochs, seed=asked.seed)
+    with sessions.recorded(history, sweep, asked, space, recipe):
+        for _ in itertools.islice(steps(sweep), 1 + epochs):
+            pass
+    history.close()
+    return sweep
