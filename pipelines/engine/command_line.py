@@ -111,7 +111,7 @@ def _sentence(error: BaseException, box: str, sweep: Sweep, args: Sequence[str])
         if isinstance(cause, UsageError):
             return str(cause)
     text = _text(box)
-    option = next(iter(re.findall(r"--[\w.-]+", text)), "")
+    option = next(iter(re.findall(r"--\w[\w.-]*", text)), "")
     kind = _kinds(sweep).get(option)
     if kind is None:
         return text or "The options could not be read."

@@ -10,7 +10,7 @@ import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,10 @@ from search_spaces import SearchSpace
 if TYPE_CHECKING:
     from pipelines.engine.history import History
 
-_DUPLICATE_TRIES = 20
-"""How often a searcher may propose what has run already before it counts as exhausted."""
-
+_SEARCHER_TRIES = 20
+"""How often a searcher may propose what has run already; then a random draw takes its place."""
+_RANDOM_TRIES = 1000
+"""How many random draws may have run already before the space counts as exhausted."""
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
 
@@ -112,19 +113,19 @@ class Conductor:
 
     def best(self) -> tuple[TrialRecord, Report] | None:
         """The trial with the best epoch, and that epoch. Failed and diverged trials cannot win."""
-        ranking = self._ranking(1)
+        ranking = self._ranking(1, self._best)
         return (self.records[ranking[0]], self._best[ranking[0]]) if ranking else None
 
     def best_report(self, number: int) -> Report | None:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
         return self._best.get(number)
 
-    def _ranking(self, count: int) -> list[int]:
-        """The numbers of the ``count`` best trials, the best first."""
+    def _ranking(self, count: int, numbers: Iterable[int]) -> list[int]:
+        """The ``count`` best of the trials with these numbers, the best first."""
         sign = -1 if self.plan.mode == "max" else 1
         return heapq.nsmallest(
             count,
-            (n for n in self._best if self.records[n].outcome not in _CANNOT_WIN),
+            (n for n in numbers if self.records[n].outcome not in _CANNOT_WIN),
             key=lambda n: (sign * self._best[n].metrics[self.plan.metric], n),
         )
 
@@ -144,7 +145,7 @@ class Conductor:
         number = len(self.records)
         if self.plan.trials is not None and number >= self.plan.trials:
             return None
-        config = self._space.default() if number == 0 else self._propose(number)
+        config = self._propose(number)
         if config is None:
             return None
         record = TrialRecord(
@@ -160,10 +161,22 @@ class Conductor:
         return Assignment(record)
 
     def _propose(self, number: int) -> dict[str, Any] | None:
-        """A configuration that has not run yet: a searcher over few choices repeats itself."""
-        for attempt in range(_DUPLICATE_TRIES):
+        """The default first, then what has not run yet; None when there is nothing left.
+
+        A model over few choices proposes its favourite again and again: then any new one will do.
+        """
+        if number == 0:
+            self._searcher.restart(number, self._space.default())
+            return self._space.default()
+        for attempt in range(_SEARCHER_TRIES):
             config = self._searcher.ask(number, attempt)
             if config is None or self._space.key(config) not in self._keys:
+                return config
+        rng = np.random.default_rng([self.plan.seed, number, _SEARCHER_TRIES])
+        for _ in range(_RANDOM_TRIES):
+            config = self._space.sample(rng)
+            if self._space.key(config) not in self._keys:
+                self._searcher.restart(number, config)
                 return config
         return None
 
@@ -193,7 +206,7 @@ class Conductor:
         if goes_on:
             save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
         else:
-            save = not diverged and number in self._keepers()
+            save = not diverged and number in self._keepers(number)
         if save:
             self._saved_at[number] = now
         return Decision(goes_on=goes_on, save=save)
@@ -255,8 +268,15 @@ class Conductor:
             max_epochs=self.plan.max_epochs,
         )
 
-    def _keepers(self) -> set[int]:
-        return set(self._ranking(self.plan.keep_checkpoints))
+    def _keepers(self, ending: int | None = None) -> set[int]:
+        """The best of the trials that have ended, counting ``ending`` as one of them.
+
+        A running trial that leads takes no place: it may diverge yet, and the next best one wins.
+        """
+        ended = (
+            n for n in self._best if n == ending or self.records[n].outcome is not Outcome.RUNNING
+        )
+        return set(self._ranking(self.plan.keep_checkpoints, ended))
 
     # Stopping and going on.
 
@@ -301,7 +321,7 @@ class Conductor:
             over = self._measured(record) and (
                 self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs
             )
-            if over and (epoch == record.epoch or number not in self._keepers()):
+            if over and (epoch == record.epoch or number not in self._keepers(number)):
                 completed = record.epoch >= self.plan.max_epochs
                 self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
             else:

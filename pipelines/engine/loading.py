@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import search_spaces
 from pipelines.engine.errors import UsageError, did_you_mean
-from pipelines.engine.sweep import Sweep
+from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
+
+
+def check(sweep: Sweep) -> None:
+    """What can be checked in no time, before Ray starts; ``load_trainable`` checks the rest.
+
+    Importing what trains takes a second, which Ray's start hides. Where a metric is asked for by
+    name the second is spent: a slip there is common.
+    """
+    _check_data(sweep)
+    _trainable_path(sweep)
+    if isinstance(sweep.trainable, type) or sweep.metric != _DEFAULT_METRIC:
+        check_metric(sweep, load_trainable(sweep))
+
+
+_DEFAULT_METRIC = Sweep().metric
 
 
 def load_space(sweep: Sweep, data: Dataset | None = None) -> SearchSpace:
@@ -31,11 +48,7 @@ def load_space(sweep: Sweep, data: Dataset | None = None) -> SearchSpace:
         else:
             inputs = math.prod(data.input_shape)
             space = search_spaces.get(sweep.space, inputs=inputs, outputs=data.classes)
-        for assignment in sweep.fix:
-            name, equals, text = assignment.partition("=")
-            if not equals:
-                raise UsageError(f"--fix takes NAME=VALUE, and it got {assignment!r}.")
-            space = space.fix(name, _value(text))
+        space = _fixed(space, sweep.fix)
         sweep.searcher.check(space)
         return space
     except ValueError as error:
@@ -52,6 +65,29 @@ def space_depends_on_data(sweep: Sweep) -> bool:
         raise UsageError(str(error)) from error
 
 
+def _fixed(space: SearchSpace, assignments: tuple[str, ...]) -> SearchSpace:
+    known = space.names
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--fix takes NAME=VALUE, and it got {assignment!r}.")
+        if name in values:
+            raise UsageError(f"--fix takes every parameter once, and it got {name!r} twice.")
+        values[name] = _value(text)
+        if name in space or name not in known:
+            space = space.fix(name, values[name])
+    for name in values:
+        if name not in space:
+            raise UsageError(
+                f"--fix cannot hold {name!r}: with what else is fixed it never takes part, so "
+                "leave it out."
+            )
+    if not space.searched:
+        raise UsageError("A sweep searches something, and --fix holds every parameter: free one.")
+    return space
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
@@ -61,32 +97,59 @@ def _value(text: str) -> Any:
 
 def load_trainable(sweep: Sweep) -> type[Any]:
     """The trainable class: of this package, of yours, or given as a class from Python."""
+    found: Any = sweep.trainable
+    if isinstance(sweep.trainable, str):
+        module_name, name = _trainable_path(sweep)
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            raise _no_module(module_name, error.name) from error
+        found = getattr(module, name, None)
+        if not isinstance(found, type):
+            raise _no_class(module, name)
+    if not hasattr(found, "metrics"):
+        raise UsageError(
+            f"{by_name(sweep.trainable)} is no trainable, it names no metrics: "
+            "derive it from trainables.TorchTrainable."
+        )
+    return cast("type[Any]", found)
+
+
+def _trainable_path(sweep: Sweep) -> tuple[str, str]:
+    """The module and the class of the trainable's name; the module is there, and not imported."""
+    path = by_name(sweep.trainable)
+    module_name, _, name = path.partition(":")
     if isinstance(sweep.trainable, type):
-        return sweep.trainable
-    module_name, _, name = sweep.trainable.partition(":")
+        return module_name, name
     if not all(part.isidentifier() for part in [*module_name.split("."), name]):
-        raise UsageError(f"--trainable takes package.module:Class, and it is {sweep.trainable!r}.")
+        raise UsageError(f"--trainable takes package.module:Class, and it is {path!r}.")
     here = str(Path.cwd())
     if here not in sys.path:  # your module lies where you stand, and workers are told of this path
         sys.path.insert(0, here)
+    if module_name in sys.modules:
+        if name not in dir(sys.modules[module_name]):
+            raise _no_class(sys.modules[module_name], name)
+        return module_name, name
     try:
-        module = importlib.import_module(module_name)
+        found = importlib.util.find_spec(module_name)
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"--trainable names the module {module_name!r}, and there is no module "
-            f"{error.name!r}: run from the folder it lies in, or install it."
-        ) from error
-    found = getattr(module, name, None)
-    if not isinstance(found, type):
-        raise UsageError(
-            f"The module {module_name!r} has no class {name!r}." + did_you_mean(name, dir(module))
-        )
-    if not hasattr(found, "metrics"):
-        raise UsageError(
-            f"{sweep.trainable} is no trainable, it names no metrics: "
-            "derive it from trainables.TorchTrainable."
-        )
-    return found
+        raise _no_module(module_name, error.name) from error
+    if found is None:
+        raise _no_module(module_name, module_name)
+    return module_name, name
+
+
+def _no_class(module: ModuleType, name: str) -> UsageError:
+    return UsageError(
+        f"The module {module.__name__!r} has no class {name!r}." + did_you_mean(name, dir(module))
+    )
+
+
+def _no_module(wanted: str, missing: str | None) -> UsageError:
+    return UsageError(
+        f"--trainable names the module {wanted!r}, and there is no module {missing!r}: "
+        "run from the folder it lies in, or install it."
+    )
 
 
 def check_metric(sweep: Sweep, trainable: type[Any]) -> None:
@@ -104,16 +167,31 @@ def load_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     return (dataset.standardised() if sweep.standardise else dataset), note
 
 
+def _check_data(sweep: Sweep) -> None:
+    from trainables import data
+
+    try:
+        data.check(sweep.dataset if sweep.dataset != "auto" else "fashion_mnist", **_asked(sweep))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _asked(sweep: Sweep) -> dict[str, Any]:
+    return {
+        "data_dir": None if sweep.data_dir is None else str(sweep.data_dir),
+        "train_size": sweep.train_size,
+        "val_size": sweep.val_size,
+    }
+
+
 def _find_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     from trainables import data
 
-    folder = None if sweep.data_dir is None else str(sweep.data_dir)
-    sizes = {"train_size": sweep.train_size, "val_size": sweep.val_size}
     try:
         if sweep.dataset != "auto":
-            return data.load(sweep.dataset, data_dir=folder, **sizes), None
+            return data.load(sweep.dataset, **_asked(sweep)), None
         try:
-            return data.load("fashion_mnist", data_dir=folder, **sizes), None
+            return data.load("fashion_mnist", **_asked(sweep)), None
         except data.DataUnavailableError as error:
             reason = str(error).splitlines()[0]
         note = f"Sweeping the data set digits: Fashion-MNIST is not to be had here ({reason})"

@@ -67,6 +67,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = sweep.storage.expanduser().resolve() / name
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    loading.check(sweep)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it

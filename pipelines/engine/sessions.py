@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +55,12 @@ def _plain(value: Any) -> Any:
 def stored(folder: Path) -> dict[str, Any] | None:
     """What the sweep in ``folder`` was first asked: recipe, options, space; None without one."""
     path = folder / files.OPTIONS
-    if not path.is_file() or not (folder / files.HISTORY).is_file():
-        return None
+    with _usable(folder):
+        if not path.is_file() or not (folder / files.HISTORY).is_file():
+            return None
+        text = path.read_text()
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(text))
     except json.JSONDecodeError as error:
         raise UsageError(
             f"{path} is not readable as JSON ({error}): restore it to resume."
@@ -66,16 +68,19 @@ def stored(folder: Path) -> dict[str, Any] | None:
 
 
 def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> None:
-    """Whether this sweep can start or go on in ``folder``; creates it for a new one."""
+    """Raise ``UsageError`` unless this sweep can start or go on in ``folder``."""
     before = stored(folder)
     if not sweep.resume:
+        _check_folder(folder)
         if before is not None:
             raise UsageError(
                 f"{folder} holds a sweep already: "
                 "add --resume to go on with it, or choose another --name."
             )
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise UsageError(f"{folder} holds other files already: choose another --name.")
+        with _usable(folder):
+            if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+                raise UsageError(f"{folder} holds other files already: choose another --name.")
+            _check_writable(folder)
         return
     if before is None:
         there = sorted(p.parent.name for p in folder.parent.glob(f"*/{files.OPTIONS}"))
@@ -100,6 +105,42 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
                 f"{name} of {folder.name!r} was {value}, and a resumed sweep keeps it "
                 f"(got {now.get(name)}): leave the option out, or start a new sweep."
             )
+
+
+def _check_folder(folder: Path) -> None:
+    odd = sorted(set(str(folder)) & set("?%#{}"))
+    if odd:
+        raise UsageError(
+            f"The history is a database with a URL, which cannot hold {' '.join(odd)}, and the "
+            f"folder is {folder}: choose another --storage or --name."
+        )
+
+
+def _check_writable(folder: Path) -> None:
+    """Make the folder, write into it and take it away again: nothing else tells for sure."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _PROBE).touch()
+        (folder / _PROBE).unlink()
+    finally:
+        for path in made:
+            with suppress(OSError):  # not made, or another sweep writes there already
+                path.rmdir()
+
+
+_PROBE = ".caviar"
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"The folder {folder} cannot be used ({error.strerror}): "
+            "choose another --storage or --name."
+        ) from error
 
 
 def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:

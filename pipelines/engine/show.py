@@ -39,7 +39,7 @@ def start(
 ) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
     if note is not None:
-        console.print(note, style="yellow", highlight=False)
+        console.print(note, style="yellow", markup=False, highlight=False)
     console.print(f"space {space.name}\n", style="italic", markup=False, highlight=False)
     console.print(space_table(space, source=False))
     console.print()
@@ -49,7 +49,7 @@ def start(
         rungs.add_row(what, how_much)
     console.print(f"{searcher} proposes, {kind} stops", style="italic")
     console.print(Padding(rungs, (0, 0, 1, 2)))
-    console.print(f"data       {data.describe()}", highlight=False)
+    console.print(f"data       {data.describe()}", markup=False, highlight=False)
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
         f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU",
@@ -60,7 +60,7 @@ def start(
         + (f", session {session + 1} of this sweep" if session else ""),
         highlight=False,
     )
-    console.print(f"folder     {folder}\n", highlight=False, soft_wrap=True)
+    console.print(f"folder     {folder}\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
@@ -90,7 +90,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     }
     for what, where in rows.items():
         if where is not None:
-            console.print(f"{what:<11}{where}", highlight=False, soft_wrap=True)
+            console.print(f"{what:<11}{where}", markup=False, highlight=False, soft_wrap=True)
 
 
 _NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")
@@ -137,6 +137,7 @@ def how_to_resume(
         command += ["--time-budget", f"{2 * sweep.time_budget:g}"]
     console.print(
         f"\nStopped ({conductor.stop_reason}). Go on with:\n  {shlex.join(command)}",
+        markup=False,  # a folder may have brackets in its name
         highlight=False,
         soft_wrap=True,
     )

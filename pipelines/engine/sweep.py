@@ -99,12 +99,21 @@ class Sweep:
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and (value < least or not math.isfinite(value)):
+            if value is not None and value < least:
                 raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
         for name in ("cpus_per_trial", "time_budget"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and value <= 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
+        for name in ("cpus_per_trial", "gpus_per_trial", "time_budget", "checkpoint_seconds"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise UsageError(f"{_option(name)} must be finite, and it is {value}.")
+        if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+            raise UsageError(
+                f"--gpus-per-trial is whole above 1, or a fraction that shares one GPU, and it is "
+                f"{self.gpus_per_trial}."
+            )
         if self.mode not in (None, "max", "min"):
             raise UsageError(f"--mode must be max or min, and it is {self.mode!r}.")
         if self.trials is None and self.time_budget is None:
@@ -131,7 +140,6 @@ _LEAST: dict[str, float] = {
     "trials": 1,
     "max_epochs": 1,
     "concurrent": 1,
-    "cpus_per_trial": 0,
     "gpus_per_trial": 0,
     "seed": 0,
     "keep_checkpoints": 1,

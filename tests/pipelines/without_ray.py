@@ -1,10 +1,16 @@
-"""What the tests of the engine share: small spaces, a clock set by hand, whole reports."""
+"""What the tests of the engine share: small spaces, a clock set by hand, sweeps driven without Ray.
 
+What a sweep would train is a made-up learning curve, a function of configuration and epoch.
+"""
+
+import copy
+import itertools
 import math
 
+from pipelines.engine import sessions
 from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.history import History
-from pipelines.engine.schedulers import Asha, NoStopping
+from pipelines.engine.schedulers import NoStopping
 from pipelines.engine.searchers import Random
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
@@ -27,6 +33,7 @@ CONDITIONAL = SearchSpace(
             when=Is("optimizer", "sgd"),
         ),
         Int(name="units", low=1, high=64, scale="log", default=8),
+        Int(name="layers", low=1, high=4, default=2),
         Choice(name="widths", options=[[8], [8, 8]], default=[8]),
     ],
 )
@@ -35,6 +42,7 @@ CHOICES = SearchSpace(
     [
         Choice(name="activation", options=["relu", "tanh"], default="relu"),
         Choice(name="batch_size", options=[32, 64], default=32),
+        Choice(name="units", options=[8, 16, 32], default=8),
     ],
 )
 
@@ -68,8 +76,31 @@ def open_history(folder, *, mode="max"):
     return History(folder, name="sweep", metric=METRIC, mode=mode)
 
 
+class InMemory:
+    """Remembers what the history does, for tests that do not concern its file (0.1 s to make)."""
+
+    def __init__(self) -> None:
+        self._records = {}
+
+    def start(self, record, space):
+        self._records[record.number] = copy.deepcopy(record)
+
+    def again(self, record):
+        self._records[record.number].session = record.session
+
+    def report(self, number, report):
+        self._records[number].reports.append(copy.deepcopy(report))
+
+    def end(self, record, best):
+        self._records[record.number].outcome = record.outcome
+        self._records[record.number].error = record.error
+
+    def records(self):
+        return copy.deepcopy(self._records)
+
+
 def conductor(
-    folder,
+    history=None,
     *,
     space=LINE,
     searcher=None,
@@ -79,7 +110,7 @@ def conductor(
     clock=None,
     **changes,
 ):
-    """A conductor over the history in ``folder``; the scheduler stops nothing by default."""
+    """A conductor of a small sweep; the scheduler stops nothing by default."""
     asked = plan(**changes)
     searcher = searcher or Random()
     scheduler = scheduler or NoStopping()
@@ -88,22 +119,26 @@ def conductor(
         space=space,
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
-        history=open_history(folder, mode=asked.mode),
+        history=history or InMemory(),
         session=session,
         spent=spent,
         clock=clock or Clock(),
     )
 
 
-def resumed(folder, *, checkpoint=lambda number: None, **options):
-    """Another session of the sweep in ``folder``: everything new but the history."""
-    again = conductor(folder, session=1, **options)
-    again.replay(again._history.records(), checkpoint)
+def resumed(history, *, checkpoint=lambda record: None, **options):
+    """Another session of the sweep: everything new but the history.
+
+    ``checkpoint`` gives the newest checkpoint of a record, as path and epoch.
+    """
+    again = conductor(history, session=1, **options)
+    records = history.records()
+    again.replay(records, lambda number: checkpoint(records[number]))
     return again
 
 
 def accuracy(config, epoch):
-    """A made-up learning curve: best near a learning rate of 0.1, and it saturates."""
+    """A learning curve that saturates; best near a learning rate of 0.1."""
     distance = abs(math.log10(config["learning_rate"]) + 1)
     return (1 - distance / 5) * (1 - 0.5**epoch)
 
@@ -119,34 +154,52 @@ def report(sweep, number, epoch, value, *, diverged=False, **metrics):
     )
 
 
-def run_trial(sweep, values, *, error=None):
-    """The next trial with this learning curve, ended by the conductor, its curve or an error."""
+def run_trial(sweep, values, *, error=None, diverged=False):
+    """The next trial with this learning curve, ended as soon as the conductor says so; its record.
+
+    ``diverged`` counts for the last value, ``error`` ends the trial after it.
+    """
     number = sweep.next().record.number
     for epoch, value in enumerate(values, start=1):
-        if not report(sweep, number, epoch, value).goes_on:
+        last = diverged and epoch == len(values)
+        if not report(sweep, number, epoch, value, diverged=last).goes_on:
             break
     sweep.end(number, error=error)
     return sweep.records[number]
 
 
-def drive(sweep, *, curve=accuracy, reports=None):
-    """Run trials one after the other to the end, or until so many reports were made.
+def steps(sweep, *, curve=accuracy):
+    """Run trials one after the other to the end; yields after each start, report and end.
 
-    Cut off there, like a killed driver: nothing is told to have ended. A trial that comes with
-    ``restore_from`` goes on after the epoch that is written there.
+    Leave it anywhere: the driver was killed there. A trial that comes with ``restore_from`` goes on
+    after the epoch that is written there.
     """
-    made = 0
     while (assignment := sweep.next()) is not None:
+        yield
         record = assignment.record
         epoch = int(assignment.restore_from or 0)
         goes_on = True
         while goes_on:
-            if made == reports:
-                return
             epoch += 1
-            made += 1
             goes_on = report(sweep, record.number, epoch, curve(record.config, epoch)).goes_on
+            yield
         sweep.end(record.number)
+        yield
 
 
-ASHA = Asha()
+def drive(sweep, *, curve=accuracy):
+    """Run the sweep to its end."""
+    for _ in steps(sweep, curve=curve):
+        pass
+
+
+def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):
+    """A sweep on disk that was cut off after so many epochs, as a session leaves it behind."""
+    folder.mkdir(parents=True)
+    history = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
+    sweep = conductor(history, space=space, max_epochs=asked.max_epochs, seed=asked.seed)
+    with sessions.recorded(history, sweep, asked, space, recipe):
+        for _ in itertools.islice(steps(sweep), 1 + epochs):
+            pass
+    history.close()
+    return sweep

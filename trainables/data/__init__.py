@@ -1,8 +1,8 @@
 """Data sets as numpy arrays. Importing this package imports numpy and nothing heavier."""
 
-from trainables.data.catalogue import load, names
+from trainables.data.catalogue import check, load, names
 from trainables.data.dataset import Dataset
 from trainables.data.download import DataUnavailableError
 from trainables.data.fashion_mnist import find_fashion_mnist
 
-__all__ = ["DataUnavailableError", "Dataset", "find_fashion_mnist", "load", "names"]
+__all__ = ["DataUnavailableError", "Dataset", "check", "find_fashion_mnist", "load", "names"]

@@ -4,12 +4,16 @@ import difflib
 from collections.abc import Callable
 
 from trainables.data.dataset import Dataset
-from trainables.data.digits import load_digits
-from trainables.data.fashion_mnist import load_fashion_mnist
+from trainables.data.digits import check_digits, load_digits
+from trainables.data.fashion_mnist import check_fashion_mnist, load_fashion_mnist
 
 _LOADERS: dict[str, Callable[[str | None, int | None, int | None], Dataset]] = {
     "digits": load_digits,
     "fashion_mnist": load_fashion_mnist,
+}
+_CHECKS: dict[str, Callable[[str | None, int | None, int | None], None]] = {
+    "digits": check_digits,
+    "fashion_mnist": check_fashion_mnist,
 }
 
 
@@ -37,8 +41,24 @@ def load(
         ValueError: the name is unknown, a size is impossible, or the files are missing or damaged.
         DataUnavailableError: the data is not on this machine and could not be downloaded.
     """
+    _check_name(name)
+    return _LOADERS[name](data_dir, train_size, val_size)
+
+
+def check(
+    name: str,
+    *,
+    data_dir: str | None = None,
+    train_size: int | None = None,
+    val_size: int | None = None,
+) -> None:
+    """Raise the ValueError that `load` would, as far as that can be told without reading data."""
+    _check_name(name)
+    _CHECKS[name](data_dir, train_size, val_size)
+
+
+def _check_name(name: str) -> None:
     if name not in _LOADERS:
         close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
         hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ValueError(f"Unknown data set {name!r}. {hint}Known: {', '.join(names())}.")
-    return _LOADERS[name](data_dir, train_size, val_size)

@@ -5,10 +5,24 @@ import numpy as np
 from trainables.data.dataset import Dataset
 from trainables.data.sizes import check_size
 
+_TRAIN_ROWS = 1077
 _TEST_ROWS = 360
 _VAL_ROWS = 360
 _BRIGHTEST = 16.0  # pixels are counts from 0 to 16
 _SPLIT_SEED = 0  # fixed: every sweep sees the same rows
+
+
+def check_digits(data_dir: str | None, train_size: int | None, val_size: int | None) -> None:
+    """Raise ValueError for a data_dir, there are no files to read, and for impossible sizes."""
+    if data_dir is not None:
+        raise ValueError(
+            f"digits ships with scikit-learn and reads no directory, but data_dir is {data_dir!r}. "
+            "Leave data_dir out, or ask for another data set."
+        )
+    if train_size is not None:
+        check_size("digits", "train_size", train_size, _TRAIN_ROWS)
+    if val_size is not None:
+        check_size("digits", "val_size", val_size, _VAL_ROWS)
 
 
 def load_digits(data_dir: str | None, train_size: int | None, val_size: int | None) -> Dataset:
@@ -16,13 +30,9 @@ def load_digits(data_dir: str | None, train_size: int | None, val_size: int | No
 
     Smaller sizes take the first rows of a part, which is shuffled, so they stay nearly stratified.
 
-    Raises ValueError when a size is impossible, or a data_dir is given: there are no files to read.
+    Raises ValueError as `check_digits` does.
     """
-    if data_dir is not None:
-        raise ValueError(
-            f"digits ships with scikit-learn and reads no directory, but data_dir is {data_dir!r}. "
-            "Leave data_dir out, or ask for another data set."
-        )
+    check_digits(data_dir, train_size, val_size)
     # scikit-learn costs a second to import; the driver pays it only when it really wants digits.
     from sklearn import datasets, model_selection
 
@@ -37,8 +47,6 @@ def load_digits(data_dir: str | None, train_size: int | None, val_size: int | No
     )
     train_rows = len(x) if train_size is None else train_size
     val_rows = len(x_val) if val_size is None else val_size
-    check_size("digits", "train_size", train_rows, len(x))
-    check_size("digits", "val_size", val_rows, len(x_val))
     return Dataset(
         name="digits",
         x_train=x[:train_rows],

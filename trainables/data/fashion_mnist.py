@@ -55,6 +55,22 @@ def find_fashion_mnist(data_dir: str | None = None) -> Path | None:
     return place
 
 
+def check_fashion_mnist(data_dir: str | None, train_size: int | None, val_size: int | None) -> None:
+    """Raise ValueError for impossible sizes, and for a data_dir that lacks a file."""
+    _rows(train_size, val_size)
+    find_fashion_mnist(data_dir)
+
+
+def _rows(train_size: int | None, val_size: int | None) -> tuple[int, int]:
+    """The rows to train and to validate with."""
+    train_rows = _TRAIN_ROWS if train_size is None else train_size
+    check_size("fashion_mnist", "train_size", train_rows, _TRAINING_IMAGES - 1)
+    left = _TRAINING_IMAGES - train_rows
+    val_rows = min(_VAL_ROWS, left) if val_size is None else val_size
+    check_size("fashion_mnist", f"val_size (beside {train_rows:,} to train)", val_rows, left)
+    return train_rows, val_rows
+
+
 def load_fashion_mnist(
     data_dir: str | None, train_size: int | None, val_size: int | None
 ) -> Dataset:
@@ -67,11 +83,7 @@ def load_fashion_mnist(
         ValueError: a size is impossible, or a file is missing or damaged.
         DataUnavailableError: the download failed.
     """
-    train_rows = _TRAIN_ROWS if train_size is None else train_size
-    check_size("fashion_mnist", "train_size", train_rows, _TRAINING_IMAGES - 1)
-    left = _TRAINING_IMAGES - train_rows
-    val_rows = min(_VAL_ROWS, left) if val_size is None else val_size
-    check_size("fashion_mnist", f"val_size (beside {train_rows:,} to train)", val_rows, left)
+    train_rows, val_rows = _rows(train_size, val_size)
     place = find_fashion_mnist(data_dir)
     if place is None:
         place = _download_directory()

@@ -37,6 +37,7 @@ class Searcher(ABC):
 
     ``number`` is the trial's number in the sweep. A searcher is told of trials that it never
     proposed too: the default configuration, and on resume every trial of the earlier sessions.
+    Told the same trials in the order of their numbers, a fresh one proposes what the old one would.
     """
 
     def __init__(self, space: SearchSpace, *, mode: Mode, seed: int) -> None:
@@ -55,7 +56,10 @@ class Searcher(ABC):
         """Learn from a trial that has ended."""
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
-        """Trial ``number`` of an earlier session is pending again with this configuration."""
+        """Trial ``number`` is pending with a configuration that did not come from ``ask``.
+
+        The default configuration, a random draw, or one of an earlier session.
+        """
 
 
 class NearDefault:

@@ -35,14 +35,13 @@ class HyperOptSearcher(Searcher):
         self._pending: dict[int, dict[str, Any]] = {}
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
-        near = self._near_default.draw(number, attempt)
-        if near is not None:
-            self._insert(self._document(number, near))
-            return near
-        if number in self._pending:  # the attempt before this one
-            self._trials._dynamic_trials.remove(self._pending.pop(number))
-            self._trials.refresh()
-        docs = tpe.suggest(
+        config = self._near_default.draw(number, attempt) or self._draw(number, attempt)
+        self.restart(number, config)
+        return config
+
+    def _draw(self, number: int, attempt: int) -> dict[str, Any]:
+        self._forget(number)
+        (document,) = tpe.suggest(
             [number],
             self._domain,
             self._trials,
@@ -52,15 +51,29 @@ class HyperOptSearcher(Searcher):
             gamma=self._options.gamma,
             verbose=False,
         )
-        self._insert(docs[0])
-        return hyperopt_encoder.from_vals(self.space, docs[0]["misc"]["vals"])
+        return hyperopt_encoder.from_vals(self.space, document["misc"]["vals"])
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        self._insert(self._document(number, config))
+        """Insert the trial at the coordinates of its configuration.
+
+        Not at those that were drawn: a number in steps forgets where in its step it was drawn. So
+        trials that are replayed from configurations are those that were interrupted.
+        """
+        self._forget(number)
+        self._trials.insert_trial_docs([self._document(number, config)])
+        self._trials.refresh()
+        # The list keeps a copy of what it was given: hold on to the one it looks at.
+        self._pending[number] = next(d for d in self._trials._dynamic_trials if d["tid"] == number)
+
+    def _forget(self, number: int) -> None:
+        """Take back the attempt before this one."""
+        if number in self._pending:
+            self._trials._dynamic_trials.remove(self._pending.pop(number))
+            self._trials.refresh()
 
     def tell(self, number: int, told: Told) -> None:
         if number not in self._pending:
-            self._insert(self._document(number, told.config))
+            self.restart(number, told.config)
         document = self._pending.pop(number)
         best = told.best(self.mode)
         if best is None or told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
@@ -70,13 +83,6 @@ class HyperOptSearcher(Searcher):
         document["state"] = hyperopt.JOB_STATE_DONE
         document["result"] = {"status": hyperopt.STATUS_OK, "loss": loss}
         self._trials.refresh()
-
-    def _insert(self, document: dict[str, Any]) -> None:
-        self._trials.insert_trial_docs([document])
-        self._trials.refresh()
-        # The list keeps a copy of what it was given: hold on to the one it looks at.
-        number = document["tid"]
-        self._pending[number] = next(d for d in self._trials._dynamic_trials if d["tid"] == number)
 
     def _document(self, number: int, config: Mapping[str, Any]) -> dict[str, Any]:
         vals = hyperopt_encoder.to_vals(self.space, config)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState
 
 from pipelines.engine.records import Mode, Outcome
 from pipelines.engine.searchers.base import NearDefault, Searcher, Told, proposal_seed
@@ -44,54 +44,43 @@ class OptunaSearcher(Searcher):
         )
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
-        near = self._near_default.draw(number, attempt)
-        if near is not None:
-            return near
+        config = self._near_default.draw(number, attempt) or self._draw(number, attempt)
+        self.restart(number, config)
+        return config
+
+    def _draw(self, number: int, attempt: int) -> dict[str, Any]:
         # A sampler seeded for this trial: a resumed sweep goes on as the uninterrupted one.
         self._study.sampler = self._sampler(number, attempt)
-        if number in self._pending:  # the attempt before this one
-            self._study.tell(self._pending.pop(number), state=TrialState.FAIL)
         trial = self._study.ask()
-        self._pending[number] = trial
-        return optuna_encoder.suggest(self.space, trial)
+        config = optuna_encoder.suggest(self.space, trial)
+        self._study.tell(trial, state=TrialState.FAIL)
+        return config
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        # Nothing to reserve: without constant liar a pending trial does not move the model.
-        return
+        """Give the trial its place in the study, at the coordinates of its configuration.
+
+        Not at those that were drawn: a number in steps forgets where in its step it was drawn. So a
+        study that is replayed from configurations is the one that was interrupted.
+        """
+        if number in self._pending:  # the attempt before this one
+            self._study.tell(self._pending[number], state=TrialState.FAIL)
+        params, distributions = optuna_encoder.to_params(self.space, config)
+        self._study.enqueue_trial(params)
+        self._pending[number] = self._study.ask(distributions)
 
     def tell(self, number: int, told: Told) -> None:
-        trial = self._pending.pop(number, None)
+        if number not in self._pending:
+            self.restart(number, told.config)
+        trial = self._pending.pop(number)
         finite = {e: v for e, v in told.curve.items() if math.isfinite(v)}
         completed = told.outcome is Outcome.COMPLETED and bool(finite)
         state = TrialState.COMPLETE if completed else TrialState.PRUNED
-        if trial is None:
-            foreign = self._foreign(told, state, finite)
-            self._judge(foreign, told.outcome)
-            self._study.add_trial(foreign)
-            return
-        self._judge(trial, told.outcome)
+        if told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
+            # Optuna passes over trials in the state FAIL, so that its model walks back into the
+            # region that fails again and again. A violated constraint ranks behind every other
+            # trial, and no value has to be invented.
+            trial.set_constraint("trains", 1.0)
         for epoch, value in finite.items():
             trial.report(value, epoch)
-        best = told.best(self.mode) if state == TrialState.COMPLETE else None
-        self._study.tell(trial, values=best, state=state, skip_if_finished=False)
-
-    @staticmethod
-    def _judge(trial: optuna.Trial | FrozenTrial, outcome: Outcome) -> None:
-        """Mark what failed or diverged as infeasible: the model learns to stay away from there.
-
-        Optuna passes over trials in the state FAIL, so that its model walks back into the region
-        that fails again and again. A violated constraint ranks behind every other trial, and no
-        value has to be invented.
-        """
-        if outcome in (Outcome.FAILED, Outcome.DIVERGED):
-            trial.set_constraint("trains", 1.0)
-
-    def _foreign(self, told: Told, state: TrialState, finite: Mapping[int, float]) -> FrozenTrial:
-        params, distributions = optuna_encoder.to_params(self.space, told.config)
-        return create_trial(
-            params=params,
-            distributions=distributions,
-            state=state,
-            value=told.best(self.mode) if state == TrialState.COMPLETE else None,
-            intermediate_values=dict(finite),
-        )
+        best = told.best(self.mode) if completed else None
+        self._study.tell(trial, values=best, state=state)

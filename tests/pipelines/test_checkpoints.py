@@ -1,0 +1,106 @@
+"""Where checkpoints lie, which is the newest whole one, and what is removed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipelines.engine.checkpoints import folder_name, newest, remove, tidy
+
+
+def checkpoint(trials, folder, number, epoch, *, damage=None):
+    """A checkpoint directory as a trial writes it, whole or damaged in some way."""
+    path = trials / folder / f"checkpoint_{number:06d}"
+    path.mkdir(parents=True)
+    weights = b"weights"
+    manifest = {
+        "format": 99 if damage == "format" else 1,
+        "epoch": epoch,
+        "metrics": {"val_accuracy": 0.5},
+        "best_epoch": epoch,
+        "best_metrics": {"val_accuracy": 0.5},
+        "configuration": {"learning_rate": 0.1},
+        "files": {"last.pt": {"bytes": len(weights), "sha256": "0" * 64}},
+    }
+    text = json.dumps(manifest)
+    if damage != "no weights":
+        (path / "last.pt").write_bytes(weights[:3] if damage == "cut short" else weights)
+    if damage != "no manifest":
+        (path / "checkpoint.json").write_text(text[:40] if damage == "half a manifest" else text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("number", "session", "name"),
+    [
+        (0, 0, "trial-0000"),
+        (7, 0, "trial-0007"),
+        (7, 2, "trial-0007.2"),
+        (12345, 1, "trial-12345.1"),
+    ],
+)
+def test_folder_names(number, session, name):
+    assert folder_name(number, session) == name
+
+
+def test_no_checkpoint_no_newest(tmp_path):
+    assert newest(tmp_path, 0) is None
+    (tmp_path / "trial-0000").mkdir()
+    assert newest(tmp_path, 0) is None
+    assert newest(tmp_path / "nowhere", 0) is None
+
+
+def test_the_newest_is_the_one_with_most_epochs_over_all_sessions(tmp_path):
+    checkpoint(tmp_path, "trial-0003", 0, 2)
+    checkpoint(tmp_path, "trial-0003", 1, 5)
+    checkpoint(tmp_path, "trial-0003.2", 0, 4)  # trained again from the second epoch
+    path, manifest = newest(tmp_path, 3)
+    assert path == tmp_path / "trial-0003" / "checkpoint_000001"
+    assert manifest.epoch == 5
+    later = checkpoint(tmp_path, "trial-0003.2", 1, 6)
+    assert newest(tmp_path, 3)[0] == later
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut short", "no weights", "no manifest", "half a manifest", "format"]
+)
+def test_a_damaged_one_is_passed_over(damage, tmp_path):
+    whole = checkpoint(tmp_path, "trial-0000", 0, 2)
+    checkpoint(tmp_path, "trial-0000", 1, 3, damage=damage)
+    path, manifest = newest(tmp_path, 0)
+    assert (path, manifest.epoch) == (whole, 2)
+    remove(tmp_path, 0)
+    checkpoint(tmp_path, "trial-0000", 1, 3, damage=damage)
+    assert newest(tmp_path, 0) is None
+
+
+def test_trials_are_not_mixed_up(tmp_path):
+    for folder in ("trial-0001", "trial-0001.1", "trial-0010", "trial-0011", "trial-10001"):
+        checkpoint(tmp_path, folder, 0, len(folder))
+    assert newest(tmp_path, 1)[0].parent.name == "trial-0001.1"
+    assert newest(tmp_path, 10001)[0].parent.name == "trial-10001"
+    assert newest(tmp_path, 100) is None
+    remove(tmp_path, 1)
+    left = sorted(path.parent.name for path in tmp_path.glob("*/checkpoint_*"))
+    assert left == ["trial-0010", "trial-0011", "trial-10001"]
+    remove(tmp_path, 1)  # nothing to remove is fine
+    assert newest(tmp_path, 1) is None
+
+
+def test_removing_leaves_what_is_no_checkpoint(tmp_path):
+    checkpoint(tmp_path, "trial-0000", 0, 1)
+    (tmp_path / "trial-0000" / "notes.txt").write_text("mine")
+    remove(tmp_path, 0)
+    assert [path.name for path in (tmp_path / "trial-0000").iterdir()] == ["notes.txt"]
+
+
+def test_tidying_removes_empty_folders_of_trials_alone(tmp_path):
+    checkpoint(tmp_path, "trial-0000", 0, 1)
+    for folder in ("trial-0001", "trial-0002.1", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "trial-notes.txt").write_text("mine")
+    tidy(tmp_path)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["other", "trial-0000", "trial-notes.txt"]
+    tidy(tmp_path / "nowhere")

@@ -1,0 +1,552 @@
+"""The public surface, the options, and what a person is told who got something wrong.
+
+All in this process and without Ray: where a test does start it, that is an error of the engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import subprocess
+import sys
+
+import pytest
+from without_ray import write_sweep
+
+import pipelines
+import pipelines.engine
+import search_spaces
+import trainables
+from pipelines import Sweep, cli
+from pipelines.engine import UsageError, command_line
+from pipelines.engine.command_line import option_names, parse
+
+# What is pinned: other code and people's notes rely on these.
+
+
+def test_public_names():
+    assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
+    assert pipelines.engine.__all__ == [
+        "Asha",
+        "Grid",
+        "HyperBand",
+        "HyperOpt",
+        "NoStopping",
+        "Optuna",
+        "Random",
+        "Result",
+        "Sweep",
+        "UsageError",
+        "main",
+        "run",
+    ]
+    assert trainables.__all__ == [
+        "DataUnavailableError",
+        "Dataset",
+        "TorchTrainable",
+        "TrialInfo",
+        "TrialOptions",
+        "split_config",
+    ]
+    assert search_spaces.__all__ == [
+        "AllOf",
+        "AtLeast",
+        "AtMost",
+        "Choice",
+        "Condition",
+        "Config",
+        "Fixed",
+        "Float",
+        "Int",
+        "Is",
+        "OneOf",
+        "Parameter",
+        "Scale",
+        "ScaleName",
+        "SearchSpace",
+        "Searched",
+        "get",
+        "names",
+    ]
+    for package in (pipelines, pipelines.engine, trainables, search_spaces):
+        for name in package.__all__:
+            assert getattr(package, name) is not None
+
+
+def test_recipes():
+    found = cli.recipes()
+    assert list(found) == [
+        "asha_hyperopt",
+        "asha_optuna",
+        "grid_search",
+        "hyperband_optuna",
+        "random_search",
+    ]
+    assert all(line.endswith(".") for line in found.values())
+
+
+COMMON = [
+    "--dataset",
+    "--data-dir",
+    "--train-size",
+    "--val-size",
+    "--standardise",
+    "--no-standardise",
+    "--space",
+    "--fix",
+    "--trainable",
+    "--trials",
+    "--max-epochs",
+    "--time-budget",
+    "--concurrent",
+    "--cpus-per-trial",
+    "--gpus-per-trial",
+    "--seed",
+    "--metric",
+    "--mode",
+    "--storage",
+    "--name",
+    "--resume",
+    "--no-resume",
+    "--keep-checkpoints",
+    "--checkpoint-seconds",
+    "--verbose",
+    "--no-verbose",
+]
+HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
+OPTUNA = ["--searcher.startup-trials", "--searcher.candidates"]
+HYPEROPT = [*OPTUNA, "--searcher.gamma"]
+OPTIONS = {
+    "asha_hyperopt": [*COMMON, *HYPEROPT, *HALVING],
+    "asha_optuna": [*COMMON, *OPTUNA, *HALVING],
+    "grid_search": [*COMMON, "--searcher.points"],
+    "hyperband_optuna": [*COMMON, *OPTUNA, *HALVING],
+    "random_search": [*COMMON, *HALVING],
+}
+
+every_recipe = pytest.mark.parametrize("recipe", OPTIONS)
+
+
+def recipe_sweep(recipe):
+    return importlib.import_module(f"pipelines.{recipe}").SWEEP
+
+
+@every_recipe
+def test_options(recipe):
+    assert option_names(recipe_sweep(recipe)) == OPTIONS[recipe]
+
+
+@every_recipe
+def test_help_can_be_read(recipe, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["sweep", recipe, "--help"])
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f"usage: caviar sweep {recipe} ")
+    assert re.findall(r"(?m)^.? *(--\w[\w.-]+)(?:, (--\w[\w.-]+))?", out) == [
+        (name, f"--no-{name[2:]}" if f"--no-{name[2:]}" in OPTIONS[recipe] else "")
+        for name in OPTIONS[recipe]
+        if not name.startswith("--no-")
+    ]
+    words = " ".join(re.sub("[│|] ", " ", out).split())
+    assert "--trials {None}|INT Configurations to try, the default one included;" in words
+    assert "Go on with the sweep --name: its unfinished trials first" in words
+    assert "(default: val_accuracy)" in words
+
+
+@pytest.mark.parametrize("args", [[], ["--help"], ["sweep"], ["sweep", "--help"]])
+def test_help_of_the_command(args, capsys):
+    with contextlib.suppress(SystemExit):
+        assert cli.main(args) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("usage: caviar ")
+    if "sweep" in args:
+        for recipe, line in cli.recipes().items():
+            assert re.search(rf"{recipe} +{re.escape(line)}", out)
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert re.fullmatch(r"caviar \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+# What the options become.
+
+
+@pytest.mark.parametrize(
+    ("args", "field", "value"),
+    [
+        (["--trials", "5"], "trials", 5),
+        (["--trials=5"], "trials", 5),
+        (["--max_epochs", "5"], "max_epochs", 5),
+        (["--trials", "None", "--time-budget", "60"], "trials", None),
+        (["--time-budget", "1e3"], "time_budget", 1000.0),
+        (["--gpus-per-trial", "0.25"], "gpus_per_trial", 0.25),
+        (["--no-standardise"], "standardise", False),
+        (["--fix", "dropout=0", "activation=relu"], "fix", ("dropout=0", "activation=relu")),
+        (["--mode", "min"], "mode", "min"),
+        (["--metric", "val_loss"], "metric", "val_loss"),
+        ([], "trials", 64),
+    ],
+)
+def test_options_are_read(args, field, value):
+    assert getattr(parse(recipe_sweep("asha_optuna"), recipe="asha_optuna", args=args), field) == (
+        value
+    )
+
+
+def test_options_of_the_parts_are_read():
+    args = ["--searcher.candidates", "7", "--scheduler.min-epochs", "3"]
+    asked = parse(recipe_sweep("asha_optuna"), recipe="asha_optuna", args=args)
+    assert (asked.searcher.candidates, asked.scheduler.min_epochs) == (7, 3)
+
+
+def test_a_resumed_sweep_has_the_options_of_its_first_session(tmp_path):
+    first = Sweep(trials=9, max_epochs=5, seed=3, fix=("dropout=0",), dataset="digits")
+    write_sweep(tmp_path / "x", first)
+    where = ["--storage", str(tmp_path), "--name", "x", "--resume", "--trials", "20"]
+    again = parse(recipe_sweep("random_search"), recipe="random_search", args=where)
+    assert (again.trials, again.max_epochs, again.seed) == (20, 5, 3)
+    assert (again.fix, again.dataset, again.resume) == (("dropout=0",), "digits", True)
+
+
+# Bad input: exit code 2, one sentence, nothing started, nothing left behind.
+
+MINE = """
+from search_spaces import Choice, Float, SearchSpace
+
+good = SearchSpace("good", [Float(name="learning_rate", low=0.01, high=0.1)])
+number = 3
+
+class Model:
+    pass
+
+class Trains:
+    metrics = ("val_accuracy", "perplexity")
+
+def reversed_bounds():
+    return SearchSpace("mine", [Float(name="learning_rate", low=1.0, high=0.1)])
+
+def twice():
+    return SearchSpace("mine", [Choice(name="a", options=[1]), Choice(name="a", options=[1])])
+"""
+DIGITS = ["--dataset", "digits"]
+HELP = r"See: caviar sweep RECIPE --help"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working directory with modules of one's own, some files and sweeps."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "lacks.py").write_text("import not_installed_at_all")
+    (tmp_path / "a_file").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "results" / "notes").mkdir(parents=True)
+    (tmp_path / "results" / "notes" / "todo.txt").write_text("")
+    yield tmp_path
+    for name in ("mine", "lacks"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def ray_is_not_started(monkeypatch):
+    def connected(*, verbose):
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("pipelines.engine.cluster.connected", connected)
+
+
+@pytest.fixture
+def sentence(here, capsys):
+    """Runs a command that must be refused; the one sentence that a person gets to see."""
+
+    def tree():
+        return sorted((str(path), path.stat().st_size) for path in here.rglob("*"))
+
+    def refused(*args):
+        before = tree()
+        assert cli.main([str(arg) for arg in args]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("caviar: ")
+        assert err.endswith("\n")
+        assert len(err.splitlines()) == 1
+        assert tree() == before, "something was left behind"
+        return err.removeprefix("caviar: ").removesuffix("\n")
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (
+            ["sweep", "asha_optun"],
+            r"There is no recipe 'asha_optun'; there are .*\. Did you mean 'asha_optuna'\?",
+        ),
+        (["sweep", "zzz"], r"There is no recipe 'zzz'; there are asha_hyperopt, .*random_search\."),
+        (["sweeep"], r".*'sweeep'.*\. See: caviar --help"),
+    ],
+)
+def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
+    assert re.fullmatch(told, sentence(*args))
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        # misspelt
+        (["--trails", 5], r"There is no option '--trails'\. Did you mean '--trials'\? " + HELP),
+        (["--trails=5"], r"There is no option '--trails=5'\. Did you mean '--trials'\? " + HELP),
+        (["--zzz"], r"There is no option '--zzz'\. " + HELP),
+        (["--searcher.candidate", 5], r".*Did you mean '--searcher.candidates'\? " + HELP),
+        (["--searcher.points", 5], r"There is no option '--searcher.points'\. .*" + HELP),
+        (["digits"], r"There is no option 'digits'\. " + HELP),
+        (["--no-trials"], r"There is no option '--no-trials'\. Did you mean '--trials'\? " + HELP),
+        # not of its type
+        (["--trials", "many"], r"--trials takes a whole number or None, and it got 'many'\."),
+        (["--trials=2.5"], r"--trials takes a whole number or None, and it got '2.5'\."),
+        (["--trials"], r"--trials takes a whole number or None, and it got nothing\."),
+        (["--trials", "--seed", 1], r"--trials takes a whole number .* it got nothing\."),
+        (["--trials", 3, "--trials", "x"], r"--trials takes a whole number .* it got 'x'\."),
+        (["--seed", "x"], r"--seed takes a whole number, and it got 'x'\."),
+        (["--max_epochs", "x"], r"--max-epochs takes a whole number, and it got 'x'\."),
+        (["--time-budget", "1h"], r"--time-budget takes a number or None, and it got '1h'\."),
+        (["--mode", "best"], r"--mode takes max, min or None, and it got 'best'\."),
+        (["--searcher.candidates", "x"], r"--searcher.candidates takes a whole number, .*'x'\."),
+        # out of range
+        (["--trials", 0], r"--trials must be at least 1, and it is 0\."),
+        (["--trials", -3], r"--trials must be at least 1, and it is -3\."),
+        (["--trials", "None"], r"A sweep needs an end: give --trials or --time-budget, or both\."),
+        (["--max-epochs", 0], r"--max-epochs must be at least 1, and it is 0\."),
+        (["--time-budget", 0], r"--time-budget must be above 0, and it is 0.0\."),
+        (["--time-budget", "inf"], r"--time-budget must be finite, and it is inf\."),
+        (["--time-budget", "nan"], r"--time-budget must be finite, and it is nan\."),
+        (["--concurrent", 0], r"--concurrent must be at least 1, and it is 0\."),
+        (["--cpus-per-trial", 0], r"--cpus-per-trial must be above 0, and it is 0.0\."),
+        (["--gpus-per-trial", -1], r"--gpus-per-trial must be at least 0, and it is -1.0\."),
+        (["--gpus-per-trial", 1.5], r"--gpus-per-trial is whole above 1, .* and it is 1.5\."),
+        (["--seed", -1], r"--seed must be at least 0, and it is -1\."),
+        (["--keep-checkpoints", 0], r"--keep-checkpoints must be at least 1, and it is 0\."),
+        (["--checkpoint-seconds", -1], r"--checkpoint-seconds must be at least 0, .* -1.0\."),
+        (["--searcher.candidates", 0], r"candidates must be at least 1, and it is 0\."),
+        (
+            ["--max-epochs", 5, "--scheduler.min-epochs", 6],
+            r"min_epochs must not exceed max_epochs, and they are 6 and 5: "
+            r"lower --scheduler.min-epochs or raise --max-epochs\.",
+        ),
+        (["--scheduler.min-epochs", 0], r"A first rung lies at epoch 1 .* min_epochs is 0\."),
+        (["--scheduler.reduction-factor", 1], r"The reduction factor must be at least 2, .* 1\."),
+        # the metric
+        (
+            ["--metric", "val_acuracy"],
+            r"There is no metric 'val_acuracy'; TorchTrainable reports train_loss, .* "
+            r"Did you mean 'val_accuracy'\?",
+        ),
+        (["--metric", "bleu"], r"There is no metric 'bleu'; TorchTrainable reports .*\."),
+        # the data
+        (["--dataset", "digit"], r"Unknown data set 'digit'. Did you mean 'digits'\? Known: .*"),
+        (["--dataset", "cats"], r"Unknown data set 'cats'. Known: digits, fashion_mnist\."),
+        (
+            ["--dataset", "fashion_mnist", "--data-dir", "/nowhere"],
+            r"data_dir must be a directory with Fashion-MNIST, but /nowhere is none\.",
+        ),
+        (["--data-dir", "a_file"], r"data_dir must be a directory .*, but a_file is none\."),
+        (
+            ["--data-dir", "empty"],
+            r"data_dir must hold the four files of Fashion-MNIST, but empty lacks train-images.*, "
+            r"t10k-labels-.*\. Put the missing files there, or leave data_dir out\.",
+        ),
+        ([*DIGITS, "--data-dir", "empty"], r"digits .* reads no directory, but .* 'empty'\. .*"),
+        (
+            [*DIGITS, "--train-size", 2000],
+            r"train_size of digits must be within 1 .. 1,077, but it is 2,000\. .*",
+        ),
+        ([*DIGITS, "--val-size", 361], r"val_size of digits must be within 1 .. 360, .* 361\. .*"),
+        (["--train-size", 60_000], r"train_size of fashion_mnist .* 59,999, .* 60,000\. .*"),
+        (
+            ["--dataset", "fashion_mnist", "--train-size", 59_000, "--val-size", 2000],
+            r"val_size \(beside 59,000 to train\) .* 1 .. 1,000, but it is 2,000\. .*",
+        ),
+        (["--train-size", 0], r"--train-size must be at least 1, and it is 0\."),
+        # the space
+        (["--space", "mpl"], r"no space is named 'mpl': did you mean 'mlp'\? .*"),
+        (["--space", "nowhere:space"], r"no module 'nowhere' for the space 'nowhere:space'.*"),
+        (["--space", "mine:god"], r"module 'mine' has no 'god': did you mean 'good'\?"),
+        (["--space", "mine:number"], r"mine:number must be a SearchSpace or a function .* int"),
+        (["--space", "lacks:space"], r".*lacks:space.* No module named 'not_installed_at_all'"),
+        (
+            ["--space", "mine:reversed_bounds"],
+            r"learning_rate: low < high must hold, got low=1 and high=0.1: swap them",
+        ),
+        (["--space", "mine:twice"], r"names must differ, but space 'mine' has 'a' twice.*"),
+        (["--fix", "learning_rat=1"], r".* 'learning_rat': did you mean 'learning_rate'\?"),
+        (["--fix", "dropout=7"], r"dropout: must be in 0 … 0\.\d+, got 7"),
+        (["--fix", "dropout=high"], r"dropout: must be a number, got 'high'"),
+        (["--fix", "dropout=NaN"], r"dropout: must be a number, got nan"),
+        (["--fix", "activation=rellu"], r"activation: must be one of relu, .*, got 'rellu'"),
+        (["--fix", "dropout"], r"--fix takes NAME=VALUE, and it got 'dropout'\."),
+        (["--fix", "dropout=0", "dropout=0.1"], r"--fix takes every parameter once, .*'dropout'.*"),
+        (
+            ["--fix", "hidden_layers=2", "units_4=64"],
+            r"--fix cannot hold 'units_4': with what else is fixed it never takes part, so .*",
+        ),
+        (["--fix", "units_4=64", "hidden_layers=2"], r"--fix cannot hold 'units_4': .*"),
+        (
+            ["--space", "mine:good", "--fix", "learning_rate=0.02"],
+            r"A sweep searches something, and --fix holds every parameter: free one\.",
+        ),
+        # the trainable
+        (["--trainable", "mine"], r"--trainable takes package.module:Class, and it is 'mine'\."),
+        (["--trainable", "nowhere:Model"], r"--trainable names the module 'nowhere', and there .*"),
+        (["--trainable", "mine.more:Model"], r".* there is no module 'mine\.?\w*': run from .*"),
+        (
+            ["--trainable", "trainables:TorchTrainble"],
+            r"The module 'trainables' has no class 'TorchTrainble'\. "
+            r"Did you mean 'TorchTrainable'\?",
+        ),
+        (
+            ["--trainable", "mine:Trains", "--metric", "perplexty"],
+            r"There is no metric 'perplexty'; Trains reports val_accuracy, perplexity\. "
+            r"Did you mean 'perplexity'\?",
+        ),
+        # where it is written
+        (["--name", "a/b"], r"--name is one folder inside --storage, and it is 'a/b': .*"),
+        (["--name", ".."], r"--name is one folder inside --storage, and it is '\.\.': .*"),
+        (["--name", "notes"], r".*/results/notes holds other files already: choose .*"),
+        (["--name", "x" * 300], r"The folder .*x cannot be used \(File name too long\): .*"),
+        (["--name", "50%"], r"The history is .*, which cannot hold %, .*: choose .*"),
+        (["--storage", "a?b/{c}"], r"The history is .*, which cannot hold \? { }, .*"),
+        (["--storage", "a_file"], r"The folder .*/a_file/.* \(Not a directory\): choose .*"),
+        (["--storage", "/proc/caviar"], r"The folder /proc/caviar/.* cannot be used \(.*\): .*"),
+        # resuming
+        (["--resume"], r"--resume goes on with a sweep by its name: give --name too\."),
+        (["--resume", "--name", "x"], r"There is no sweep 'x' to resume in .*/results\."),
+    ],
+)
+def test_bad_options(args, told, sentence, ray_is_not_started):
+    told = told.replace("RECIPE", "asha_optuna")
+    assert re.fullmatch(told, sentence("sweep", "asha_optuna", *args))
+
+
+def test_a_grid_that_is_too_large(sentence, ray_is_not_started):
+    told = sentence("sweep", "grid_search", *DIGITS, "--searcher.points", 5)
+    assert re.fullmatch(r"a grid of 5 points .* more than the limit of 10,000: take fewer .*", told)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--trainable", "mine:Modle"], r"The module 'mine' has no class 'Modle'\. .* 'Model'\?"),
+        (["--trainable", "mine:number"], r"The module 'mine' has no class 'number'\..*"),
+        (
+            ["--trainable", "mine:Model"],
+            r"mine:Model is no trainable, it names no metrics: derive it from .*\.",
+        ),
+        (
+            ["--trainable", "lacks:Model"],
+            r"--trainable names the module 'lacks', .* no module 'not_installed_at_all': run .*",
+        ),
+    ],
+)
+def test_a_trainable_of_ones_own_is_imported_while_ray_starts(args, told, sentence, monkeypatch):
+    """Importing it early would cost every good one a second; no trial runs, nothing is written."""
+    monkeypatch.setattr(
+        "pipelines.engine.cluster.connected", lambda *, verbose: contextlib.nullcontext()
+    )
+    assert re.fullmatch(told, sentence("sweep", "asha_optuna", *DIGITS, *args))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "args", "told"),
+    [
+        ("random_search", [], r".*/results/x holds a sweep already: add --resume to go on .*"),
+        ("asha_optuna", ["--resume"], r"'x' was started with the recipe 'random_search': .*"),
+        (
+            "random_search",
+            ["--resume", "--metric", "val_loss"],
+            r"metric of 'x' was val_accuracy, .* \(got val_loss\): leave the option out, or .*",
+        ),
+        ("random_search", ["--resume", "--mode", "min"], r"mode of 'x' was None, .*got min.*"),
+        ("random_search", ["--resume", "--max-epochs", 30], r"max_epochs of 'x' was 5, .*got 30.*"),
+        ("random_search", ["--resume", "--seed", 1], r"seed of 'x' was 0, .*got 1.*"),
+        ("random_search", ["--resume", "--dataset", "digits"], r"dataset of 'x' was auto, .*"),
+        ("random_search", ["--resume", "--no-standardise"], r"standardise of 'x' was True, .*"),
+        (
+            "random_search",
+            ["--resume", "--scheduler.min-epochs", 2],
+            r"scheduler of 'x' was .*'min_epochs': 1.* keeps it \(got .*'min_epochs': 2.*",
+        ),
+        (
+            "random_search",
+            ["--resume", "--space", "cnn"],
+            r"'x' searched another space than 'cnn' as it is now: .* or start a new sweep\.",
+        ),
+        ("random_search", ["--resume", "--fix", "dropout=0"], r"'x' searched another space .*"),
+        ("random_search", ["--resume", "--trials", 0], r"--trials must be at least 1.*"),
+    ],
+)
+def test_what_does_not_fit_the_sweep_that_is_there(
+    recipe, args, told, here, sentence, ray_is_not_started
+):
+    write_sweep(here / "results" / "x", Sweep(max_epochs=5), space=search_spaces.get("mlp"))
+    assert re.fullmatch(told, sentence("sweep", recipe, "--name", "x", *args))
+
+
+def test_a_misspelt_name_on_resume(here, sentence, ray_is_not_started):
+    write_sweep(here / "results" / "first", Sweep())
+    told = sentence("sweep", "random_search", "--resume", "--name", "frist")
+    assert re.fullmatch(r"There is no sweep 'frist' .*\. Did you mean 'first'\?", told)
+
+
+def test_a_sweep_whose_options_are_damaged(here, sentence, ray_is_not_started):
+    write_sweep(here / "results" / "x", Sweep())
+    (here / "results" / "x" / "sweep.json").write_text('{"recipe": ')
+    told = sentence("sweep", "random_search", "--resume", "--name", "x")
+    assert re.fullmatch(r".*/x/sweep.json is not readable as JSON \(.*\): restore it .*", told)
+
+
+def test_bad_input_imports_neither_ray_nor_torch():
+    script = (
+        "import sys\n"
+        "from pipelines import cli\n"
+        "assert cli.main(['sweep', 'asha_optuna', '--dataset', 'digit']) == 2\n"
+        "print([name for name in ('ray', 'torch', 'sklearn') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+# How the command ends.
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        (None, 0, ""),
+        ("time budget", 0, ""),
+        ("interrupted", 130, ""),
+        (KeyboardInterrupt(), 130, "caviar: interrupted before the first trial\n"),
+        (UsageError("No."), 2, "caviar: No.\n"),
+    ],
+)
+def test_exit_codes(end, code, said, monkeypatch, capsys):
+    def run(sweep, *, recipe):
+        assert (recipe, sweep.trials) == ("random_search", 3)
+        if isinstance(end, BaseException):
+            raise end
+        return pipelines.Result({}, None, end)
+
+    monkeypatch.setattr("pipelines.engine.runner.run", run)
+    sweep = recipe_sweep("random_search")
+    assert command_line.main(sweep, recipe="random_search", args=["--trials", "3"]) == code
+    assert capsys.readouterr().err == said

@@ -1,0 +1,255 @@
+"""From names to things: spaces, trainables, data sets."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from without_ray import CONDITIONAL, LINE
+
+import search_spaces
+from pipelines import Sweep
+from pipelines.engine import Grid, UsageError, loading
+from search_spaces import Choice, SearchSpace
+from trainables import data
+from trainables.data import DataUnavailableError
+
+MIXED = SearchSpace(
+    "mixed",
+    [
+        *CONDITIONAL.parameters,
+        Choice(name="nesterov", options=[True, False]),
+        Choice(name="clip", options=[None, 1.0]),
+        Choice(name="digits", options=["7", 7]),
+    ],
+)
+
+MINE = """
+from search_spaces import Float, SearchSpace
+space = SearchSpace("mine", [Float(name="rate", low=0.1, high=0.2)])
+
+class Model:
+    metrics = ("val_accuracy", "perplexity")
+
+class Plain:
+    pass
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working directory with a module of one's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "my_own_module.py").write_text(MINE)
+    yield tmp_path
+    sys.modules.pop("my_own_module", None)
+
+
+# The space.
+
+
+def test_a_space_by_name_or_as_it_is(here):
+    assert loading.load_space(Sweep(space="mlp")) == search_spaces.get("mlp")
+    assert loading.load_space(Sweep(space=LINE)) is LINE
+    assert loading.load_space(Sweep(space="my_own_module:space")).names == ("rate",)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("learning_rate=0.5", 0.5),
+        ("learning_rate=1e-3", 1e-3),
+        ("learning_rate=1", 1.0),
+        ("units=16", 16),
+        ("optimizer=adam", "adam"),
+        ('optimizer="adam"', "adam"),
+        ("widths=[8, 8]", [8, 8]),
+        ("nesterov=true", True),
+        ("nesterov=false", False),
+        ("clip=null", None),
+        ("digits=7", 7),
+        ('digits="7"', "7"),
+    ],
+)
+def test_fixed_values_are_read_as_json_or_as_text(text, value):
+    space = loading.load_space(Sweep(space=MIXED, fix=(text,)))
+    name = text.partition("=")[0]
+    assert space[name].value == value
+    assert type(space[name].value) is type(value)
+    assert json.loads(json.dumps(space.default()[name])) == value
+
+
+def test_several_are_fixed_and_conditions_are_kept():
+    space = loading.load_space(Sweep(space=CONDITIONAL, fix=("optimizer=adam", "units=16")))
+    assert "momentum" not in space
+    assert space.default() == {
+        "learning_rate": 0.01,
+        "optimizer": "adam",
+        "units": 16,
+        "layers": 2,
+        "widths": [8],
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"space": "mpl"}, "no space is named 'mpl': did you mean 'mlp'"),
+        ({"fix": ("learning_rate=2",)}, "learning_rate: must be in 0.0001 … 1, got 2"),
+        ({"fix": ("units=1.5",)}, "units: must be a whole number, got 1.5"),
+        ({"fix": ("units",)}, "--fix takes NAME=VALUE, and it got 'units'"),
+        ({"fix": ("=5",)}, "no parameter ''"),
+        ({"fix": ("momentom=0.9",)}, "no parameter 'momentom': did you mean 'momentum'"),
+        ({"fix": ("units=1", "units=1")}, "every parameter once, and it got 'units' twice"),
+        ({"fix": ("optimizer=adam", "momentum=0.9")}, "cannot hold 'momentum'"),
+        ({"fix": ("momentum=0.9", "optimizer=adam")}, "cannot hold 'momentum'"),
+        ({"space": LINE, "fix": ("learning_rate=0.1",)}, "holds every parameter: free one"),
+        ({"searcher": Grid(points=100)}, "a grid of 100 points an axis .* more than the limit"),
+    ],
+)
+def test_a_space_that_cannot_be_searched(options, message):
+    with pytest.raises(UsageError, match=message):
+        loading.load_space(Sweep(**{"space": CONDITIONAL, **options}))
+
+
+def test_fixing_makes_a_grid_small_enough():
+    asked = Sweep(space=CONDITIONAL, searcher=Grid(points=100), fix=("units=8", "layers=2"))
+    with pytest.raises(UsageError, match="more than the limit"):
+        loading.load_space(asked)
+    fixed = ("units=8", "layers=2", "optimizer=adam")
+    assert loading.load_space(
+        Sweep(space=CONDITIONAL, searcher=Grid(points=100), fix=fixed)
+    ).grid_size(100) == (100 * 2)
+
+
+# The trainable.
+
+
+def test_a_trainable_by_name_or_as_it_is(here):
+    from trainables import TorchTrainable
+
+    assert loading.load_trainable(Sweep()) is TorchTrainable
+    assert loading.load_trainable(Sweep(trainable=TorchTrainable)) is TorchTrainable
+    found = loading.load_trainable(Sweep(trainable="my_own_module:Model"))
+    assert found.metrics == ("val_accuracy", "perplexity")
+    assert str(here) in sys.path, "Ray tells its workers of this path"
+
+
+class NoTrainable:
+    """Names no metrics."""
+
+
+@pytest.mark.parametrize(
+    ("trainable", "message"),
+    [
+        ("my_own_module", "package.module:Class, and it is 'my_own_module'"),
+        ("my_own_module:", "package.module:Class, and it is 'my_own_module:'"),
+        (":Model", "package.module:Class, and it is ':Model'"),
+        ("my-module:Model", "package.module:Class, and it is 'my-module:Model'"),
+        ("nowhere_at_all:Model", "there is no module 'nowhere_at_all': run from the folder"),
+        ("nowhere_at_all.deep:Model", "there is no module 'nowhere_at_all': run from the folder"),
+        ("my_own_module:Modle", "has no class 'Modle'. Did you mean 'Model'"),
+        ("my_own_module:space", "has no class 'space'"),
+        ("my_own_module:Plain", "my_own_module:Plain is no trainable, it names no metrics"),
+        (NoTrainable, "test_loading:NoTrainable is no trainable, it names no metrics"),
+    ],
+)
+def test_what_is_no_trainable(trainable, message, here):
+    with pytest.raises(UsageError, match=message):
+        loading.load_trainable(Sweep(trainable=trainable))
+
+
+def test_an_error_inside_ones_own_module_is_ones_own(here):
+    (here / "my_own_module.py").write_text("raise RuntimeError('my bug')")
+    with pytest.raises(RuntimeError, match="my bug"):
+        loading.load_trainable(Sweep(trainable="my_own_module:Model"))
+
+
+def test_the_metric_is_one_that_the_trainable_reports(here):
+    asked = Sweep(trainable="my_own_module:Model", metric="perplexity")
+    loading.check_metric(asked, loading.load_trainable(asked))
+    with pytest.raises(UsageError, match="no metric 'perplexity'; TorchTrainable reports train_lo"):
+        loading.check_metric(asked, loading.load_trainable(Sweep()))
+
+
+# What is checked before Ray starts.
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dataset": "digit"}, "Unknown data set 'digit'. Did you mean 'digits'"),
+        ({"dataset": "digits", "train_size": 1078}, "train_size of digits .* it is 1,078"),
+        ({"train_size": 60_000}, "train_size of fashion_mnist .* it is 60,000"),
+        ({"metric": "val_los"}, "no metric 'val_los'; .* Did you mean 'val_loss'"),
+        ({"trainable": "trainables:TorchTrain"}, "no class 'TorchTrain'. Did you mean"),
+        ({"trainable": NoTrainable}, "is no trainable"),
+    ],
+)
+def test_the_early_check(options, message, here):
+    with pytest.raises(UsageError, match=message):
+        loading.check(Sweep(**options))
+
+
+def test_the_early_check_does_not_import_ones_own_trainable(here):
+    loading.check(Sweep(trainable="my_own_module:Anything"))
+    assert "my_own_module" not in sys.modules
+    loading.check(Sweep(dataset="digits", train_size=1077, val_size=360))
+    loading.check(Sweep())
+
+
+# The data.
+
+
+def test_data_is_standardised_by_default():
+    found, note = loading.load_data(Sweep(dataset="digits", train_size=200, val_size=100))
+    raw, _ = loading.load_data(
+        Sweep(dataset="digits", train_size=200, val_size=100, standardise=False)
+    )
+    assert note is None
+    assert found.x_train.shape == (200, 8, 8)
+    assert found.x_val.shape == (100, 8, 8)
+    assert found.x_train.mean() == pytest.approx(0.0, abs=1e-6)
+    assert found.x_train.std() == pytest.approx(1.0, abs=1e-6)
+    assert (raw.x_train.min(), raw.x_train.max()) == (0.0, 1.0)
+    assert np.array_equal(found.y_train, raw.y_train)
+
+
+def test_auto_takes_digits_where_fashion_mnist_is_not_to_be_had(monkeypatch):
+    asked = []
+
+    def load(name, **options):
+        asked.append((name, options))
+        if name == "fashion_mnist":
+            raise DataUnavailableError("no network\nsecond line")
+        return real(name, **options)
+
+    real = data.load
+    monkeypatch.setattr(data, "load", load)
+    found, note = loading.load_data(Sweep(train_size=20_000, val_size=300))
+    assert found.name == "digits"
+    assert len(found.x_train) == 1077, "the sizes were meant for the other data set"
+    assert note == (
+        "Sweeping the data set digits: Fashion-MNIST is not to be had here (no network)"
+    )
+    assert asked[0] == (
+        "fashion_mnist",
+        {"data_dir": None, "train_size": 20_000, "val_size": 300},
+    )
+    with pytest.raises(UsageError, match="no network"):
+        loading.load_data(Sweep(dataset="fashion_mnist"))
+
+
+def test_damaged_data_is_a_sentence(tmp_path):
+    from trainables.data.fashion_mnist import SHA256
+
+    for name in SHA256:
+        (tmp_path / name).write_bytes(b"not gzip")
+    asked = Sweep(dataset="fashion_mnist", data_dir=tmp_path)
+    loading.check(asked)  # the files are there
+    with pytest.raises(UsageError, match=r"train-images-idx3-ubyte.gz"):
+        loading.load_data(asked)

@@ -1,0 +1,163 @@
+"""The typed configuration of a sweep, as it is built from Python."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from without_ray import LINE
+
+from pipelines import Sweep
+from pipelines.engine import Asha, HyperBand, NoStopping, UsageError
+from pipelines.engine.sweep import by_name
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode", "direction"),
+    [
+        ("val_accuracy", None, "max"),
+        ("val_f1", None, "max"),
+        ("samples_per_second", None, "max"),
+        ("val_loss", None, "min"),
+        ("validation_error", None, "min"),
+        ("epoch_seconds", None, "min"),
+        ("val_loss", "max", "max"),
+        ("val_accuracy", "min", "min"),
+    ],
+)
+def test_the_direction_is_the_mode_or_what_the_metric_says(metric, mode, direction):
+    assert Sweep(metric=metric, mode=mode).direction == direction
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trials": 0}, "--trials must be at least 1, and it is 0"),
+        ({"trials": None}, "give --trials or --time-budget"),
+        ({"max_epochs": 0}, "--max-epochs must be at least 1, and it is 0"),
+        ({"train_size": 0}, "--train-size must be at least 1, and it is 0"),
+        ({"val_size": -1}, "--val-size must be at least 1, and it is -1"),
+        ({"concurrent": 0}, "--concurrent must be at least 1, and it is 0"),
+        ({"seed": -1}, "--seed must be at least 0, and it is -1"),
+        ({"keep_checkpoints": 0}, "--keep-checkpoints must be at least 1, and it is 0"),
+        ({"checkpoint_seconds": -0.1}, "--checkpoint-seconds must be at least 0, and it is -0.1"),
+        ({"checkpoint_seconds": math.inf}, "--checkpoint-seconds must be finite, and it is inf"),
+        ({"time_budget": 0}, "--time-budget must be above 0, and it is 0"),
+        ({"time_budget": -5.0}, "--time-budget must be above 0, and it is -5.0"),
+        ({"time_budget": math.nan}, "--time-budget must be finite, and it is nan"),
+        ({"trials": None, "time_budget": math.inf}, "--time-budget must be finite"),
+        ({"cpus_per_trial": 0}, "--cpus-per-trial must be above 0, and it is 0"),
+        ({"cpus_per_trial": math.inf}, "--cpus-per-trial must be finite, and it is inf"),
+        ({"gpus_per_trial": -0.5}, "--gpus-per-trial must be at least 0, and it is -0.5"),
+        ({"gpus_per_trial": 2.5}, "--gpus-per-trial is whole above 1.*and it is 2.5"),
+        ({"mode": "best"}, "--mode must be max or min, and it is 'best'"),
+        ({"name": ""}, "--name is one folder inside --storage, and it is ''"),
+        ({"name": "."}, r"--name is one folder inside --storage, and it is '\.'"),
+        ({"name": ".."}, r"--name is one folder inside --storage, and it is '\.\.'"),
+        ({"name": "a/b"}, "--name is one folder inside --storage, and it is 'a/b'"),
+        ({"resume": True}, "--resume goes on with a sweep by its name"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(options, message):
+    with pytest.raises(UsageError, match=message):
+        Sweep(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trials": None, "time_budget": 0.5},
+        {"trials": 1, "max_epochs": 1, "concurrent": 1, "keep_checkpoints": 1},
+        {"checkpoint_seconds": 0},
+        {"cpus_per_trial": 0.5},
+        {"gpus_per_trial": 0.5},
+        {"gpus_per_trial": 2},
+        {"gpus_per_trial": 2.0},
+        {"name": "a.b c-d"},
+        {"name": "x", "resume": True},
+    ],
+)
+def test_the_bounds_themselves_are_fine(options):
+    sweep = Sweep(**options)
+    assert {name: getattr(sweep, name) for name in options} == options
+
+
+def test_a_sweep_is_a_value():
+    assert Sweep(trials=3) == Sweep(trials=3)
+    with pytest.raises(dataclasses.FrozenInstanceError, match="trials"):
+        Sweep().trials = 3
+    with pytest.raises(UsageError, match="--trials must be at least 1"):
+        dataclasses.replace(Sweep(), trials=0)
+    with pytest.raises(TypeError, match="positional"):
+        Sweep("digits")
+
+
+class Model:
+    """Something to name."""
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("mlp", "mlp"),
+        ("mine:Model", "mine:Model"),
+        (LINE, "line"),
+        (Model, "test_sweep_options:Model"),
+    ],
+)
+def test_spaces_and_classes_have_names(value, name):
+    assert by_name(value) == name
+
+
+@pytest.mark.parametrize("options", [Asha, HyperBand])
+@pytest.mark.parametrize(
+    ("values", "max_epochs", "message"),
+    [
+        ({"min_epochs": 10}, 9, "they are 10 and 9: lower --scheduler.min-epochs or raise --max-e"),
+        ({"min_epochs": 0}, 9, "min_epochs is 0"),
+        ({"reduction_factor": 1}, 9, "reduction factor must be at least 2, and it is 1"),
+    ],
+)
+def test_rungs_that_do_not_fit_are_refused(options, values, max_epochs, message):
+    with pytest.raises(UsageError, match=message):
+        options(**values).build(max_epochs=max_epochs, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "table"),
+    [
+        (NoStopping(), [("every trial", "9 epochs")]),
+        (
+            Asha(min_epochs=3),
+            [("rung at epoch 3", "about 9 of the trials"), ("end at epoch 9", "about 3 of")],
+        ),
+        # R = 9, η = 3: 9, 5 and 3 configurations start in brackets 0, 1 and 2; of 17 as many
+        (
+            HyperBand(),
+            [
+                ("bracket 0: rung at epoch 1", "about 5 of the trials"),
+                ("bracket 0: rung at epoch 3", "about 2 of the trials"),
+                ("bracket 0: end at epoch 9", "about 1 of the trials"),
+                ("bracket 1: rung at epoch 3", "about 3 of the trials"),
+                ("bracket 1: end at epoch 9", "about 1 of the trials"),
+                ("bracket 2: end at epoch 9", "about 2 of the trials"),
+            ],
+        ),
+    ],
+    ids=["none", "asha", "hyperband"],
+)
+def test_the_table_that_is_printed_before_the_start(options, table):
+    # HyperBand's 9 trials are dealt as 9 : 5 : 3, which is 4.8 : 2.6 : 1.6
+    rows = options.build(max_epochs=9, seed=0).table(9)
+    assert [row[0] for row in rows] == [row[0] for row in table]
+    for (_, found), (_, expected) in zip(rows, table, strict=True):
+        assert found.startswith(expected)
+
+
+def test_without_a_number_of_trials_the_table_has_shares():
+    rows = Asha().build(max_epochs=3, seed=0).table(None)
+    assert rows == [
+        ("rung at epoch 1", "about 1 in 3 goes on"),
+        ("end at epoch 3", "about 1 in 3 goes on"),
+    ]
