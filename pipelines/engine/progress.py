@@ -7,6 +7,7 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -103,7 +104,8 @@ class Progress:
         rows.add_row("time", self._time())
         share = self._share()
         recent = [self._line(conductor.records[n]) for n in self._recent]
-        bar = ProgressBar(total=1.0, completed=share, width=None)
+        # The padding ends the bar's line, which the bar itself does not.
+        bar = Padding(ProgressBar(total=1.0, completed=share, width=None), (1, 0))
         reason = (
             f"stopping: {conductor.stop_reason}"
             if conductor.stop_reason

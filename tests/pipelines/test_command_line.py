@@ -467,7 +467,7 @@ def test_a_trainable_of_ones_own_is_imported_while_ray_starts(args, told, senten
 @pytest.mark.parametrize(
     ("recipe", "args", "told"),
     [
-        ("random_search", [], r".*/results/x holds a sweep already: add --resume to go on .*"),
+        ("random_search", [], r".*/x holds a sweep already: add --resume to go on .*"),
         ("asha_optuna", ["--resume"], r"'x' was started with the recipe 'random_search': .*"),
         (
             "random_search",
@@ -494,10 +494,17 @@ def test_a_trainable_of_ones_own_is_imported_while_ray_starts(args, told, senten
     ],
 )
 def test_what_does_not_fit_the_sweep_that_is_there(
-    recipe, args, told, here, sentence, ray_is_not_started
+    recipe, args, told, there, sentence, ray_is_not_started
 ):
-    write_sweep(here / "results" / "x", Sweep(max_epochs=5), space=search_spaces.get("mlp"))
-    assert re.fullmatch(told, sentence("sweep", recipe, "--name", "x", *args))
+    assert re.fullmatch(told, sentence("sweep", recipe, "--storage", there, "--name", "x", *args))
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """A storage with the sweep x, which nobody writes to."""
+    storage = tmp_path_factory.mktemp("storage")
+    write_sweep(storage / "x", Sweep(max_epochs=5), space=search_spaces.get("mlp"))
+    return storage
 
 
 def test_a_misspelt_name_on_resume(here, sentence, ray_is_not_started):

@@ -143,13 +143,13 @@ def accuracy(config, epoch):
     return (1 - distance / 5) * (1 - 0.5**epoch)
 
 
-def report(sweep, number, epoch, value, *, diverged=False, **metrics):
+def report(sweep, number, at, value, *, diverged=False, **metrics):
     """One epoch of a trial, ``done`` at the last; the decision."""
     return sweep.report(
         number,
-        epoch,
+        at,
         {METRIC: value, **metrics},
-        done=diverged or epoch >= sweep.plan.max_epochs,
+        done=diverged or at >= sweep.plan.max_epochs,
         diverged=diverged,
     )
 

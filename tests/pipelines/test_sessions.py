@@ -1,0 +1,357 @@
+"""A sweep of several sessions: what is noted of each, what a later one may change."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+from without_ray import CONDITIONAL, LINE, Clock, InMemory, conductor, report, resumed, write_sweep
+
+from pipelines import Sweep
+from pipelines.engine import Asha, Grid, Optuna, UsageError, sessions
+from pipelines.engine.history import History
+
+
+class WithAttributes(InMemory):
+    """The history in memory, with the notes of the whole sweep too."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.path = folder / "history.db"
+        self.notes = {}
+
+    def set(self, key, value):
+        self.notes[key] = json.loads(json.dumps(value))
+
+    def get(self, key, default=None):
+        return self.notes.get(key, default)
+
+
+class Model:
+    """Something to name."""
+
+
+# Options: to JSON and back.
+
+SWEEPS = [
+    Sweep(),
+    Sweep(
+        dataset="digits",
+        data_dir=Path("/data"),
+        train_size=10,
+        standardise=False,
+        space="cnn",
+        fix=("dropout=0", "units=8"),
+        trainable="mine:Model",
+        trials=None,
+        time_budget=12.5,
+        cpus_per_trial=0.5,
+        metric="val_loss",
+        mode="max",
+        storage=Path("somewhere"),
+        name="x",
+        resume=True,
+        searcher=Optuna(startup_trials=3),
+        scheduler=Asha(min_epochs=2),
+    ),
+]
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=["defaults", "all others"])
+def test_options_survive_json(sweep):
+    described = json.loads(json.dumps(sessions.describe(sweep)))
+    assert list(described) == [field.name for field in dataclasses.fields(Sweep)]
+    recipe = Sweep(searcher=type(sweep.searcher)(), scheduler=type(sweep.scheduler)())
+    assert sessions.with_stored_options(recipe, {"options": described}) == sweep
+
+
+def test_options_as_json():
+    described = sessions.describe(SWEEPS[1])
+    assert described["data_dir"] == "/data"
+    assert described["fix"] == ["dropout=0", "units=8"]
+    assert described["time_budget"] == 12.5
+    assert described["standardise"] is False
+    assert described["trials"] is None
+    assert described["searcher"] == {"name": "Optuna", "startup_trials": 3, "candidates": 24}
+    assert described["scheduler"] == {"name": "Asha", "min_epochs": 2, "reduction_factor": 3}
+    given = sessions.describe(Sweep(space=LINE, trainable=Model))
+    assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
+
+
+def test_what_was_given_from_python_stays_the_object_it_is():
+    sweep = Sweep(space=LINE, trainable=Model)
+    stored = {"options": {**sessions.describe(sweep), "trials": 7, "no longer": 1}}
+    again = sessions.with_stored_options(sweep, stored)
+    assert again.space is LINE
+    assert again.trainable is Model
+    assert again.trials == 7
+
+
+def test_another_searcher_keeps_its_own_options():
+    stored = {"options": sessions.describe(Sweep(searcher=Grid(points=7)))}
+    again = sessions.with_stored_options(Sweep(searcher=Optuna()), stored)
+    assert again.searcher == Optuna(), "and the check says that it does not fit"
+
+
+# Whether a sweep may start or go on.
+
+
+FIRST = Sweep(dataset="digits", max_epochs=5, name="x", resume=True)
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """The folder of a sweep; whoever checks leaves it as it is."""
+    folder = tmp_path_factory.mktemp("storage") / "x"
+    write_sweep(folder, FIRST)
+    return folder
+
+
+def check(sweep, folder, *, recipe="random_search", space=LINE):
+    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+
+
+def test_a_new_folder_is_fine_and_is_not_left_behind(tmp_path):
+    check(Sweep(), tmp_path / "a" / "b" / "x")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x").mkdir()
+    check(Sweep(), tmp_path / "x")
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        ("x/notes.txt", "/x holds other files already: choose another --name"),
+        ("x/sweep.json", "/x holds other files already"),  # without a history: no sweep
+        ("x", "/x holds other files already"),
+    ],
+)
+def test_a_folder_with_something_else_is_left_alone(there, message, tmp_path):
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).write_text("{}")
+    with pytest.raises(UsageError, match=message):
+        check(Sweep(), tmp_path / "x")
+    assert (tmp_path / there).read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", ["a?b", "50%", "a#b", "{x}"])
+def test_a_folder_that_the_histories_url_cannot_hold(name, tmp_path):
+    with pytest.raises(UsageError, match="cannot hold"):
+        check(Sweep(), tmp_path / name)
+    with pytest.raises(UsageError, match="cannot hold"):
+        check(Sweep(), tmp_path / name / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b", "[x]", "ä", "a;b", "a&b=c", "a\\b", "'x'"])
+def test_other_odd_folders_hold_a_history(name, tmp_path):
+    write_sweep(tmp_path / name, Sweep(), epochs=1)
+    check(Sweep(resume=True, name=name), tmp_path / name)
+    history = History(tmp_path / name, name=name, metric="val_accuracy", mode="max")
+    assert len(history.records()[0].reports) == 1
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    def mkdir(path, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(UsageError, match=r"/x cannot be used \(Permission denied\): choose"):
+        check(Sweep(), tmp_path / "x")
+
+
+def test_a_folder_that_is_there_and_cannot_be_written(tmp_path, monkeypatch):
+    def touch(path, **_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", touch)
+    with pytest.raises(UsageError, match=r"\(Read-only file system\)"):
+        check(Sweep(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"trials": 500},
+        {"trials": None, "time_budget": 1000.0},
+        {"concurrent": 1, "cpus_per_trial": 2, "gpus_per_trial": 1},
+        {"keep_checkpoints": 9, "checkpoint_seconds": 1.0, "verbose": True},
+        {"storage": Path("/elsewhere"), "data_dir": Path("/data")},
+    ],
+)
+def test_what_a_resumed_sweep_may_change(changes, there):
+    check(dataclasses.replace(FIRST, **changes), there)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1}, r"seed of 'x' was 0, .* \(got 1\): leave the option out"),
+        ({"metric": "val_loss"}, "metric of 'x' was val_accuracy"),
+        ({"mode": "min"}, "mode of 'x' was None"),
+        ({"max_epochs": 6}, "max_epochs of 'x' was 5"),
+        ({"dataset": "auto"}, "dataset of 'x' was digits"),
+        ({"train_size": 10}, "train_size of 'x' was None"),
+        ({"val_size": 10}, "val_size of 'x' was None"),
+        ({"standardise": False}, "standardise of 'x' was True"),
+        ({"fix": ("a=1",)}, "fix of 'x' was"),
+        ({"trainable": Model}, "trainable of 'x' was trainables:TorchTrainable"),
+        ({"searcher": Optuna()}, "searcher of 'x' was {'name': 'Random'}"),
+        ({"scheduler": Asha(min_epochs=2)}, "scheduler of 'x' was .*'min_epochs': 1"),
+    ],
+)
+def test_what_defines_a_sweep_stays(changes, message, there):
+    with pytest.raises(UsageError, match=message):
+        check(dataclasses.replace(FIRST, **changes), there)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [CONDITIONAL, LINE.fix("learning_rate", 0.1), LINE.override("learning_rate", high=0.5)],
+    ids=["another", "fixed", "narrower"],
+)
+def test_another_space_is_refused(space, there):
+    with pytest.raises(UsageError, match=r"'x' searched another space than '.*' as it is now"):
+        check(FIRST, there, space=space)
+
+
+def test_another_recipe_is_refused(there):
+    with pytest.raises(UsageError, match="'x' was started with the recipe 'random_search'"):
+        check(FIRST, there, recipe="grid_search")
+
+
+def test_a_sweep_that_is_there_is_not_overwritten(there):
+    with pytest.raises(UsageError, match="/x holds a sweep already: add --resume"):
+        check(dataclasses.replace(FIRST, resume=False), there)
+
+
+def test_a_name_that_is_nearly_there_is_suggested(tmp_path):
+    for name in ("first-sweep", "frist-notes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "first-sweep" / "sweep.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"no sweep 'frist-sweep' .* mean 'first-sweep'\?"):
+        check(Sweep(name="frist-sweep", resume=True), tmp_path / "frist-sweep")
+
+
+def test_a_sweep_is_stored_once_both_of_its_files_are_there(tmp_path):
+    folder = tmp_path / "x"
+    assert sessions.stored(folder) is None
+    write_sweep(folder, Sweep(seed=3), recipe="grid_search")
+    before = sessions.stored(folder)
+    assert list(before) == ["recipe", "options", "space"]
+    assert (before["recipe"], before["options"]["seed"]) == ("grid_search", 3)
+    assert before["space"] == LINE.to_json()
+    (folder / "history.db").unlink()
+    assert sessions.stored(folder) is None
+
+
+def test_names_say_what_when(tmp_path):
+    name = sessions.default_name("grid_search", Sweep(dataset="digits"))
+    assert re.fullmatch(r"grid_search-digits-\d{8}-\d{6}", name)
+
+
+# What is noted of each session.
+
+
+def session(history, clock, *, seconds, sweep=None, reason=None):
+    """A session of so many seconds in which one epoch is trained at their middle."""
+    options = {
+        "clock": clock,
+        "spent": sessions.spent(history),
+        "max_epochs": 50,
+        "trials": 1,
+    }
+    number = sessions.count(history)
+    if number == 0:
+        running = conductor(history, **options)
+    else:
+        running = resumed(history, checkpoint=lambda record: ("a", record.epoch), **options)
+    with sessions.recorded(history, running, sweep or Sweep(), LINE, "random_search"):
+        clock.now += seconds / 2
+        running.next()
+        report(running, 0, running.records[0].epoch + 1, 0.5)
+        clock.now += seconds / 2
+        if reason is not None:
+            running.request_stop(reason)
+    return running
+
+
+def test_sessions_are_counted_and_their_seconds_add_up(tmp_path):
+    history, clock = WithAttributes(tmp_path), Clock()
+    assert (sessions.count(history), sessions.spent(history)) == (0, 0.0)
+    session(history, clock, seconds=10, reason="interrupted")
+    assert (sessions.count(history), sessions.spent(history)) == (1, 10.0)
+    clock.now += 5000  # nobody counts the night between
+    later = session(history, clock, seconds=4, sweep=Sweep(trials=9))
+    assert (sessions.count(history), sessions.spent(history)) == (2, 14.0)
+    assert [one["until"] for one in history.get("sessions")] == [10.0, 14.0]
+    assert [one["stop_reason"] for one in history.get("sessions")] == ["interrupted", None]
+    assert [one["options"]["trials"] for one in history.get("sessions")] == [64, 9]
+    assert [r.at for r in later.records[0].reports] == [5.0, 12.0]
+
+
+def test_a_killed_session_counts_up_to_its_last_report(tmp_path):
+    history, clock = WithAttributes(tmp_path), Clock()
+    running = conductor(history, clock=clock, max_epochs=50)
+    noted = sessions.recorded(history, running, Sweep(), LINE, "random_search")
+    with noted:
+        running.next()
+        for epoch in (1, 2):
+            clock.now += 3
+            report(running, 0, epoch, 0.5)
+        clock.now += 100
+        killed = history.get("sessions")  # what is on disk while it runs
+    history.set("sessions", killed)
+    assert (sessions.count(history), sessions.spent(history)) == (1, 6.0)
+
+
+def test_the_options_of_the_first_session_are_written_once(tmp_path):
+    history, clock = WithAttributes(tmp_path), Clock()
+    session(history, clock, seconds=2, sweep=Sweep(trials=3))
+    first = (tmp_path / "sweep.json").read_text()
+    session(history, clock, seconds=2, sweep=Sweep(trials=30))
+    assert (tmp_path / "sweep.json").read_text() == first
+    assert json.loads(first) == {
+        "recipe": "random_search",
+        "options": sessions.describe(Sweep(trials=3)),
+        "space": LINE.to_json(),
+    }
+    assert history.get("space") == LINE.to_json()
+
+
+def test_an_error_does_not_hide_the_seconds(tmp_path):
+    history, clock = WithAttributes(tmp_path), Clock()
+    running = conductor(history, clock=clock)
+
+    def fails():
+        with sessions.recorded(history, running, Sweep(), LINE, "random_search"):
+            clock.now += 7
+            raise RuntimeError("the cluster is gone")
+
+    with pytest.raises(RuntimeError, match="the cluster is gone"):
+        fails()
+    assert sessions.spent(history) == 7.0
+
+
+def test_the_newest_checkpoint_is_looked_up_in_the_folder_of_trials(tmp_path):
+    path = tmp_path / "trials" / "trial-0002.1" / "checkpoint_000000"
+    path.mkdir(parents=True)
+    manifest = {
+        "format": 1,
+        "epoch": 4,
+        "metrics": {},
+        "best_epoch": None,
+        "best_metrics": {},
+        "configuration": {},
+        "files": {},
+    }
+    (path / "checkpoint.json").write_text(json.dumps(manifest))
+    find = sessions.newest_checkpoint(tmp_path)
+    assert find(2) == (str(path), 4)
+    assert find(1) is None
