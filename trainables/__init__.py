@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainables.data import Dataset, DataUnavailableError
+    from trainables.image_trainables import CNNTrainable, ResNetTrainable
     from trainables.options import TrialInfo, TrialOptions, split_config
     from trainables.torch_trainable import TorchTrainable
 
 __all__ = [
+    "CNNTrainable",
     "DataUnavailableError",
     "Dataset",
+    "ResNetTrainable",
     "TorchTrainable",
     "TrialInfo",
     "TrialOptions",
@@ -23,8 +26,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CNNTrainable": "trainables.image_trainables",
     "DataUnavailableError": "trainables.data",
     "Dataset": "trainables.data",
+    "ResNetTrainable": "trainables.image_trainables",
     "TorchTrainable": "trainables.torch_trainable",
     "TrialInfo": "trainables.options",
     "TrialOptions": "trainables.options",

@@ -1,8 +1,8 @@
 """The data sets that can be asked for by name."""
 
-import difflib
 from collections.abc import Callable
 
+from trainables.checks import did_you_mean
 from trainables.data.dataset import Dataset
 from trainables.data.digits import load_digits
 from trainables.data.fashion_mnist import load_fashion_mnist
@@ -38,7 +38,6 @@ def load(
         DataUnavailableError: the data is not on this machine and could not be downloaded.
     """
     if name not in _LOADERS:
-        close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
-        hint = f"Did you mean {close[0]!r}? " if close else ""
+        hint = did_you_mean(name, names())
         raise ValueError(f"Unknown data set {name!r}. {hint}Known: {', '.join(names())}.")
     return _LOADERS[name](data_dir, train_size, val_size)

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.checks import at_least_zero
+
 
 class SGD:
     """The update of torch.optim.SGD (dampening 0, no Nesterov), for dense gradients:
@@ -38,9 +40,9 @@ class SGD:
         self._parameters = list(parameters)
         if not self._parameters:
             raise ValueError("SGD must be given at least one parameter, but it got none.")
-        self.learning_rate = _at_least_zero("learning_rate", learning_rate)
-        self.momentum = _at_least_zero("momentum", momentum)
-        self.weight_decay = _at_least_zero("weight_decay", weight_decay)
+        self.learning_rate = at_least_zero("learning_rate", learning_rate)
+        self.momentum = at_least_zero("momentum", momentum)
+        self.weight_decay = at_least_zero("weight_decay", weight_decay)
         self._velocities: list[Tensor | None] = [None] * len(self._parameters)
 
     def zero_grad(self) -> None:
@@ -101,9 +103,3 @@ class SGD:
             None if velocity is None else velocity.to(parameter, copy=True)
             for velocity, parameter in zip(velocities, self._parameters, strict=True)
         ]
-
-
-def _at_least_zero(name: str, value: float) -> float:
-    if not value >= 0:
-        raise ValueError(f"{name} must be at least 0, but it is {value}.")
-    return float(value)
