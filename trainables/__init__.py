@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainables.data import Dataset, DataUnavailableError
     from trainables.image_trainables import CNNTrainable, ResNetTrainable
-    from trainables.options import TrialInfo, TrialOptions, split_config
+    from trainables.loop_trainable import LoopTrainable
+    from trainables.options import DeviceOptions, TrialInfo, TrialOptions, split_config
     from trainables.torch_trainable import TorchTrainable
 
 __all__ = [
     "CNNTrainable",
     "DataUnavailableError",
     "Dataset",
+    "DeviceOptions",
+    "LoopTrainable",
     "ResNetTrainable",
     "TorchTrainable",
     "TrialInfo",
@@ -29,6 +32,8 @@ _HOMES = {
     "CNNTrainable": "trainables.image_trainables",
     "DataUnavailableError": "trainables.data",
     "Dataset": "trainables.data",
+    "DeviceOptions": "trainables.options",
+    "LoopTrainable": "trainables.loop_trainable",
     "ResNetTrainable": "trainables.image_trainables",
     "TorchTrainable": "trainables.torch_trainable",
     "TrialInfo": "trainables.options",

@@ -6,6 +6,7 @@ from trainables.models.initialisation import initialisation_names, initialise
 from trainables.models.mlp import build_mlp
 from trainables.models.normalisation import normalisation, normalisation_names
 from trainables.models.resnet import build_resnet
+from trainables.models.stacked import stack
 
 __all__ = [
     "activation",
@@ -17,4 +18,5 @@ __all__ = [
     "initialise",
     "normalisation",
     "normalisation_names",
+    "stack",
 ]

@@ -1,0 +1,41 @@
+"""Stratified, seeded splits: the same rows for every sweep and every trial."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """The rows in an order of which every part holds each class by its share, give or take a row.
+
+    The rows of a class are shuffled and spread evenly over the whole order, each class from a
+    random start of its own. So the first rows can train, the next ones validate, whatever their
+    numbers.
+
+    Returns row numbers [n].
+    """
+    generator = np.random.default_rng(seed)
+    place = np.empty(len(y))
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        start = generator.random()
+        place[generator.permutation(rows)] = (np.arange(len(rows)) + start) / len(rows)
+    return np.argsort(place, kind="stable")
+
+
+def deal_folds(y: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each row: folds differ by one row at most, and so do a class's rows in them.
+
+    The rows of one class after the other, shuffled, are dealt like cards.
+
+    Returns numbers [n] in 0 .. folds - 1.
+    Raises ValueError unless 2 <= folds <= n.
+    """
+    if not 2 <= folds <= len(y):
+        raise ValueError(
+            f"folds must be within 2 .. {len(y):,}, the number of rows, but it is {folds}."
+        )
+    order = np.random.default_rng(seed).permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]
+    fold = np.empty(len(y), np.int64)
+    fold[order] = np.arange(len(y)) % folds
+    return fold
