@@ -60,7 +60,7 @@ def build_cnn(config: Mapping[str, Any], input_shape: Sequence[int], classes: in
         for number in range(1, convolutions + 1):
             name = f"{block}_{number}"
             normalised = normalisation(normal, width, images=True)
-            # A normalisation that subtracts each channel's mean takes a bias away again.
+            # Batch norm subtracts each channel's mean, and would take a bias away again.
             layers[f"convolution_{name}"] = nn.Conv2d(
                 channels, width, kernel, padding=kernel // 2, bias=normal != "batch"
             )

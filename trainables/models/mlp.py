@@ -49,7 +49,8 @@ def build_mlp(config: Mapping[str, Any], input_shape: Sequence[int], classes: in
     width = math.prod(input_shape)
     for number in range(1, hidden_layers + 1):
         before, width = width, whole(f"units_{number}", units.get(f"units_{number}", _UNITS), 1)
-        layers[f"hidden_{number}"] = nn.Linear(before, width)
+        # Batch norm subtracts each unit's mean, and would take a bias away again.
+        layers[f"hidden_{number}"] = nn.Linear(before, width, bias=normal != "batch")
         normalised = normalisation(normal, width, images=False)
         if normalised is not None:
             layers[f"normalisation_{number}"] = normalised

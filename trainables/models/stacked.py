@@ -57,15 +57,20 @@ class _Flatten(nn.Module):
 
 
 class _Linear(nn.Module):
-    """weight [k, outputs, inputs], bias [k, 1, outputs]."""
+    """weight [k, outputs, inputs], bias [k, 1, outputs] or None."""
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
         self.weight = _joined([layer.weight for layer in layers])
-        self.bias = _joined([layer.bias.unsqueeze(0) for layer in layers])
+        self.bias: nn.Parameter | None = None
+        if layers[0].bias is not None:
+            self.bias = _joined([layer.bias.unsqueeze(0) for layer in layers])
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight.transpose(1, 2))
+        weight = self.weight.transpose(1, 2)
+        if self.bias is None:
+            return torch.bmm(x, weight)
+        return torch.baddbmm(self.bias, x, weight)
 
 
 class _BatchNorm(nn.Module):
@@ -114,7 +119,7 @@ def _stackable(layer: nn.Module) -> bool:
     if isinstance(layer, nn.Flatten):
         return layer.start_dim == 1 and layer.end_dim == -1
     if isinstance(layer, nn.Linear):
-        return type(layer) is nn.Linear and layer.bias is not None
+        return type(layer) is nn.Linear
     if isinstance(layer, nn.BatchNorm1d):
         return layer.affine and layer.track_running_stats
     if isinstance(layer, nn.LayerNorm):
