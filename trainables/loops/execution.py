@@ -6,6 +6,7 @@ import logging
 import torch
 from torch import Tensor, nn
 
+from trainables.loops.memory import release_memory
 from trainables.options import DeviceOptions
 
 _IMAGE_DIMENSIONS = 4
@@ -47,7 +48,15 @@ class Execution:
                 "torch.compile compiles anew for every shape of model and batch that it has not "
                 "seen: in a sweep over shapes that can take longer than the training."
             )
-            model.compile()
+            from torch import _dynamo
+
+            # Of the trial before: a compiled model refers to itself, and after a few shapes the
+            # compiler gives up on code that it has seen before.
+            _dynamo.reset()
+            release_memory()
+            # Not model.compile(): of a sequence of layers that compiles nothing (torch 2.13).
+            # Not torch.compile(model): that gives the weights other names.
+            model.forward = torch.compile(model.forward)
         return model
 
     def inputs(self, x: Tensor) -> Tensor:

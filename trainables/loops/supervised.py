@@ -71,8 +71,8 @@ class SupervisedLoop:
         measure: further metrics of the validation rows, named by it.
 
     `epoch` is the number of whole epochs behind the model.
-    Raises ValueError when batch_size is below 1, TypeError when the schedule cannot set the
-    optimizer's learning rate.
+    Raises ValueError when batch_size is below 1 or the rows to augment are no images, TypeError
+    when the schedule cannot set the optimizer's learning rate.
     """
 
     def __init__(
@@ -248,6 +248,11 @@ class SupervisedLoop:
     def _new_augmentation(self) -> Augmentation | None:
         if self._augment == "none":
             return None
+        if self._data.x_train.dim() < 3:
+            shape = tuple(self._data.x_train.shape[1:])
+            raise ValueError(
+                f"augment changes images, but the rows have the shape {shape}: set it to none."
+            )
         return Augmentation(
             self._augment, rows=self._rows_an_epoch(), seed=self._seed, device=self._device
         )
