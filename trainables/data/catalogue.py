@@ -3,13 +3,19 @@
 from collections.abc import Callable
 
 from trainables.checks import did_you_mean
+from trainables.data.arrays import load_arrays
+from trainables.data.cifar10 import load_cifar10
 from trainables.data.dataset import Dataset
 from trainables.data.digits import load_digits
 from trainables.data.fashion_mnist import load_fashion_mnist
+from trainables.data.table import load_table
 
 _LOADERS: dict[str, Callable[[str | None, int | None, int | None], Dataset]] = {
+    "arrays": load_arrays,
+    "cifar10": load_cifar10,
     "digits": load_digits,
     "fashion_mnist": load_fashion_mnist,
+    "table": load_table,
 }
 
 
@@ -25,12 +31,15 @@ def load(
     train_size: int | None = None,
     val_size: int | None = None,
 ) -> Dataset:
-    """Load a data set. The split never depends on a sweep's seed: numbers of two sweeps compare.
+    """Load a data set; `load_table` also takes the column to predict.
+
+    The split never depends on a sweep's seed: numbers of two sweeps compare.
 
     Args:
         name: one of `names()`.
-        data_dir: directory with the data set's files. None looks where they usually are, then
-        downloads. train_size: rows to train with; None for the data set's default.
+        data_dir: directory with the data set's files, or the one file. None looks where they
+            usually are, then downloads; arrays and table have no such place.
+        train_size: rows to train with; None for the data set's default.
         val_size: rows to validate with; None for the data set's default.
 
     Raises:

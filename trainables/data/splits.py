@@ -3,6 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.sizes import check_size
+
+SPLIT_SEED = 0  # fixed: every sweep sees the same rows
+
 
 def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """The rows in an order of which every part holds each class by its share, give or take a row.
@@ -39,3 +43,26 @@ def deal_folds(y: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]
     fold = np.empty(len(y), np.int64)
     fold[order] = np.arange(len(y)) % folds
     return fold
+
+
+def train_and_val(
+    name: str,
+    order: NDArray[np.int64],
+    *,
+    train_size: int | None,
+    val_size: int | None,
+    val_share: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first `train_size` of the rows in their order, and the next `val_size`.
+
+    By default validation takes its share, or what training leaves of it, and training the rest.
+
+    Raises ValueError when a size is impossible.
+    """
+    share = max(1, round(val_share * len(order)))
+    train_rows = len(order) - share if train_size is None else train_size
+    check_size(name, "train_size", train_rows, len(order) - 1)
+    left = len(order) - train_rows
+    val_rows = min(share, left) if val_size is None else val_size
+    check_size(name, f"val_size (beside {train_rows:,} to train)", val_rows, left)
+    return order[:train_rows], order[train_rows : train_rows + val_rows]
