@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainables.data import Dataset, DataUnavailableError
+    from trainables.estimator_trainable import EstimatorTrainable
+    from trainables.generator_trainable import GeneratorTrainable
     from trainables.image_trainables import CNNTrainable, ResNetTrainable
     from trainables.loop_trainable import LoopTrainable
     from trainables.options import DeviceOptions, TrialInfo, TrialOptions, split_config
@@ -20,6 +22,8 @@ __all__ = [
     "DataUnavailableError",
     "Dataset",
     "DeviceOptions",
+    "EstimatorTrainable",
+    "GeneratorTrainable",
     "LoopTrainable",
     "ResNetTrainable",
     "TorchTrainable",
@@ -33,6 +37,8 @@ _HOMES = {
     "DataUnavailableError": "trainables.data",
     "Dataset": "trainables.data",
     "DeviceOptions": "trainables.options",
+    "EstimatorTrainable": "trainables.estimator_trainable",
+    "GeneratorTrainable": "trainables.generator_trainable",
     "LoopTrainable": "trainables.loop_trainable",
     "ResNetTrainable": "trainables.image_trainables",
     "TorchTrainable": "trainables.torch_trainable",

@@ -57,6 +57,17 @@ class LoopTrainable(tune.Trainable):
         """
         raise NotImplementedError(f"{type(self).__name__} must override build_loop.")
 
+    def build(self, config: Mapping[str, Any]) -> Loop:
+        """Build the loop of a trial: `build_loop`, once a fold in a cross-validation."""
+        from trainables.data.splits import fold_datasets
+        from trainables.loops import MeanOfFolds
+
+        options, data = self._options, self._dataset
+        if options.folds == 1:
+            return self.build_loop(config, data)
+        parts = fold_datasets(data, options.folds, options.fold_seed)
+        return MeanOfFolds([self.build_loop(config, part) for part in parts])
+
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial."""
 
@@ -86,7 +97,8 @@ class LoopTrainable(tune.Trainable):
     ) -> None:
         """Take the data over, once an actor, and start its first trial.
 
-        Raises ValueError when data or options are missing, or options.metric is not reported.
+        Raises ValueError when data or options are missing, options.metric is not reported, or the
+        data is pooled for folds and there are none.
         """
         import torch
 
@@ -98,14 +110,19 @@ class LoopTrainable(tune.Trainable):
         self._dataset = data
         self._options = options
         one_of("metric", options.metric, self.reported)
+        if data.is_pooled and options.folds == 1:
+            raise ValueError(
+                f"{data.name} is pooled for a cross-validation: set folds to 2 or more."
+            )
         torch.set_num_threads(options.cpu_threads)
         self.prepare()
         self._start(config)
 
     @property
     def reported(self) -> tuple[str, ...]:
-        """The metrics that a trial with this sweep's options reports."""
-        return self.metrics
+        """The metrics that a trial with this sweep's options reports: spreads only of folds."""
+        spreads = {f"{name}_std" for name in self.metrics} if self._options.folds == 1 else ()
+        return tuple(name for name in self.metrics if name not in spreads)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this actor. Always True: Ray has no fallback for anything else."""
@@ -209,7 +226,7 @@ class LoopTrainable(tune.Trainable):
         seed_initial_weights(self._trial.seed)
         hyperparameters = Hyperparameters(self._hyperparameters)
         try:
-            self._loop = self.build_loop(hyperparameters, self._dataset)
+            self._loop = self.build(hyperparameters)
             self.check_config(hyperparameters)
             if self._trial.restore_from is not None:
                 self.load_checkpoint(self._trial.restore_from)

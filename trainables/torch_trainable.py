@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         TensorData,
     )
 
-_SPREADS = ("val_loss_std", "val_accuracy_std", "val_f1_std")
 _BATCH_SIZE = 128
 # Where a space's parameters belong to the model of another trainable.
 _ELSEWHERE = {
@@ -62,7 +61,9 @@ class TorchTrainable(LoopTrainable):
         "epoch",
         "epoch_seconds",
         "samples_per_second",
-        *_SPREADS,  # with folds
+        "val_loss_std",  # over folds
+        "val_accuracy_std",
+        "val_f1_std",
     )
 
     # Written by prepare.
@@ -116,17 +117,10 @@ class TorchTrainable(LoopTrainable):
         """
         return {}
 
-    @property
-    def reported(self) -> tuple[str, ...]:
-        """`metrics`; the spreads over the folds only where there are folds."""
-        folds = self._options.folds
-        return tuple(name for name in self.metrics if folds > 1 or name not in _SPREADS)
-
     def prepare(self) -> None:
         """Put the data on the device, once an actor.
 
-        Raises ValueError when there are fewer rows than folds, or the data is pooled for folds and
-        there are none.
+        Raises ValueError when there are fewer rows than folds.
         """
         import torch
 
@@ -140,12 +134,12 @@ class TorchTrainable(LoopTrainable):
             self._tensors = FoldData.of(
                 self._dataset, options.folds, options.fold_seed, self._device
             )
-        elif self._dataset.is_pooled:
-            raise ValueError(
-                f"{self._dataset.name} is pooled for a cross-validation: set folds to 2 or more."
-            )
         else:
             self._tensors = TensorData.of(self._dataset, self._device)
+
+    def build(self, config: Mapping[str, Any]) -> SupervisedLoop:
+        """Build the loop of a trial: of all folds at once in a cross-validation."""
+        return self.build_loop(config, self._dataset)
 
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> SupervisedLoop:
         """Build model, optimizer, loss and schedule, and the loop that trains with them."""

@@ -211,8 +211,8 @@ def real_images():
 
 
 def test_real_pixels(real_images):
-    assert real_images.x_train.shape == (4576, 3, 32, 32)
-    assert real_images.x_val.shape == (509, 3, 32, 32)
+    assert real_images.x_train.shape == (4577, 3, 32, 32)
+    assert real_images.x_val.shape == (508, 3, 32, 32)
     assert real_images.x_test.shape == (1017, 3, 32, 32)
     with np.load(SHARED) as file:
         first = file["x_test"][0]

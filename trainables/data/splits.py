@@ -1,8 +1,11 @@
 """Stratified, seeded splits: the same rows for every sweep and every trial."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.dataset import Dataset
 from trainables.data.sizes import check_size
 
 SPLIT_SEED = 0  # fixed: every sweep sees the same rows
@@ -66,3 +69,28 @@ def train_and_val(
     val_rows = min(share, left) if val_size is None else val_size
     check_size(name, f"val_size (beside {train_rows:,} to train)", val_rows, left)
     return order[:train_rows], order[train_rows : train_rows + val_rows]
+
+
+def fold_datasets(dataset: Dataset, folds: int, seed: int) -> list[Dataset]:
+    """One data set a fold: it validates its own part of the training and validation rows, and
+    trains on the others.
+
+    A standardised data set is standardised anew by each fold's own training rows.
+
+    Raises ValueError unless 2 <= folds <= rows.
+    """
+    pooled = dataset.pooled()
+    fold = deal_folds(pooled.y_train, folds, seed)
+    found = []
+    for number in range(folds):
+        own = fold == number
+        part = replace(
+            dataset,
+            x_train=pooled.x_train[~own],
+            y_train=pooled.y_train[~own],
+            x_val=pooled.x_train[own],
+            y_val=pooled.y_train[own],
+            is_pooled=False,
+        )
+        found.append(part.standardised() if dataset.is_standardised else part)
+    return found

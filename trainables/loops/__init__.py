@@ -2,10 +2,13 @@
 
 from trainables.loops.best import BestEpoch
 from trainables.loops.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from trainables.loops.estimator import EstimatorLoop
 from trainables.loops.evaluation import Evaluation, evaluate, macro_f1
 from trainables.loops.execution import Execution
 from trainables.loops.folds import SPREADS, FoldData, FoldsLoop
+from trainables.loops.generator import Epochs, GeneratorLoop
 from trainables.loops.losses import Loss, build_loss, loss_names
+from trainables.loops.mean_of_folds import MeanOfFolds
 from trainables.loops.memory import is_out_of_memory, release_memory
 from trainables.loops.optimizers import (
     SGD,
@@ -43,12 +46,16 @@ __all__ = [
     "CorruptCheckpointError",
     "Diverged",
     "ElementwiseOptimizer",
+    "Epochs",
+    "EstimatorLoop",
     "Evaluation",
     "Execution",
     "FoldData",
     "FoldsLoop",
+    "GeneratorLoop",
     "Loop",
     "Loss",
+    "MeanOfFolds",
     "Measure",
     "NAdam",
     "Optimizer",
