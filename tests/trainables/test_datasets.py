@@ -98,7 +98,8 @@ def test_the_driver_imports_nothing_heavy():
     script = (
         "import sys, trainables, trainables.data, trainables.options\n"
         "trainables.TrialOptions\n"
-        "print([m for m in ('torch', 'ray', 'sklearn', 'pooch', 'requests') if m in sys.modules])\n"
+        "heavy = ('torch', 'ray', 'sklearn', 'pandas', 'pooch', 'requests')\n"
+        "print([m for m in heavy if m in sys.modules])\n"
         "import trainables.torch_trainable\n"
         "print([m for m in ('torch', 'sklearn', 'pooch') if m in sys.modules])\n"
     )

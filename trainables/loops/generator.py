@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,25 @@ from trainables.loops.seeding import LAYERS, derive_seed
 
 Epochs = Iterator[tuple[Mapping[str, float], Mapping[str, Any]]]
 """What the generator yields at the end of each epoch: metrics, and the state to go on from."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seed and epochs done; apart from the loop, which else a suspended generator would keep
+    alive, and with it all that it trains."""
+
+    seed: int
+    epoch: int = 0
+
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the epochs; taking one begins it."""
+        while True:
+            epoch = self.epoch + 1
+            seed = derive_seed(self.seed, LAYERS, epoch)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            torch.manual_seed(seed)
+            yield epoch
 
 
 class GeneratorLoop:
@@ -40,13 +60,17 @@ class GeneratorLoop:
         needed: str,
         seed: int,
     ) -> None:
-        self.epoch = 0
+        self._clock = _Clock(seed)
         self._start = start
         self._metrics = metrics
         self._needed = needed
-        self._seed = seed
         self._state: Mapping[str, Any] | None = None
         self._epochs: Epochs | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs behind it."""
+        return self._clock.epoch
 
     def run_epoch(self) -> dict[str, float]:
         """Let the generator run to its next yield.
@@ -58,7 +82,7 @@ class GeneratorLoop:
         started = time.perf_counter()
         epoch = self.epoch + 1
         if self._epochs is None:
-            self._epochs = self._start(self._state, self._numbers())
+            self._epochs = self._start(self._state, self._clock.numbers())
         try:
             metrics, state = next(self._epochs)
         except StopIteration:
@@ -74,18 +98,8 @@ class GeneratorLoop:
             raise Diverged(epoch=epoch, batch=None, seconds=seconds)
         _check_state("state", state)
         self._state = state
-        self.epoch = epoch
+        self._clock.epoch = epoch
         return {**found, "epoch": epoch, "epoch_seconds": seconds}
-
-    def _numbers(self) -> Iterator[int]:
-        """The numbers of the epochs; taking one begins it."""
-        while True:
-            epoch = self.epoch + 1
-            seed = derive_seed(self._seed, LAYERS, epoch)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
-            torch.manual_seed(seed)
-            yield epoch
 
     def weights(self) -> Mapping[str, Any]:
         """The state, not copied."""
@@ -93,14 +107,14 @@ class GeneratorLoop:
 
     def state_dict(self) -> dict[str, Any]:
         """The state that was yielded last, not copied."""
-        return {"epoch": self.epoch, "seed": self._seed, "state": self._state}
+        return {"epoch": self.epoch, "seed": self._clock.seed, "state": self._state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Start the generator again, from this state."""
         self._state = state["state"]
         self._epochs = None
-        self._seed = int(state["seed"])
-        self.epoch = int(state["epoch"])
+        self._clock.seed = int(state["seed"])
+        self._clock.epoch = int(state["epoch"])
 
 
 def _check_state(where: str, value: Any) -> None:
