@@ -278,6 +278,24 @@ def test_divergence_is_an_outcome(make, tmp_path, name):
     assert train(trainable) == expected
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_trial_is_gone_before_the_next_is_built(make, name):
+    """Or two would need their memory together."""
+    trainable = make(CASES[name])
+    train(trainable, 1)
+    before = weakref.ref(trainable._loop)
+    build_loop, found = trainable.build_loop, []
+
+    def build(*args):
+        found.append(before())
+        return build_loop(*args)
+
+    trainable.build_loop = build
+    trainable.reset(trial(CASES[name], number=1))
+    assert found
+    assert not any(found)
+
+
 def out_of_memory(kind):
     return {
         "device": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore."),

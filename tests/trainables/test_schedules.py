@@ -91,14 +91,15 @@ def test_batches_within_an_epoch():
 
 
 @pytest.mark.parametrize("warmup", [0, 2])
-def test_a_plateau_resumes(warmup):
+@pytest.mark.parametrize("done", range(1, 12))
+def test_a_plateau_resumes(warmup, done):
     config = {"schedule": "plateau", "plateau_patience": 2, "warmup_epochs": warmup}
     straight, first, second = (build_schedule(config, 20) for _ in range(3))
     for schedule in (straight, first):
-        for loss in LOSSES[:6]:
+        for loss in LOSSES[:done]:
             schedule.observe(loss)
     second.load_state_dict(first.state_dict())
-    for epoch, loss in enumerate(LOSSES[6:], start=7):
+    for epoch, loss in enumerate(LOSSES[done:], start=done + 1):
         straight.observe(loss)
         second.observe(loss)
         assert second.factor(epoch) == straight.factor(epoch)
