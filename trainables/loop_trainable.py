@@ -140,7 +140,7 @@ class LoopTrainable(tune.Trainable):
         from trainables.loops import Diverged, is_out_of_memory
 
         if self._end is not None:
-            return self._end
+            return dict(self._end)
         loop = self._running()
         if loop.epoch >= self._options.max_epochs:
             return {**self._last, "done": True}
@@ -269,4 +269,4 @@ class LoopTrainable(tune.Trainable):
     def _ended(self, outcome: str, words: str) -> dict[str, Any]:
         detail = words.strip().partition("\n")[0]
         self._end = {**self._last, "outcome": outcome, "detail": detail, "done": True}
-        return self._end
+        return dict(self._end)  # Ray writes into what it is given

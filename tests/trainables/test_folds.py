@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from trainables import TorchTrainable
-from trainables.data.splits import deal_folds, stratified_order
+from trainables.data.splits import deal_folds, fold_datasets, stratified_order
 from trainables.loops import (
     SPREADS,
     FoldData,
@@ -67,6 +67,18 @@ def test_each_row_validates_once_and_trains_in_all_other_folds(blobs):
     again = FoldData.of(blobs.pooled(), 4, seed=0)
     assert all(torch.equal(a, b) for a, b in zip(data.val, again.val, strict=True))
     assert data.shift is None
+
+
+def test_every_kind_of_trainable_gets_the_same_folds(blobs):
+    """Those that train all folds at once, and those that train one after the other."""
+    data = FoldData.of(blobs, 4, seed=3)
+    for rows, part in zip(data.val, fold_datasets(blobs, 4, seed=3), strict=True):
+        assert np.array_equal(data.pool.x_train[rows].numpy(), part.x_val)
+        assert len(part.x_train) + len(part.x_val) == 150
+        assert np.array_equal(part.x_test, blobs.x_test)
+    parts = fold_datasets(blobs.standardised(), 4, seed=3)
+    assert all(np.abs(part.x_train.mean(0)).max() < 1e-5 for part in parts)
+    assert not any(np.abs(part.x_val.mean(0)).max() < 1e-5 for part in parts)
 
 
 def test_pooled_rows_are_shared_and_not_copied(blobs):

@@ -13,7 +13,7 @@ from trainables.data import Dataset
 from trainables.data.dataset import statistic_axes
 from trainables.data.splits import deal_folds
 from trainables.loops.evaluation import confusion, macro_f1
-from trainables.loops.seeding import BATCH_ORDER, FOLDS, LAYERS, derive_seed
+from trainables.loops.seeding import BATCH_ORDER, LAYERS, derive_seed
 from trainables.loops.supervised import Optimizer, SupervisedLoop, batches_of
 from trainables.loops.tensors import TensorData
 
@@ -48,7 +48,7 @@ class FoldData:
         """
         pooled = dataset.pooled()
         pool = TensorData.of(pooled, device)
-        fold = deal_folds(pooled.y_train, folds, derive_seed(seed, FOLDS))
+        fold = deal_folds(pooled.y_train, folds, seed)
         shift = factor = None
         if dataset.is_standardised:
             shift, factor = _standards(pool.x_train, torch.from_numpy(fold), folds)
