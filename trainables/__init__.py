@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainables.data import Dataset, DataUnavailableError
-    from trainables.options import TrialInfo, TrialOptions, split_config
+    from trainables.estimator_trainable import EstimatorTrainable
+    from trainables.generator_trainable import GeneratorTrainable
+    from trainables.image_trainables import CNNTrainable, ResNetTrainable
+    from trainables.loop_trainable import LoopTrainable
+    from trainables.options import DeviceOptions, TrialInfo, TrialOptions, split_config
     from trainables.torch_trainable import TorchTrainable
 
 __all__ = [
+    "CNNTrainable",
     "DataUnavailableError",
     "Dataset",
+    "DeviceOptions",
+    "EstimatorTrainable",
+    "GeneratorTrainable",
+    "LoopTrainable",
+    "ResNetTrainable",
     "TorchTrainable",
     "TrialInfo",
     "TrialOptions",
@@ -23,8 +33,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CNNTrainable": "trainables.image_trainables",
     "DataUnavailableError": "trainables.data",
     "Dataset": "trainables.data",
+    "DeviceOptions": "trainables.options",
+    "EstimatorTrainable": "trainables.estimator_trainable",
+    "GeneratorTrainable": "trainables.generator_trainable",
+    "LoopTrainable": "trainables.loop_trainable",
+    "ResNetTrainable": "trainables.image_trainables",
     "TorchTrainable": "trainables.torch_trainable",
     "TrialInfo": "trainables.options",
     "TrialOptions": "trainables.options",

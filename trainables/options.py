@@ -7,16 +7,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from trainables.checks import one_of
+
 RESERVED_KEY = "_trial"
 """The one key of a Ray configuration that is not a hyperparameter."""
+
+
+Augmentation = Literal["none", "flip", "crop", "crop_flip"]
+AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "flip", "crop", "crop_flip")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceOptions:
+    """How a device computes. The defaults are what is fast on a GPU and exact on a CPU.
+
+    Raises ValueError when precision is unknown, or memory_share is not within 0 < share <= 1.
+    """
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """bfloat16 computes layers under autocast; auto does so on a GPU that has it."""
+    tf32: bool = True
+    """On a GPU, what stays float32 is multiplied with 10 bits of mantissa."""
+    channels_last: bool | None = None
+    """Images in the memory layout that tensor cores want; None does so on a GPU."""
+    compile: bool = False
+    """torch.compile: minutes a trial whose shapes no trial before had, so for long trials only."""
+    memory_share: float = 1.0
+    """The share of a GPU's memory that this trial may allocate; 0.25 where four share a GPU."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be one of {', '.join(PRECISIONS)}, but it is {self.precision!r}."
+            )
+        if not 0 < self.memory_share <= 1:
+            raise ValueError(
+                f"memory_share must be within 0 < share <= 1, but it is {self.memory_share}."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialOptions:
     """Options that every trial of a sweep shares.
 
-    Raises ValueError when max_epochs or cpu_threads is below 1, the seed is negative, or mode is
-    unknown.
+    Raises ValueError when max_epochs, folds or cpu_threads is below 1, a seed is negative, or mode
+    or augment is unknown.
     """
 
     max_epochs: int
@@ -29,14 +65,26 @@ class TrialOptions:
     """Seed of a trial that brings none of its own; at least 0."""
     cpu_threads: int = 1
     """Threads torch may use inside one trial; at least 1."""
+    folds: int = 1
+    """Folds of a cross-validation over the training and validation rows; 1 for the data set's own
+    split."""
+    fold_seed: int = 0
+    """Deals the rows to the folds: the same for every trial, whatever its own seed."""
+    augment: Augmentation = "none"
+    """Random changes of training images: flip (left to right), crop (of the image with a margin of
+    four zeros), or both. A configuration's `augment` goes before it."""
+    device: DeviceOptions = DeviceOptions()
+    """How the device computes."""
 
     def __post_init__(self) -> None:
-        for name, lowest in (("max_epochs", 1), ("cpu_threads", 1), ("seed", 0)):
+        least = {"max_epochs": 1, "cpu_threads": 1, "folds": 1, "seed": 0, "fold_seed": 0}
+        for name, lowest in least.items():
             value = getattr(self, name)
             if value < lowest:
                 raise ValueError(f"{name} must be at least {lowest}, but it is {value}.")
         if self.mode not in ("max", "min"):
             raise ValueError(f"mode must be 'max' or 'min', but it is {self.mode!r}.")
+        one_of("augment", self.augment, AUGMENTATIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """Data shared by the tests of trainables."""
 
+import copy
 import os
 
 import numpy as np
 import pytest
 
+from trainables import TrialOptions
 from trainables.data import Dataset, load
 from trainables.data.fashion_mnist import DEBIAN_DIRECTORY
 
@@ -47,3 +49,20 @@ def blobs():
         y_test=y_test,
         classes=3,
     )
+
+
+@pytest.fixture
+def build(blobs, monkeypatch, tmp_path):
+    """Build a trainable as Ray does, without Ray; its log directory is made in tmp_path."""
+    monkeypatch.setattr("ray.tune.trainable.trainable.DEFAULT_STORAGE_PATH", str(tmp_path))
+
+    def build(trainable, config, data=None, **options):
+        class WithParameters(trainable):
+            def setup(self, config):
+                given = TrialOptions(**{"max_epochs": 6, **options})
+                super().setup(config, data=data or blobs, options=given)
+
+        WithParameters.__name__ = trainable.__name__
+        return WithParameters(config=copy.deepcopy(config))
+
+    return build

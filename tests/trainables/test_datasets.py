@@ -12,7 +12,7 @@ from trainables.data.fashion_mnist import DEBIAN_DIRECTORY
 
 
 def test_names():
-    assert names() == ["digits", "fashion_mnist"]
+    assert names() == ["arrays", "cifar10", "digits", "fashion_mnist", "table"]
 
 
 def test_digits_are_all_there_once_and_stratified(digits):
@@ -57,7 +57,11 @@ def test_fashion_mnist_split(fashion_mnist):
     ("name", "options", "message"),
     [
         ("fashion-mnist", {}, r"Unknown data set 'fashion-mnist'. Did you mean 'fashion_mnist'\?"),
-        ("cats", {}, "Unknown data set 'cats'. Known: digits, fashion_mnist"),
+        (
+            "cats",
+            {},
+            "Unknown data set 'cats'. Known: arrays, cifar10, digits, fashion_mnist, table",
+        ),
         ("digits", {"data_dir": "/data"}, "reads no directory, but data_dir is '/data'"),
         ("digits", {"train_size": 1078}, r"train_size of digits .* 1 .. 1,077, but it is 1,078"),
         ("digits", {"val_size": 0}, r"val_size of digits .* 1 .. 360, but it is 0"),
@@ -94,7 +98,8 @@ def test_the_driver_imports_nothing_heavy():
     script = (
         "import sys, trainables, trainables.data, trainables.options\n"
         "trainables.TrialOptions\n"
-        "print([m for m in ('torch', 'ray', 'sklearn', 'pooch', 'requests') if m in sys.modules])\n"
+        "heavy = ('torch', 'ray', 'sklearn', 'pandas', 'pooch', 'requests')\n"
+        "print([m for m in heavy if m in sys.modules])\n"
         "import trainables.torch_trainable\n"
         "print([m for m in ('torch', 'sklearn', 'pooch') if m in sys.modules])\n"
     )

@@ -85,8 +85,8 @@ def test_loaded_state_is_a_copy():
 def test_foreign_state_is_refused():
     optimizer = SGD([torch.zeros(3)], learning_rate=0.1)
     for velocities in ([], [torch.zeros(2)], [None, None]):
-        with pytest.raises(ValueError, match="Velocities must have the shapes"):
-            optimizer.load_state_dict({"velocities": velocities})
+        with pytest.raises(ValueError, match="velocities must have the shapes"):
+            optimizer.load_state_dict({"steps": 1, "velocities": velocities})
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "momentum", "weight_decay"])

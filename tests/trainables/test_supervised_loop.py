@@ -181,7 +181,7 @@ def test_best_epoch(mode, best):
     tracker = BestEpoch("val_loss", mode)
     for epoch, value in enumerate((0.5, 0.9, 0.9, 0.1, math.nan), start=1):
         nn.init.constant_(model.weight, epoch)
-        tracker.offer({"epoch": epoch, "val_loss": value}, model)
+        tracker.offer({"epoch": epoch, "val_loss": value}, model.state_dict)
     assert tracker.epoch == best
     assert tracker.weights["weight"].item() == best
     assert tracker.metrics["epoch"] == best

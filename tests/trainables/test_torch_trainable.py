@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from trainables import TorchTrainable, TrialInfo, TrialOptions, split_config
-from trainables.loops import METRICS, CheckpointError, CorruptCheckpointError, read_checkpoint
+from trainables.loops import (
+    METRICS,
+    SPREADS,
+    CheckpointError,
+    CorruptCheckpointError,
+    read_checkpoint,
+)
 
 CLOCKS = {"epoch_seconds", "samples_per_second"}
 CONFIG = {"learning_rate": 0.1, "units_1": 8, "dropout": 0.2, "batch_size": 16}
@@ -48,8 +54,8 @@ def weights(trainable):
 def test_reports_the_metrics_and_ends_at_max_epochs(make):
     trainable = make(max_epochs=3)
     curve = [trainable.step() for _ in range(3)]
-    assert set(curve[0]) == {*TorchTrainable.metrics, "done"}
-    assert TorchTrainable.metrics == METRICS
+    assert set(curve[0]) == {*METRICS, "done"}
+    assert TorchTrainable.metrics == (*METRICS, *SPREADS)
     assert TorchTrainable.default_metric in METRICS
     assert [row["done"] for row in curve] == [False, False, True]
     assert [row["epoch"] for row in curve] == [1, 2, 3]

@@ -4,5 +4,14 @@ from trainables.data.catalogue import check, load, names
 from trainables.data.dataset import Dataset
 from trainables.data.download import DataUnavailableError
 from trainables.data.fashion_mnist import find_fashion_mnist
+from trainables.data.table import load_table
 
-__all__ = ["DataUnavailableError", "Dataset", "check", "find_fashion_mnist", "load", "names"]
+__all__ = [
+    "DataUnavailableError",
+    "Dataset",
+    "check",
+    "find_fashion_mnist",
+    "load",
+    "load_table",
+    "names",
+]

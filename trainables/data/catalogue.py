@@ -1,15 +1,21 @@
 """The data sets that can be asked for by name."""
 
-import difflib
 from collections.abc import Callable
 
+from trainables.checks import did_you_mean
+from trainables.data.arrays import load_arrays
+from trainables.data.cifar10 import load_cifar10
 from trainables.data.dataset import Dataset
 from trainables.data.digits import check_digits, load_digits
 from trainables.data.fashion_mnist import check_fashion_mnist, load_fashion_mnist
+from trainables.data.table import load_table
 
 _LOADERS: dict[str, Callable[[str | None, int | None, int | None], Dataset]] = {
+    "arrays": load_arrays,
+    "cifar10": load_cifar10,
     "digits": load_digits,
     "fashion_mnist": load_fashion_mnist,
+    "table": load_table,
 }
 _CHECKS: dict[str, Callable[[str | None, int | None, int | None], None]] = {
     "digits": check_digits,
@@ -29,12 +35,15 @@ def load(
     train_size: int | None = None,
     val_size: int | None = None,
 ) -> Dataset:
-    """Load a data set. The split never depends on a sweep's seed: numbers of two sweeps compare.
+    """Load a data set; `load_table` also takes the column to predict.
+
+    The split never depends on a sweep's seed: numbers of two sweeps compare.
 
     Args:
         name: one of `names()`.
-        data_dir: directory with the data set's files. None looks where they usually are, then
-        downloads. train_size: rows to train with; None for the data set's default.
+        data_dir: directory with the data set's files, or the one file. None looks where they
+            usually are, then downloads; arrays and table have no such place.
+        train_size: rows to train with; None for the data set's default.
         val_size: rows to validate with; None for the data set's default.
 
     Raises:
@@ -54,11 +63,11 @@ def check(
 ) -> None:
     """Raise the ValueError that `load` would, as far as that can be told without reading data."""
     _check_name(name)
-    _CHECKS[name](data_dir, train_size, val_size)
+    if name in _CHECKS:
+        _CHECKS[name](data_dir, train_size, val_size)
 
 
 def _check_name(name: str) -> None:
     if name not in _LOADERS:
-        close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
-        hint = f"Did you mean {close[0]!r}? " if close else ""
+        hint = did_you_mean(name, names())
         raise ValueError(f"Unknown data set {name!r}. {hint}Known: {', '.join(names())}.")

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 class Dataset:
     """Rows with class labels in three parts.
 
-    Rows keep their natural shape, [n, height, width] for grey images or [n, features]: a model
-    flattens them if it wants to. Values are float32, in 0 .. 1 until `standardised`; labels are
-    int64 in 0 .. classes - 1.
+    Rows keep their natural shape, [n, height, width] for grey images, [n, channels, height, width]
+    for those in colour, or [n, features]: a model flattens them if it wants to. Values are float32,
+    those of images in 0 .. 1 until `standardised`; labels are int64 in 0 .. classes - 1.
 
     Raises ValueError when a part is empty, has another dtype, another number of labels than rows,
-    another shape of row than the training part, or a label outside 0 .. classes - 1.
+    another shape of row than the training part, or a label outside 0 .. classes - 1. Of a pooled
+    data set the validation part is empty.
     """
 
     name: str
@@ -26,10 +27,15 @@ class Dataset:
     x_test: NDArray[np.float32]
     y_test: NDArray[np.int64]
     classes: int
+    is_standardised: bool = False
+    """Whether the values are those of `standardised`."""
+    is_pooled: bool = False
+    """Whether the training part holds the validation rows too: see `pooled`."""
 
     def __post_init__(self) -> None:
         self._check("train", self.x_train, self.y_train)
-        self._check("val", self.x_val, self.y_val)
+        if not self.is_pooled:
+            self._check("val", self.x_val, self.y_val)
         self._check("test", self.x_test, self.y_test)
 
     def _check(self, part: str, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
@@ -62,21 +68,44 @@ class Dataset:
     def standardised(self) -> "Dataset":
         """Subtract the mean of the training part and divide by its standard deviation.
 
-        One mean and one deviation over all values, so that a pixel that never changes stays finite.
-        Validation and test rows are moved by the training part's numbers: nothing of theirs leaks.
+        Each column of flat rows and each channel of colour images has numbers of its own, grey
+        images have one mean and one deviation. Validation and test rows are moved by the training
+        part's numbers: nothing of theirs leaks. What never varies becomes 0.
+
+        Raises ValueError when nothing varies.
         """
-        mean = self.x_train.mean(dtype=np.float64)
-        deviation = self.x_train.std(dtype=np.float64)
-        if deviation == 0:
+        axes = statistic_axes(self.input_shape)
+        mean = self.x_train.mean(axes, dtype=np.float64, keepdims=True)
+        deviation = self.x_train.std(axes, dtype=np.float64, keepdims=True)
+        if not deviation.any():
             raise ValueError(
-                f"x_train of {self.name} must vary to be standardised, but it is {mean:g} all over."
+                f"x_train of {self.name} must vary to be standardised, but it is "
+                f"{mean.flat[0]:g} all over."
             )
-        shift, factor = np.float32(mean), np.float32(1 / deviation)
+        shift = mean.astype(np.float32)
+        factor = (1 / np.where(deviation > 0, deviation, 1)).astype(np.float32)
         return replace(
             self,
             x_train=(self.x_train - shift) * factor,
             x_val=(self.x_val - shift) * factor,
             x_test=(self.x_test - shift) * factor,
+            is_standardised=True,
+        )
+
+    def pooled(self) -> "Dataset":
+        """The data set of a cross-validation: the training rows, then the validation rows.
+
+        One array, so that all workers of a node share it; every fold takes its part of the rows.
+        """
+        if self.is_pooled:
+            return self
+        return replace(
+            self,
+            x_train=np.concatenate([self.x_train, self.x_val]),
+            y_train=np.concatenate([self.y_train, self.y_val]),
+            x_val=self.x_val[:0],
+            y_val=self.y_val[:0],
+            is_pooled=True,
         )
 
     def describe(self) -> str:
@@ -86,3 +115,16 @@ class Dataset:
             f"{self.name}: {len(self.x_train):,} training, {len(self.x_val):,} validation and "
             f"{len(self.x_test):,} test rows of {shape}, {self.classes} classes"
         )
+
+
+def statistic_axes(input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of [n, *input_shape] over which one mean and one deviation are taken.
+
+    >>> statistic_axes((64,)), statistic_axes((28, 28)), statistic_axes((3, 32, 32))
+    ((0,), (0, 1, 2), (0, 2, 3))
+    """
+    if len(input_shape) == 1:
+        return (0,)
+    if len(input_shape) == 3:
+        return (0, 2, 3)
+    return tuple(range(len(input_shape) + 1))

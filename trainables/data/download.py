@@ -17,7 +17,14 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "caviar"
 
 
-def download(name: str, base_url: str, checksums: Mapping[str, str], directory: Path) -> None:
+def download(
+    name: str,
+    base_url: str,
+    checksums: Mapping[str, str],
+    directory: Path,
+    *,
+    package: str | None = None,
+) -> None:
     """Download files that `directory` lacks, each with a progress bar and checked before it counts.
 
     Args:
@@ -25,11 +32,13 @@ def download(name: str, base_url: str, checksums: Mapping[str, str], directory: 
         base_url: where the files lie; ends with "/".
         checksums: file name -> SHA-256, 64 hexadecimal digits.
         directory: where they go; created when missing.
+        package: of Debian, which ships the files too.
 
     Raises DataUnavailableError when a file cannot be fetched or is not the published one.
     """
     import pooch  # with requests; needed on the first run of a machine only
 
+    shipped = f"install the package that ships them (Debian: {package}), " if package else ""
     # pooch announces each file on stderr; its progress bar says the same.
     pooch.get_logger().setLevel("WARNING")
     for file_name, checksum in checksums.items():
@@ -47,6 +56,5 @@ def download(name: str, base_url: str, checksums: Mapping[str, str], directory: 
             raise DataUnavailableError(
                 f"{name} is not on this machine, and {base_url}{file_name} could not be downloaded "
                 f"to {directory} ({error}). Give data_dir a directory with {', '.join(checksums)}, "
-                "install the package that ships them (Debian: dataset-fashion-mnist), or use the "
-                "data set digits, which needs no download."
+                f"{shipped}or use the data set digits, which needs no download."
             ) from error

@@ -87,7 +87,7 @@ def load_fashion_mnist(
     place = find_fashion_mnist(data_dir)
     if place is None:
         place = _download_directory()
-        download("fashion_mnist", BASE_URL, SHA256, place)
+        download("fashion_mnist", BASE_URL, SHA256, place, package="dataset-fashion-mnist")
     x, y = _read_part(place, "train", train_rows + val_rows)
     x_test, y_test = _read_part(place, "t10k", _TEST_ROWS)
     return Dataset(

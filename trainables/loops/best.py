@@ -1,11 +1,12 @@
 """Remembering the best epoch of a trial with its weights."""
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(slots=True)
@@ -16,25 +17,39 @@ class BestEpoch:
     mode: Literal["max", "min"]
     epoch: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    weights: dict[str, Tensor] | None = None
+    weights: dict[str, Any] | None = None
 
-    def offer(self, metrics: Mapping[str, float], model: nn.Module) -> bool:
-        """Take a finished epoch into account; returns whether it is the best one now."""
+    def offer(self, metrics: Mapping[str, float], weights: Callable[[], Mapping[str, Any]]) -> bool:
+        """Take a finished epoch into account; returns whether it is the best one now.
+
+        `weights` gives tensors and plain values, and is called for the best epochs only.
+        """
         value = metrics[self.metric]
         if not math.isfinite(value) or not self._beats(value):
             return False
         self.epoch = int(metrics["epoch"])
         self.metrics = dict(metrics)
-        state = model.state_dict()
-        if self.weights is None:
-            self.weights = {name: tensor.clone() for name, tensor in state.items()}
-        else:
-            for name, tensor in state.items():
-                self.weights[name].copy_(tensor)
+        self._copy(weights())
         return True
+
+    def _copy(self, state: Mapping[str, Any]) -> None:
+        kept = self.weights
+        if kept is None:
+            self.weights = {name: _copied(value) for name, value in state.items()}
+            return
+        for name, value in state.items():
+            mine = kept.get(name)
+            if isinstance(value, Tensor) and isinstance(mine, Tensor) and mine.shape == value.shape:
+                mine.copy_(value)  # no new memory for each best epoch
+            else:
+                kept[name] = _copied(value)
 
     def _beats(self, value: float) -> bool:
         if self.epoch is None:
             return True
         incumbent = self.metrics[self.metric]
         return value > incumbent if self.mode == "max" else value < incumbent
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else copy.deepcopy(value)

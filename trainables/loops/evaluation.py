@@ -1,12 +1,16 @@
 """Loss, accuracy and macro F1 of a model on labelled rows."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.loops.execution import Execution
+
 _ROWS_AT_ONCE = 4096
+_IMAGES_AT_ONCE = {"cpu": 256, "cuda": 2048}  # of a convolutional network, whose layers are large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,25 +23,53 @@ class Evaluation:
     """Share of rows whose largest logit is that of their label, 0 .. 1."""
     f1: float
     """Macro F1, 0 .. 1."""
+    more: Mapping[str, float] = field(default_factory=dict)
+    """What `measure` found."""
+
+
+def rows_at_once(model: nn.Module, device: torch.device) -> int:
+    """How many rows a model is evaluated on at a time."""
+    if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
+        return _IMAGES_AT_ONCE.get(device.type, _IMAGES_AT_ONCE["cpu"])
+    return _ROWS_AT_ONCE
 
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, x: Tensor, y: Tensor, classes: int, rows_at_once: int = _ROWS_AT_ONCE
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    classes: int,
+    rows_at_once: int = _ROWS_AT_ONCE,
+    *,
+    execution: Execution | None = None,
+    measure: Callable[[Tensor, Tensor], Mapping[str, float]] | None = None,
 ) -> Evaluation:
-    """Evaluate a model on rows x [n, ...] with labels y [n]; leaves it in evaluation mode."""
+    """Evaluate a model on rows x [n, ...] with labels y [n]; leaves it in evaluation mode.
+
+    Args:
+        execution: how batches are computed; by default as they are.
+        measure: from all logits [n, classes] and y to further metrics.
+    """
     model.eval()
     loss = torch.zeros((), device=x.device)
-    predicted = []
+    found = []
     for start in range(0, len(x), rows_at_once):
-        logits = model(x[start : start + rows_at_once])
-        loss += functional.cross_entropy(logits, y[start : start + rows_at_once], reduction="sum")
-        predicted.append(logits.argmax(1))
-    counts = confusion(y, torch.cat(predicted), classes)
+        batch, labels = x[start : start + rows_at_once], y[start : start + rows_at_once]
+        if execution is None:
+            logits = model(batch)
+        else:
+            with execution.precision():
+                logits = execution.outputs(model(execution.inputs(batch)))
+        loss += functional.cross_entropy(logits, labels, reduction="sum")
+        found.append(logits if measure is not None else logits.argmax(1))
+    whole = torch.cat(found)
+    counts = confusion(y, whole if measure is None else whole.argmax(1), classes)
     return Evaluation(
         loss=loss.item() / len(x),
         accuracy=counts.diagonal().sum().item() / len(x),
         f1=macro_f1(counts),
+        more={} if measure is None else dict(measure(whole, y)),
     )
 
 

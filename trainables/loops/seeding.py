@@ -11,6 +11,7 @@ import torch
 _WEIGHTS = 0
 BATCH_ORDER = 1
 LAYERS = 2  # dropout masks and whatever else a model draws
+AUGMENTATION = 3
 
 
 def derive_seed(seed: int, *stream: int) -> int:

@@ -2,16 +2,22 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.loops.evaluation import evaluate
+from trainables.loops.augmentation import Augmentation
+from trainables.loops.evaluation import evaluate, rows_at_once
+from trainables.loops.execution import Execution
+from trainables.loops.losses import Loss
+from trainables.loops.protocol import Diverged
+from trainables.loops.schedules import Schedule
 from trainables.loops.seeding import BATCH_ORDER, LAYERS, derive_seed
 from trainables.loops.tensors import TensorData
+from trainables.options import DeviceOptions
 
 METRICS = (
     "train_loss",
@@ -23,10 +29,19 @@ METRICS = (
     "epoch_seconds",
     "samples_per_second",
 )
+# Looking at a loss costs microseconds on the CPU, but on an accelerator a wait for all that is
+# queued: there the losses of this many batches are looked at together.
+_BATCHES_UNSEEN = 25
+
+Measure = Callable[[Tensor, Tensor], Mapping[str, float]]
+"""From validation logits [n, classes] and labels [n] to further metrics."""
 
 
 class Optimizer(Protocol):
-    """What the loop needs of an optimizer; ours and those of torch.optim have it."""
+    """What the loop needs of an optimizer; ours and those of torch.optim have it.
+
+    A schedule also needs `learning_rate`, or torch.optim's `param_groups`.
+    """
 
     def zero_grad(self) -> None: ...
 
@@ -37,34 +52,27 @@ class Optimizer(Protocol):
     def load_state_dict(self, state: Any, /) -> None: ...
 
 
-class Diverged(ArithmeticError):  # noqa: N818 - an outcome of a trial, not a mistake of the program
-    """The loss became infinite or not a number.
-
-    epoch: the epoch it happened in, from 1; batch: the batch of that epoch, from 0, or None where
-    only the whole epoch's loss was looked at; seconds: how long the epoch had run.
-    """
-
-    def __init__(self, *, epoch: int, batch: int | None, seconds: float) -> None:
-        where = f"epoch {epoch}" if batch is None else f"batch {batch} of epoch {epoch}"
-        super().__init__(f"The loss is not finite any more in {where}.")
-        self.epoch = epoch
-        self.batch = batch
-        self.seconds = seconds
-
-
 class SupervisedLoop:
-    """Cross-entropy training of a classifier.
+    """Training of a classifier.
 
     Args:
         model: from [n, *input_shape] to logits [n, classes]; moved to `device` by the caller.
         optimizer: updates the model's parameters.
         data: rows on `device`.
-        batch_size: rows a batch, at least 1; the last batch of an epoch has what is left.
+        batch_size: rows a batch, at least 1; the last batch of an epoch has what is left. A single
+            row left joins the batch before: a batch norm cannot train on it.
         seed: orders the batches and drives the model's dropout; the same seed gives the same
-        numbers. device: where model and data are.
+            numbers.
+        device: where model and data are.
+        loss: what is minimised, as a mean over the rows; cross-entropy by default.
+        schedule: of the learning rate; constant by default.
+        augment: "none", or what `Augmentation` does to training images.
+        execution: how batches are computed; by default as DeviceOptions say for the device.
+        measure: further metrics of the validation rows, named by it.
 
     `epoch` is the number of whole epochs behind the model.
-    Raises ValueError when batch_size is below 1.
+    Raises ValueError when batch_size is below 1 or the rows to augment are no images, TypeError
+    when the schedule cannot set the optimizer's learning rate.
     """
 
     def __init__(
@@ -76,6 +84,11 @@ class SupervisedLoop:
         batch_size: int,
         seed: int,
         device: torch.device | str = "cpu",
+        loss: Loss = functional.cross_entropy,
+        schedule: Schedule | None = None,
+        augment: str = "none",
+        execution: Execution | None = None,
+        measure: Measure | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, but it is {batch_size}.")
@@ -86,61 +99,85 @@ class SupervisedLoop:
         self._batch_size = batch_size
         self._seed = seed
         self._device = torch.device(device)
+        self._loss = loss
+        self._schedule = schedule or Schedule()
+        self._rate = _LearningRate(optimizer) if type(self._schedule) is not Schedule else None
+        self._look_every = 1 if self._device.type == "cpu" else _BATCHES_UNSEEN
+        self._augment = augment
+        self._execution = execution or Execution(DeviceOptions(), device)
+        self._measure = measure
+        self._rows_at_once = rows_at_once(model, self._device)
+        self._augmentation = self._new_augmentation()
 
     def run_epoch(self) -> dict[str, float]:
         """Train one epoch, then validate; returns a value for each name in METRICS.
 
         train_loss and train_accuracy are means over the epoch's batches, as they were trained;
-        epoch counts from 1; epoch_seconds is wall time with validation, samples_per_second the
-        training rows a second without it.
+        val_loss is the cross-entropy whatever the training loss; epoch counts from 1;
+        epoch_seconds is wall time with validation, samples_per_second the training rows a second
+        without it.
 
         Raises Diverged when a training loss, or the validation loss, is not finite.
         """
         started = time.perf_counter()
         epoch = self.epoch + 1
-        train_loss, train_accuracy = self._train(epoch, started)
+        train_loss, train_accuracy, rows = self._train(epoch, started)
         trained = time.perf_counter()
-        data = self._data
-        val = evaluate(self.model, data.x_val, data.y_val, data.classes)
+        validation = self._validate()
         finished = time.perf_counter()
-        if not math.isfinite(val.loss):
+        if not math.isfinite(validation["val_loss"]):
             raise Diverged(epoch=epoch, batch=None, seconds=finished - started)
+        self._schedule.observe(validation["val_loss"])
         self.epoch = epoch
         return {
             "train_loss": train_loss,
             "train_accuracy": train_accuracy,
-            "val_loss": val.loss,
-            "val_accuracy": val.accuracy,
-            "val_f1": val.f1,
+            **validation,
             "epoch": epoch,
             "epoch_seconds": finished - started,
-            "samples_per_second": len(data.x_train) / (trained - started),
+            "samples_per_second": rows / (trained - started),
         }
 
-    def _train(self, epoch: int, started: float) -> tuple[float, float]:
-        """Train on every row once; returns mean loss and accuracy."""
-        x, y = self._data.x_train, self._data.y_train
-        # Looking at a loss costs microseconds on the CPU, but a synchronisation on an accelerator.
-        looks_each_batch = self._device.type == "cpu"
+    def _train(self, epoch: int, started: float) -> tuple[float, float, int]:
+        """Train on every row once; returns mean loss and accuracy, and the number of rows."""
         batches = self._order(epoch)
-        losses, hits = [], []
+        rate, schedule = self._rate, self._schedule
+        precision = self._execution.precision()
+        losses: list[Tensor] = []
+        hits: list[Tensor] = []
+        trained = 0
         self.model.train()
+        if rate is not None:
+            rate.set(schedule.factor(epoch))
+        if self._augmentation is not None:
+            self._augmentation.begin(epoch)
         for batch, rows in enumerate(batches):
-            targets = y.index_select(0, rows)
-            logits = self.model(x.index_select(0, rows))
-            loss = functional.cross_entropy(logits, targets)
+            if rate is not None and schedule.by_batch:
+                rate.set(schedule.factor(epoch, batch, len(batches)))
+            x, targets = self._batch(rows)
+            if self._augmentation is not None:
+                x = self._augmentation(x, trained)
+            with precision:
+                logits = self._logits(x)
+            loss = self._loss(logits, targets)
             self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            self._backward(loss)
             self.optimizer.step()
-            if looks_each_batch and not math.isfinite(loss.item()):
-                raise Diverged(epoch=epoch, batch=batch, seconds=time.perf_counter() - started)
+            trained += len(targets)
             losses.append(loss.detach())
             hits.append(logits.detach().argmax(1) == targets)
-        sizes = torch.tensor([len(rows) for rows in batches], device=self._device)
-        mean = (torch.stack(losses).double() * sizes).sum().item() / len(x)
-        if not math.isfinite(mean):
-            raise Diverged(epoch=epoch, batch=None, seconds=time.perf_counter() - started)
-        return mean, torch.cat(hits).sum().item() / len(x)
+            if len(losses) % self._look_every == 0:
+                self._look(losses, batch + 1 - self._look_every, epoch, started)
+        self._look(losses, len(batches) - len(batches) % self._look_every, epoch, started)
+        sizes = torch.tensor([rows.numel() for rows in batches], device=self._device)
+        mean = (torch.stack(losses).double() * sizes).sum().item() / trained
+        return mean, torch.cat(hits).sum().item() / trained, trained
+
+    def _look(self, losses: list[Tensor], first: int, epoch: int, started: float) -> None:
+        """Raise Diverged when a loss from number `first` on is not finite."""
+        for batch in _not_finite(losses[first:]):
+            seconds = time.perf_counter() - started
+            raise Diverged(epoch=epoch, batch=first + batch, seconds=seconds)
 
     def _order(self, epoch: int) -> tuple[Tensor, ...]:
         """Seed the epoch; returns the row numbers of each of its batches."""
@@ -148,13 +185,50 @@ class SupervisedLoop:
         # The order is drawn on the CPU, so that it is the same on every device.
         generator = torch.Generator().manual_seed(derive_seed(self._seed, BATCH_ORDER, epoch))
         order = torch.randperm(len(self._data.x_train), generator=generator)
-        return torch.split(order.to(self._device), self._batch_size)
+        return batches_of(order.to(self._device), self._batch_size)
+
+    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of some rows."""
+        data = self._data
+        return data.x_train.index_select(0, rows), data.y_train.index_select(0, rows)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """The model's logits of a batch, [n, classes]."""
+        return self._execution.outputs(self.model(self._execution.inputs(x)))
+
+    def _backward(self, loss: Tensor) -> None:
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def _validate(self) -> dict[str, float]:
+        """The metrics of the validation rows."""
+        data = self._data
+        found = evaluate(
+            self.model,
+            data.x_val,
+            data.y_val,
+            data.classes,
+            self._rows_at_once,
+            execution=self._execution,
+            measure=self._measure,
+        )
+        return {
+            "val_loss": found.loss,
+            "val_accuracy": found.accuracy,
+            "val_f1": found.f1,
+            **found.more,
+        }
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """The model's `state_dict()`, not copied."""
+        state: Mapping[str, Tensor] = self.model.state_dict()
+        return state
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on: model, optimizer, epoch, seed. Tensors are not copied."""
+        """All that is needed to go on: model, optimizer, schedule, epoch, seed; not copied."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
             "epoch": self.epoch,
             "seed": self._seed,
         }
@@ -166,5 +240,64 @@ class SupervisedLoop:
         """
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
         self.epoch = int(state["epoch"])
         self._seed = int(state["seed"])
+        self._augmentation = self._new_augmentation()
+
+    def _new_augmentation(self) -> Augmentation | None:
+        if self._augment == "none":
+            return None
+        if self._data.x_train.dim() < 3:
+            shape = tuple(self._data.x_train.shape[1:])
+            raise ValueError(
+                f"augment changes images, but the rows have the shape {shape}: set it to none."
+            )
+        return Augmentation(
+            self._augment, rows=self._rows_an_epoch(), seed=self._seed, device=self._device
+        )
+
+    def _rows_an_epoch(self) -> int:
+        return len(self._data.x_train)
+
+
+class _LearningRate:
+    """Sets the learning rate of our optimizers and of torch.optim's to a factor of their own."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+        self._groups = getattr(optimizer, "param_groups", None)
+        if self._groups is not None:
+            self._rates = [group["lr"] for group in self._groups]
+        elif hasattr(optimizer, "learning_rate"):
+            self._rates = [optimizer.learning_rate]
+        else:
+            raise TypeError(
+                f"A schedule sets learning_rate or param_groups of an optimizer, but "
+                f"{type(optimizer).__name__} has neither: leave the schedule constant."
+            )
+
+    def set(self, factor: float) -> None:
+        if self._groups is None:
+            self._optimizer.learning_rate = self._rates[0] * factor
+            return
+        for group, rate in zip(self._groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+
+
+def batches_of(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Split the last dimension into batches; a single row left joins the batch before."""
+    batches = torch.split(order, batch_size, dim=-1)
+    if len(batches) > 1 and batches[-1].shape[-1] == 1:
+        return (*batches[:-2], torch.cat(batches[-2:], dim=-1))
+    return batches
+
+
+def _not_finite(losses: list[Tensor]) -> list[int]:
+    """The numbers of the losses that are infinite or not a number."""
+    if len(losses) == 1:  # the CPU's case, at each batch: four times as fast as the rest
+        return [] if math.isfinite(losses[0].item()) else [0]
+    if not losses:
+        return []
+    finite = torch.isfinite(torch.stack(losses))
+    return [] if finite.all().item() else (~finite).nonzero().flatten().tolist()

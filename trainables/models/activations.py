@@ -1,9 +1,10 @@
 """The activation functions a configuration can name."""
 
-import difflib
 from collections.abc import Callable
 
 from torch import nn
+
+from trainables.checks import one_of
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -17,6 +18,8 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu")
+"""The activations that let about half of their input's variance through."""
 
 
 def activation_names() -> list[str]:
@@ -29,8 +32,4 @@ def activation(name: str) -> nn.Module:
 
     Raises ValueError for an unknown name.
     """
-    if name not in _ACTIVATIONS:
-        close = difflib.get_close_matches(name, _ACTIVATIONS, n=1, cutoff=0.5)
-        hint = f"Did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"Unknown activation {name!r}. {hint}Known: {', '.join(_ACTIVATIONS)}.")
-    return _ACTIVATIONS[name]()
+    return _ACTIVATIONS[one_of("activation", name, _ACTIVATIONS)]()

@@ -1,0 +1,165 @@
+"""Any labelled rows that lie as numpy arrays in a folder or in one .npz."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data.dataset import Dataset
+from trainables.data.images import as_rows
+from trainables.data.sizes import check_size
+from trainables.data.splits import SPLIT_SEED, stratified_order, train_and_val
+
+_VAL_SHARE = 0.2
+_TEST_SHARE = 0.2
+_NAMES = (
+    "x_train and y_train, or x and y; with x_val, y_val and x_test, y_test where there are such"
+)
+
+
+def load_arrays(data_dir: str | None, train_size: int | None, val_size: int | None) -> Dataset:
+    """Load x_train, y_train, x_val, y_val, x_test, y_test from .npy files or from one .npz.
+
+    Without a test part a fifth of the rows is one, without a validation part a fifth of what
+    training has left: fixed, stratified splits. Sizes take that many rows of a part, stratified.
+    Rows are as `trainables.data.images.as_rows` makes them; labels may be numbers or words, and are
+    numbered in their order.
+
+    Args:
+        data_dir: a folder with .npy files of these names or exactly one .npz, or an .npz.
+        train_size: rows to train with.
+        val_size: rows to validate with.
+
+    Raises ValueError when data_dir is missing, an array is missing or damaged, or a size is
+    impossible.
+    """
+    if data_dir is None:
+        raise ValueError(
+            f"The data set arrays is read from a place of yours: give data_dir a folder with "
+            f".npy files or an .npz ({_NAMES})."
+        )
+    place = Path(data_dir).expanduser()
+    found = _read(place)
+    if "x_train" not in found and "x" in found and "y" in found:
+        found["x_train"], found["y_train"] = found.pop("x"), found.pop("y")
+    pairs = {}
+    for part in ("train", "val", "test"):
+        names = f"x_{part}", f"y_{part}"
+        missing = [name for name in names if name not in found]
+        if len(missing) == 1 or (missing and part == "train"):
+            raise ValueError(f"{place} must hold {_NAMES}, but it lacks {', '.join(missing)}.")
+        if not missing:
+            pairs[part] = _pair(place, part, *(found[name] for name in names))
+    return assemble(place.stem or str(place), pairs, train_size=train_size, val_size=val_size)
+
+
+def assemble(
+    name: str,
+    pairs: dict[str, tuple[NDArray[np.float32], NDArray[Any]]],
+    *,
+    train_size: int | None,
+    val_size: int | None,
+) -> Dataset:
+    """Number the labels and split off the parts that are not there.
+
+    Args:
+        name: the data set's name.
+        pairs: "train", and "val" and "test" if given, to rows and their labels, of any type.
+
+    Raises ValueError when a size is impossible, or there is one class only.
+    """
+    values = np.unique(np.concatenate([y for _, y in pairs.values()]))
+    if len(values) < 2:
+        raise ValueError(f"{name} must have two classes at least, but it has {list(values)} only.")
+    numbered = {
+        part: (x, np.searchsorted(values, y).astype(np.int64)) for part, (x, y) in pairs.items()
+    }
+    x, y = numbered["train"]
+    order = stratified_order(y, SPLIT_SEED)
+    if "test" not in numbered:
+        cut = len(y) - max(1, round(_TEST_SHARE * len(y)))
+        numbered["test"] = x[order[cut:]], y[order[cut:]]
+        order = order[:cut]
+    if "val" in numbered:
+        x_val, y_val = numbered["val"]
+        train = _first(name, "train_size", order, train_size)
+        val = _first(name, "val_size", stratified_order(y_val, SPLIT_SEED), val_size)
+    else:
+        x_val, y_val = x, y
+        train, val = train_and_val(
+            name, order, train_size=train_size, val_size=val_size, val_share=_VAL_SHARE
+        )
+    x_test, y_test = numbered["test"]
+    return Dataset(
+        name=name,
+        x_train=x[train],
+        y_train=y[train],
+        x_val=x_val[val],
+        y_val=y_val[val],
+        x_test=x_test,
+        y_test=y_test,
+        classes=len(values),
+    )
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an .npz, none of them by running code in it.
+
+    Raises ValueError, naming the file, when it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def _first(name: str, option: str, order: NDArray[np.int64], size: int | None) -> NDArray[np.int64]:
+    if size is None:
+        return order
+    check_size(name, option, size, len(order))
+    return order[:size]
+
+
+def _read(place: Path) -> dict[str, NDArray[Any]]:
+    if place.suffix == ".npz":
+        return read_npz(place)
+    if not place.is_dir():
+        raise ValueError(f"data_dir must be a folder or an .npz, but {place} is neither.")
+    files = sorted(place.glob("*.npy"))
+    if files:
+        return {path.stem: _read_npy(path) for path in files}
+    archives = sorted(place.glob("*.npz"))
+    if len(archives) != 1:
+        raise ValueError(
+            f"data_dir must hold .npy files or exactly one .npz, but {place} holds "
+            f"{len(archives)} .npz and no .npy."
+        )
+    return read_npz(archives[0])
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    return array
+
+
+def _pair(
+    place: Path, part: str, x: NDArray[Any], y: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Rows and labels [n] of one part."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1 or len(x) != len(y) or len(y) == 0:
+        raise ValueError(
+            f"{place} must hold one label for each row, but x_{part} and y_{part} have the shapes "
+            f"{x.shape} and {y.shape}."
+        )
+    try:
+        return as_rows(x), y
+    except ValueError as error:
+        raise ValueError(f"x_{part} in {place}: {error}") from error

@@ -1,0 +1,43 @@
+"""The trainable of scikit-learn's estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from trainables.loop_trainable import LoopTrainable
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+    from trainables.loops import Loop
+
+
+class EstimatorTrainable(LoopTrainable):
+    """Override `build_estimator`."""
+
+    metrics: ClassVar[tuple[str, ...]] = (
+        "train_accuracy",
+        "val_accuracy",
+        "val_f1",
+        "epoch",
+        "epoch_seconds",
+        "val_accuracy_std",
+        "val_f1_std",
+    )
+
+    def build_estimator(self, config: Mapping[str, Any], epoch: int) -> Any:
+        """Build a classifier that is not fitted.
+
+        One with `partial_fit` is built once and passes over the rows once an epoch; any other is
+        built and fitted anew each epoch: let its budget, its number of trees say, grow with the
+        epoch, which counts from 1. Give it `self.trial.seed` where it draws.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must override build_estimator.")
+
+    def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
+        """The loop that fits the estimator."""
+        from trainables.loops import EstimatorLoop
+
+        return EstimatorLoop(
+            lambda epoch: self.build_estimator(config, epoch), data, seed=self._trial.seed
+        )

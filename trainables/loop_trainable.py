@@ -1,0 +1,272 @@
+"""The class that hands a loop to Ray Tune, whatever it trains.
+
+torch and the loops are imported inside the methods: the driver imports this class only to send it
+to its workers, and importing torch there would delay the first result of a sweep by a second.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ray import tune
+
+from trainables.checks import one_of
+from trainables.configuration import Hyperparameters
+from trainables.options import TrialInfo, TrialOptions, split_config
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+    from trainables.loops import BestEpoch, Loop
+
+
+class LoopTrainable(tune.Trainable):
+    """One step is one epoch of the loop that `build_loop` returns.
+
+    Hand the class to Ray with its data and options, which go through the object store once a node:
+
+        tune.with_parameters(TorchTrainable, data=dataset, options=TrialOptions(max_epochs=9))
+
+    The configuration holds hyperparameters in natural units and, under the reserved key `_trial`,
+    what `TrialInfo` describes.
+
+    An actor can run one trial after the other: `reset_config` rebuilds everything, and the same
+    trial gives the same numbers in a fresh actor and in a used one.
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("epoch", "epoch_seconds")
+    """What a report can hold."""
+    default_metric: ClassVar[str] = "val_accuracy"
+
+    # Written by setup and _start.
+    _dataset: Dataset
+    _options: TrialOptions
+    _hyperparameters: dict[str, Any]
+    _trial: TrialInfo
+    _loop: Loop | None = None
+    _best: BestEpoch
+    _last: dict[str, Any]
+    _end: dict[str, Any] | None
+
+    def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
+        """Build what trains one configuration. Override this.
+
+        torch's global generators are seeded with the trial's seed before this is called.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must override build_loop.")
+
+    def build(self, config: Mapping[str, Any]) -> Loop:
+        """Build the loop of a trial: `build_loop`, once a fold in a cross-validation."""
+        from trainables.data.splits import fold_datasets
+        from trainables.loops import MeanOfFolds
+
+        options, data = self._options, self._dataset
+        if options.folds == 1:
+            return self.build_loop(config, data)
+        parts = fold_datasets(data, options.folds, options.fold_seed)
+        return MeanOfFolds([self.build_loop(config, part) for part in parts])
+
+    def prepare(self) -> None:
+        """Once an actor, after `data` and `options` arrived and before its first trial."""
+
+    def check_config(self, config: Hyperparameters) -> None:
+        """Refuse hyperparameters that were not understood, after `build_loop` has read its own."""
+
+    @property
+    def trial(self) -> TrialInfo:
+        """The trial this actor runs now: its number in the sweep and its seed."""
+        return self._trial
+
+    @property
+    def data(self) -> Dataset:
+        """The data set of the sweep."""
+        return self._dataset
+
+    @property
+    def options(self) -> TrialOptions:
+        """The options that every trial of the sweep shares."""
+        return self._options
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        data: Dataset | None = None,
+        options: TrialOptions | None = None,
+    ) -> None:
+        """Take the data over, once an actor, and start its first trial.
+
+        Raises ValueError when data or options are missing, options.metric is not reported, or the
+        data is pooled for folds and there are none.
+        """
+        import torch
+
+        if data is None or options is None:
+            raise ValueError(
+                f"{type(self).__name__} must get data and options, but got none. Wrap it: "
+                "tune.with_parameters(TorchTrainable, data=..., options=TrialOptions(...))."
+            )
+        self._dataset = data
+        self._options = options
+        one_of("metric", options.metric, self.reported)
+        if data.is_pooled and options.folds == 1:
+            raise ValueError(
+                f"{data.name} is pooled for a cross-validation: set folds to 2 or more."
+            )
+        torch.set_num_threads(options.cpu_threads)
+        self.prepare()
+        self._start(config)
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """The metrics that a trial with this sweep's options reports: spreads only of folds."""
+        spreads = {f"{name}_std" for name in self.metrics} if self._options.folds == 1 else ()
+        return tuple(name for name in self.metrics if name not in spreads)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Start another trial in this actor. Always True: Ray has no fallback for anything else."""
+        self._start(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch and report the metrics; `done` at options.max_epochs.
+
+        A trial that diverges reports outcome="diverged", one that runs out of memory (also while
+        it is built) outcome="out_of_memory" and gives all its memory back; both report done=True,
+        a `detail` in words, and NaN for what they could not measure. A trial restored at its last
+        epoch reports that epoch again.
+        """
+        from trainables.loops import Diverged, is_out_of_memory
+
+        if self._end is not None:
+            return dict(self._end)
+        loop = self._running()
+        if loop.epoch >= self._options.max_epochs:
+            return {**self._last, "done": True}
+        started = time.perf_counter()
+        try:
+            self._last = loop.run_epoch()
+        except Diverged as error:
+            self._last = self._nothing(error.epoch, error.seconds)
+            return self._ended("diverged", str(error))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            epoch, words = loop.epoch + 1, str(error)
+        else:
+            self._best.offer(self._last, loop.weights)
+            return {**self._last, "done": loop.epoch >= self._options.max_epochs}
+        # Not above: while an exception is handled, its traceback holds on to the tensors.
+        del loop
+        return self._out_of_memory(epoch, time.perf_counter() - started, words)
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write last.pt, best.pt and checkpoint.json; see `trainables.loops.checkpoint`.
+
+        Raises CheckpointError when the trial ran out of memory: nothing of it is left.
+        """
+        from trainables.loops import Checkpoint, write_checkpoint
+
+        checkpoint = Checkpoint(
+            state=self._running().state_dict(),
+            configuration=self._hyperparameters,
+            metrics=self._last,
+            best_epoch=self._best.epoch,
+            best_metrics=self._best.metrics,
+            best_weights=self._best.weights,
+        )
+        write_checkpoint(checkpoint_dir, checkpoint)
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
+        """Go on from a checkpoint directory, under this trial's own configuration.
+
+        Raises CorruptCheckpointError when it is damaged, CheckpointError when it holds another
+        architecture than this trial's configuration.
+        """
+        from trainables.loops import CheckpointError, is_out_of_memory, read_checkpoint
+
+        loop = self._running()
+        saved = read_checkpoint(str(checkpoint), device=self._load_to())
+        try:
+            loop.load_state_dict(saved.state)
+        except (KeyError, RuntimeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise CheckpointError(
+                f"The checkpoint {checkpoint} must hold the model of this trial's configuration, "
+                f"but it was written with {dict(saved.configuration)}: {error}"
+            ) from error
+        self._end = None
+        self._last = dict(saved.metrics)
+        self._best.epoch = saved.best_epoch
+        self._best.metrics = dict(saved.best_metrics)
+        self._best.weights = None if saved.best_weights is None else dict(saved.best_weights)
+
+    def cleanup(self) -> None:
+        """Ray's last call to an actor."""
+        self._let_go()
+
+    def _load_to(self) -> Any:
+        """The device a checkpoint's tensors go to."""
+        return "cpu"
+
+    def _start(self, config: dict[str, Any]) -> None:
+        """Build everything a trial has from its configuration, and from nothing else."""
+        from trainables.loops import BestEpoch, is_out_of_memory, seed_initial_weights
+
+        options = self._options
+        self._let_go()  # first, so that two trials never need their memory together
+        self._hyperparameters, self._trial = split_config(config, default_seed=options.seed)
+        self._best = BestEpoch(options.metric, options.mode)
+        self._last = {}
+        self._end = None
+        words = None
+        started = time.perf_counter()
+        seed_initial_weights(self._trial.seed)
+        hyperparameters = Hyperparameters(self._hyperparameters)
+        try:
+            self._loop = self.build(hyperparameters)
+            self.check_config(hyperparameters)
+            if self._trial.restore_from is not None:
+                self.load_checkpoint(self._trial.restore_from)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            words = str(error)
+        if words is not None:
+            epoch = 1 if self._loop is None else self._loop.epoch + 1
+            self._out_of_memory(epoch, time.perf_counter() - started, words)
+
+    def _running(self) -> Loop:
+        if self._loop is None:
+            from trainables.loops import CheckpointError
+
+            raise CheckpointError(
+                "This trial ran out of memory and gave it back: it has nothing to save or to load."
+            )
+        return self._loop
+
+    def _let_go(self) -> None:
+        """Drop everything a trial has."""
+        self._loop = None
+        self._best = None  # type: ignore[assignment]  # _start writes the next
+
+    def _out_of_memory(self, epoch: int, seconds: float, words: str) -> dict[str, Any]:
+        """Give the trial's memory back; the report of its end."""
+        from trainables.loops import release_memory
+
+        self._let_go()
+        release_memory()
+        self._last = self._nothing(epoch, seconds)
+        return self._ended("out_of_memory", words)
+
+    def _nothing(self, epoch: int, seconds: float) -> dict[str, Any]:
+        """The metrics of an epoch that came to nothing."""
+        nothing: dict[str, Any] = dict.fromkeys(self.reported, math.nan)
+        return {**nothing, "epoch": epoch, "epoch_seconds": seconds}
+
+    def _ended(self, outcome: str, words: str) -> dict[str, Any]:
+        detail = words.strip().partition("\n")[0]
+        self._end = {**self._last, "outcome": outcome, "detail": detail, "done": True}
+        return dict(self._end)  # Ray writes into what it is given

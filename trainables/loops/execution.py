@@ -1,0 +1,76 @@
+"""How batches are computed on a device: precision, memory layout, compilation."""
+
+import contextlib
+import logging
+
+import torch
+from torch import Tensor, nn
+
+from trainables.loops.memory import release_memory
+from trainables.options import DeviceOptions
+
+_IMAGE_DIMENSIONS = 4
+_log = logging.getLogger(__name__)
+
+
+class Execution:
+    """The device options of a sweep, settled for one device.
+
+    Args:
+        options: what was asked for.
+        device: where model and data are.
+    """
+
+    def __init__(self, options: DeviceOptions, device: torch.device | str) -> None:
+        self.device = torch.device(device)
+        on_gpu = self.device.type == "cuda"
+        self.autocast_to: torch.dtype | None = None
+        if options.precision == "bfloat16" or (
+            options.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported()
+        ):
+            self.autocast_to = torch.bfloat16
+        self.channels_last = on_gpu if options.channels_last is None else options.channels_last
+        self._compiles = options.compile
+        if on_gpu:
+            # Global to the process, so both are always set: an actor may have had other options.
+            torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
+            torch.backends.cudnn.allow_tf32 = options.tf32
+            torch.cuda.set_per_process_memory_fraction(options.memory_share, self.device)
+
+    def prepare(self, model: nn.Module) -> nn.Module:
+        """Move a model to the device, in the layout asked for, and have it compiled."""
+        model = model.to(self.device)
+        if self.channels_last:
+            # torch's annotations lack this argument of Module.to.
+            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self._compiles:
+            _log.warning(
+                "torch.compile compiles anew for every shape of model and batch that it has not "
+                "seen: in a sweep over shapes that can take longer than the training."
+            )
+            from torch import _dynamo
+
+            # Of the trial before: a compiled model refers to itself, and after a few shapes the
+            # compiler gives up on code that it has seen before.
+            _dynamo.reset()
+            release_memory()
+            # Not model.compile(): of a sequence of layers that compiles nothing (torch 2.13).
+            # Not torch.compile(model): that gives the weights other names.
+            model.forward = torch.compile(model.forward)
+        return model
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """A batch in the layout asked for; no copy where it has it."""
+        if self.channels_last and x.dim() == _IMAGE_DIMENSIONS:
+            return x.contiguous(memory_format=torch.channels_last)
+        return x
+
+    def precision(self) -> contextlib.AbstractContextManager[object]:
+        """The context in which the model's output is computed."""
+        if self.autocast_to is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.autocast_to)
+
+    def outputs(self, logits: Tensor) -> Tensor:
+        """Logits in float32 where they were computed with less: a loss needs the digits."""
+        return logits if self.autocast_to is None else logits.float()
