@@ -132,7 +132,9 @@ def zoom(
         raise ValueError(f"zoom takes a list of good configurations, best first, got {configs!r}")
     good = [space.fill(config) for config in configs]
     if not good:
-        raise ValueError("zoom needs at least one good configuration, got none: best first")
+        raise ValueError(
+            "zoom needs at least one good configuration, got none: give some, best first"
+        )
     if not is_number(margin) or not 0 <= margin <= 1:
         raise ValueError(f"margin must be in 0 … 1 of the old range, got {margin!r}: 0.1 is usual")
     narrowed: list[Parameter] = []
