@@ -68,7 +68,7 @@ class Hyperparameters(Mapping[str, Any]):
     def check_spelling(self, who: str) -> None:
         """Refuse what was not read only where it nearly spells a name that was asked for in vain.
 
-        For models of one's own, which may keep a key for later.
+        For trainables with a part of one's own, which may keep a key for later.
 
         Raises ValueError as `check` does.
         """

@@ -48,8 +48,8 @@ class TorchTrainable(LoopTrainable):
 
     Used of a configuration: batch_size (128), augment, and what `build_mlp`, `build_optimizer`,
     `build_loss` and `build_schedule` of `trainables.models` and `trainables.loops` describe. A
-    hyperparameter that none of them understands is refused; a model of one's own may leave its own
-    unread.
+    hyperparameter that none of them understands is refused; where a part is one's own, only what is
+    misspelt: it may read its hyperparameters later, or leave some of a space alone.
     """
 
     metrics: ClassVar[tuple[str, ...]] = (
@@ -170,9 +170,10 @@ class TorchTrainable(LoopTrainable):
         return SupervisedLoop(model, optimizer, tensors, **options)
 
     def check_config(self, config: Hyperparameters) -> None:
-        """Refuse what nothing read; of a model of one's own, only what is misspelt."""
+        """Refuse what nothing read; with a part of one's own, only what is misspelt."""
         name = type(self).__name__
-        if type(self).build_model.__module__.partition(".")[0] == "trainables":
+        parts = (self.build_model, self.build_optimizer, self.build_loss, self.build_schedule)
+        if all(part.__module__.partition(".")[0] == "trainables" for part in parts):
             config.check(name, elsewhere=_ELSEWHERE)
         else:
             config.check_spelling(name)

@@ -7,6 +7,7 @@ import torch
 import search_spaces
 from trainables import CNNTrainable, ResNetTrainable, TorchTrainable
 from trainables.configuration import Hyperparameters
+from trainables.loops import SGD
 
 
 class OwnModel(TorchTrainable):
@@ -84,3 +85,13 @@ def test_what_a_condition_leaves_without_effect_is_understood(build, digits):
 
 def test_the_hyperparameters_of_ones_own_model_are_its_own(build, digits):
     build(OwnModel, {"width": 8, "height": 3, "units_1": 5}, data=digits).train()
+
+
+def test_an_optimizer_of_ones_own_may_leave_some_alone(build, digits):
+    class OwnOptimizer(TorchTrainable):
+        def build_optimizer(self, config, model):
+            return SGD(model.parameters(), learning_rate=config["learning_rate"])
+
+    build(OwnOptimizer, search_spaces.get("mlp").default(), data=digits).train()
+    with pytest.raises(ValueError, match=r"'hidden_layer'. Did you mean 'hidden_layers'\?"):
+        build(OwnOptimizer, {"learning_rate": 0.1, "hidden_layer": 2}, data=digits)

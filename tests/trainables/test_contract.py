@@ -76,6 +76,15 @@ class Own(GeneratorTrainable):
             yield metrics, {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
 
 
+class TorchsOptimizer(TorchTrainable):
+    """An optimizer of torch.optim with two groups, whose rates our schedule sets."""
+
+    def build_optimizer(self, config, model):
+        first, *others = model.parameters()
+        groups = [{"params": [first], "lr": 0.02}, {"params": others}]
+        return torch.optim.Adam(groups, lr=config["learning_rate"])
+
+
 class Incremental(EstimatorTrainable):
     def build_estimator(self, config, epoch):
         return SGDClassifier(alpha=1e-3, random_state=self.trial.seed)
@@ -95,6 +104,7 @@ CASES = {
     "augmented": replace(CNN, options={"augment": "crop_flip"}),
     "mlp, folds": replace(MLP, options={"folds": 3}),
     "cnn, folds": replace(CNN, options={"folds": 3, "augment": "flip"}),
+    "torch.optim": Case(TorchsOptimizer, {"units_1": 6, "schedule": "cosine", "warmup_epochs": 2}),
     "bfloat16": replace(MLP, options={"device": DeviceOptions(precision="bfloat16")}),
 }
 TORCH_CASES = list(CASES)

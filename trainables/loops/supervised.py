@@ -266,9 +266,9 @@ class _LearningRate:
 
     def __init__(self, optimizer: Any) -> None:
         self._optimizer = optimizer
-        self._groups = getattr(optimizer, "param_groups", None)
-        if self._groups is not None:
-            self._rates = [group["lr"] for group in self._groups]
+        self._has_groups = hasattr(optimizer, "param_groups")
+        if self._has_groups:
+            self._rates = [group["lr"] for group in optimizer.param_groups]
         elif hasattr(optimizer, "learning_rate"):
             self._rates = [optimizer.learning_rate]
         else:
@@ -278,10 +278,11 @@ class _LearningRate:
             )
 
     def set(self, factor: float) -> None:
-        if self._groups is None:
+        if not self._has_groups:
             self._optimizer.learning_rate = self._rates[0] * factor
             return
-        for group, rate in zip(self._groups, self._rates, strict=True):
+        # Asked for each time: torch makes new groups when it loads a state.
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
 
 
