@@ -235,7 +235,8 @@ def test_a_spent_time_budget_can_be_raised_and_finished_sweeps_grow(tmp_path):
     out, _ = sweep("random_search", *SLOW, *budget, *common, "--time-budget", 7)
     assert "Stopped (time budget)" in out
     before = records(folder)
-    assert 0 < len(before) < 5 or any(r.outcome is Outcome.RUNNING for r in before.values())
+    # a busy machine may spend the budget on starting: then there is no trial yet
+    assert len(before) < 5 or any(r.outcome is Outcome.RUNNING for r in before.values())
     spent = summary(folder)["wall_seconds"]
     sweep("random_search", *common, "--resume", "--time-budget", 100)
     check_whole(folder, trials=5, max_epochs=4)
