@@ -27,9 +27,17 @@ class AsyncHalving(Scheduler):
     """
 
     def __init__(
-        self, *, min_epochs: int, max_epochs: int, factor: int, brackets: int, seed: int
+        self,
+        *,
+        min_epochs: int,
+        max_epochs: int,
+        factor: int,
+        brackets: int,
+        seed: int,
+        quota: bool = False,
     ) -> None:
         self._factor = factor
+        self._quota = quota
         self._seed = seed
         self._max_epochs = max_epochs
         all_rungs = rungs(min_epochs, max_epochs, factor)
@@ -56,11 +64,16 @@ class AsyncHalving(Scheduler):
         for rung in reversed(self._brackets[self.bracket(trial)]):
             if epoch < rung.epoch or trial in rung:
                 continue
-            cut = rung.cut(self._factor)
-            goes_on = score > -math.inf and (cut is None or score >= cut)
-            rung.record(trial, score)
+            goes_on = score > -math.inf and self._passes(rung, score)
+            rung.record(trial, score, passes=goes_on)
             break
         return goes_on
+
+    def _passes(self, rung: Rung, score: float) -> bool:
+        if self._quota:
+            return rung.has_room(score, self._factor)
+        cut = rung.cut(self._factor)
+        return cut is None or score >= cut
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         rows = []

@@ -51,11 +51,18 @@ class Searcher(ABC):
         ``attempt`` counts up when the configuration proposed before has run already.
         """
 
+    def report(self, number: int, epoch: int, value: float) -> None:  # noqa: B027
+        """Learn from one more epoch of a running trial. ``value`` is finite."""
+
     def tell(self, number: int, told: Told) -> None:  # noqa: B027 - a searcher may ignore results
-        """Learn from a trial that has ended."""
+        """Learn from a trial that has ended. ``told.config`` is what ran."""
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
-        """Trial ``number`` of an earlier session is pending again with this configuration."""
+        """Trial ``number`` runs this configuration, whatever was proposed for it.
+
+        A trial of an earlier session that is pending again, or a replay that has no curve for the
+        proposal and runs its nearest neighbour.
+        """
 
 
 class NearDefault:

@@ -89,6 +89,38 @@ class Optuna(SearcherOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parzen(SearcherOptions):
+    """A joint Parzen model of the trials at the highest epoch that enough of them have reached."""
+
+    enough: int = 16
+    """Trials with a value at an epoch before a model of that epoch proposes."""
+    random_share: float = 0.1
+    """Of the proposals, those drawn from the whole space."""
+    good_share: float = 0.1
+    """Of the trials at that epoch, those that count as good; 25 trials at most."""
+    width: float = 0.3
+    """Bandwidth of the kernels for a single trial, in units of a parameter's range."""
+    candidates: int = 24
+    """Candidates among which the expected improvement chooses."""
+
+    def __post_init__(self) -> None:
+        if self.enough < 2:
+            raise UsageError(f"enough must be at least 2, and it is {self.enough}.")
+        _at_least_one("candidates", self.candidates)
+        for name in ("random_share", "good_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must lie in 0 … 1, and it is {getattr(self, name)}.")
+        if not self.width > 0:
+            raise UsageError(f"width must be above 0, and it is {self.width}.")
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        from pipelines.engine.searchers.parzen_searcher import ParzenSearcher
+
+        return ParzenSearcher(space, options=self, mode=mode, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HyperOpt(SearcherOptions):
     """HyperOpt's Tree-structured Parzen Estimator (Bergstra et al. 2013)."""
 
