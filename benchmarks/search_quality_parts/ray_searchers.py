@@ -10,8 +10,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 from hyperopt import hp
+from hyperopt.pyll import scope
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from ray.tune.search.hyperopt import HyperOptSearch
@@ -25,20 +27,32 @@ _METRIC = "objective"
 
 
 class RayOptuna(Searcher):
-    """``OptunaSearch`` with the sampler that Ray gives it: ``TPESampler(seed=seed)``.
+    """``OptunaSearch`` with the sampler that Ray gives it, ``TPESampler(seed=seed)``, or another.
 
     ``pruned`` tells a stopped trial PRUNED with its intermediate values instead, which Ray does
     not do.
     """
 
-    def __init__(self, space: SearchSpace, *, mode: Mode, seed: int, pruned: bool = False) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        mode: Mode,
+        seed: int,
+        pruned: bool = False,
+        sampler: optuna.samplers.BaseSampler | None = None,
+    ) -> None:
         super().__init__(space, mode=mode, seed=seed)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
         self._pruned = pruned
         domains = {p.name: _distribution(p) for p in space}
         self._search = OptunaSearch(
-            space=domains, metric=_METRIC, mode=mode, seed=proposal_seed(seed, 0, 0)
+            space=domains,
+            metric=_METRIC,
+            mode=mode,
+            sampler=sampler,
+            seed=None if sampler else proposal_seed(seed, 0, 0),
         )
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
@@ -110,9 +124,6 @@ def _distribution(parameter: Any) -> BaseDistribution:
 
 def _expression(parameter: Any) -> Any:
     """What ``HyperOptSearch.convert_search_space`` makes of tune.uniform, loguniform, randint …"""
-    import numpy as np
-    from hyperopt.pyll import scope
-
     name, low, high = parameter.name, parameter.low, parameter.high
     if isinstance(parameter, Int):
         if parameter.scale == "log":
