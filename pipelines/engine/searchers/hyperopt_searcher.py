@@ -1,87 +1,70 @@
-"""HyperOpt's Tree-structured Parzen Estimator on a list of trials in memory."""
+"""HyperOpt's Tree-structured Parzen Estimator, on the trials of one epoch at a time."""
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import hyperopt
+import numpy as np
 from hyperopt import tpe
 
-from pipelines.engine.records import Mode, Outcome
-from pipelines.engine.searchers.base import NearDefault, Searcher, Told, proposal_seed
+from pipelines.engine.records import Mode
+from pipelines.engine.searchers.levels import Level
+from pipelines.engine.searchers.model_searcher import ModelSearcher
 from pipelines.engine.searchers.options import HyperOpt
 from search_spaces import SearchSpace
 from search_spaces.encoders import hyperopt_encoder
 
 
-class HyperOptSearcher(Searcher):
-    """Diverged and failed trials are told with an infinite loss: the model stays away from there.
+class HyperOptSearcher(ModelSearcher):
+    """The list of trials holds those of the level, and is made anew when the level rises.
 
-    HyperOpt's model knows losses by their rank alone, and infinity is the last. (Trials with the
-    status "fail" it passes over, and walks back; a NaN among the losses makes it propose from the
-    bad region again and again.)
+    Trials that diverged or failed have an infinite loss: HyperOpt's model knows losses by their
+    rank alone, and infinity is the last. (Trials with the status "fail" it passes over, and walks
+    back; a NaN among the losses makes it propose from the bad region again and again.)
     """
 
     def __init__(self, space: SearchSpace, *, options: HyperOpt, mode: Mode, seed: int) -> None:
-        super().__init__(space, mode=mode, seed=seed)
+        super().__init__(space, options=options, mode=mode, seed=seed)
         logging.getLogger("hyperopt").setLevel(logging.WARNING)
         self._options = options
         self._space = hyperopt_encoder.encode(space)
         self._domain = hyperopt.base.Domain(lambda _: 0.0, self._space)
+        self._epoch = 0
         self._trials = hyperopt.Trials()
-        self._near_default = NearDefault(space, seed=seed, startup_trials=options.startup_trials)
-        self._pending: dict[int, dict[str, Any]] = {}
+        self._shown: set[int] = set()
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
-        near = self._near_default.draw(number, attempt)
-        if near is not None:
-            self._insert(self._document(number, near))
-            return near
-        if number in self._pending:  # the attempt before this one
-            self._trials._dynamic_trials.remove(self._pending.pop(number))
-            self._trials.refresh()
+    def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
+        self._show(level)
         docs = tpe.suggest(
-            [number],
+            [max(self.configs) + 1],
             self._domain,
             self._trials,
-            proposal_seed(self.seed, number, attempt),
-            n_startup_jobs=self._options.startup_trials,
+            int(rng.integers(2**31)),
+            n_startup_jobs=0,
             n_EI_candidates=self._options.candidates,
             gamma=self._options.gamma,
             verbose=False,
         )
-        self._insert(docs[0])
         vals = {k: v[0] for k, v in docs[0]["misc"]["vals"].items() if v}
         return hyperopt_encoder.decode(self.space, hyperopt.space_eval(self._space, vals))
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        self._insert(self._document(number, config))
+    def _show(self, level: Level) -> None:
+        """Bring the list of trials up to this level."""
+        if level.epoch != self._epoch:
+            self._epoch = level.epoch
+            self._trials = hyperopt.Trials()
+            self._shown = set()
+        new = [number for number in level.scores if number not in self._shown]
+        if new:
+            documents = [self._document(number, -level.scores[number]) for number in new]
+            self._trials.insert_trial_docs(documents)
+            self._trials.refresh()
+            self._shown.update(new)
 
-    def tell(self, number: int, told: Told) -> None:
-        if number not in self._pending:
-            self._insert(self._document(number, told.config))
-        document = self._pending.pop(number)
-        best = told.best(self.mode)
-        if best is None or told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
-            loss = math.inf
-        else:
-            loss = -best if self.mode == "max" else best
-        document["state"] = hyperopt.JOB_STATE_DONE
-        document["result"] = {"status": hyperopt.STATUS_OK, "loss": loss}
-        self._trials.refresh()
-
-    def _insert(self, document: dict[str, Any]) -> None:
-        self._trials.insert_trial_docs([document])
-        self._trials.refresh()
-        # The list keeps a copy of what it was given: hold on to the one it looks at.
-        number = document["tid"]
-        self._pending[number] = next(d for d in self._trials._dynamic_trials if d["tid"] == number)
-
-    def _document(self, number: int, config: Mapping[str, Any]) -> dict[str, Any]:
-        vals = hyperopt_encoder.to_vals(self.space, config)
+    def _document(self, number: int, loss: float) -> dict[str, Any]:
+        vals = hyperopt_encoder.to_vals(self.space, self.configs[number])
         misc = {
             "tid": number,
             "cmd": self._domain.cmd,
@@ -89,5 +72,7 @@ class HyperOptSearcher(Searcher):
             "vals": vals,
             "idxs": {label: [number] if value else [] for label, value in vals.items()},
         }
-        (document,) = self._trials.new_trial_docs([number], [None], [{"status": "new"}], [misc])
+        result = {"status": hyperopt.STATUS_OK, "loss": loss}
+        (document,) = self._trials.new_trial_docs([number], [None], [result], [misc])
+        document["state"] = hyperopt.JOB_STATE_DONE
         return dict(document)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pipelines.engine.records import Mode, Outcome
 from pipelines.engine.searchers.base import Told
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The trials that have reached ``epoch``, in the order of their numbers."""
+
+    epoch: int
+    scores: Mapping[int, float]
+    """Trial to its best score up to that epoch: higher is better, -inf diverged or failed."""
+
+
 class Levels:
-    """The trials that have reached an epoch, each with its best score up to there.
+    """Every trial's best score up to every epoch that it has reached.
 
     A model of one epoch compares like with like: an epoch-3 value never meets an epoch-81 value.
     The highest epoch that enough trials have reached tells most (Falkner et al. 2018, "BOHB").
-    Scores are higher for the better; a trial that diverged or failed has -inf from there on, at
-    every epoch above the last one it finished, so that it counts as bad in every model.
+    A trial that diverged or failed has -inf at every epoch above the last one it finished, so that
+    it counts as bad in every model.
     """
 
     def __init__(self, mode: Mode) -> None:
@@ -24,7 +35,7 @@ class Levels:
         self._broken: dict[int, int] = {}
 
     def report(self, number: int, epoch: int, value: float) -> None:
-        """One more epoch of a trial."""
+        """One more epoch of a trial; ``value`` is finite."""
         best = max(self._best.get(number, -math.inf), self._sign * value)
         self._best[number] = best
         self._scores.setdefault(epoch, {})[number] = best
@@ -38,16 +49,13 @@ class Levels:
         if told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
             self._broken[number] = max(finite, default=0)
 
-    def highest(self, enough: int) -> list[tuple[int, float]] | None:
-        """Trials and their scores at the highest epoch with ``enough`` finite scores.
-
-        In the order of their numbers, so that a resumed sweep models what it would have; None
-        where no epoch has enough.
-        """
+    def highest(self, enough: int) -> Level | None:
+        """The highest epoch with ``enough`` finite scores; None where no epoch has them."""
         for epoch in sorted(self._scores, reverse=True):
             scores = self._scores[epoch]
             if len(scores) < enough:
                 continue
             broken = {n: -math.inf for n, last in self._broken.items() if last < epoch}
-            return sorted((scores | broken).items())
+            # Sorted: a resumed sweep models what the uninterrupted one would have.
+            return Level(epoch, dict(sorted((scores | broken).items())))
         return None
