@@ -31,7 +31,7 @@ class HyperOptSearcher(ModelSearcher):
         self._options = options
         self._space = hyperopt_encoder.encode(space)
         self._domain = hyperopt.base.Domain(lambda _: 0.0, self._space)
-        self._epoch = 0
+        self._built_for = (0, 1)
         self._trials = hyperopt.Trials()
         self._shown: set[int] = set()
 
@@ -52,8 +52,8 @@ class HyperOptSearcher(ModelSearcher):
 
     def _show(self, level: Level) -> None:
         """Bring the list of trials up to this level."""
-        if level.epoch != self._epoch:
-            self._epoch = level.epoch
+        if (level.epoch, level.stride) != self._built_for:
+            self._built_for = (level.epoch, level.stride)
             self._trials = hyperopt.Trials()
             self._shown = set()
         new = [number for number in level.scores if number not in self._shown]

@@ -14,6 +14,9 @@ from pipelines.engine.searchers.levels import Level, Levels
 from pipelines.engine.searchers.options import ModelOptions
 from search_spaces import SearchSpace
 
+_MOST_MODELLED = 500
+"""Trials in a model, and the best 50: Optuna takes 0.1 s a proposal at 5,000."""
+
 
 class ModelSearcher(Searcher):
     """Models the trials at the highest epoch that enough of them have reached.
@@ -46,7 +49,7 @@ class ModelSearcher(Searcher):
         elif level is None or explores:
             config = self.space.sample(rng)
         else:
-            config = self.propose(level, rng)
+            config = self.propose(level.thinned(_MOST_MODELLED), rng)
         self.restart(number, config)
         return config
 

@@ -29,7 +29,7 @@ class OptunaSearcher(ModelSearcher):
         super().__init__(space, options=options, mode=mode, seed=seed)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._options = options
-        self._epoch = 0
+        self._built_for = (0, 1)
         self._study = optuna.create_study(direction="maximize")
         self._shown: set[int] = set()
 
@@ -51,8 +51,8 @@ class OptunaSearcher(ModelSearcher):
 
     def _show(self, level: Level) -> None:
         """Bring the study up to this level."""
-        if level.epoch != self._epoch:
-            self._epoch = level.epoch
+        if (level.epoch, level.stride) != self._built_for:
+            self._built_for = (level.epoch, level.stride)
             self._study = optuna.create_study(direction="maximize")
             self._shown = set()
         new = [number for number in level.scores if number not in self._shown]

@@ -74,7 +74,7 @@ class Parzen:
         self._number = self._options == 0
         self._h = min(1.0, width * count ** (-1 / (columns + 4)))
         # The mass that a kernel has inside 0 … 1.
-        centre = np.where(np.isnan(rows), 0.5, rows)
+        centre = np.where(np.isnan(rows) | ~self._number, 0.5, rows)
         self._low, self._high = _cdf(-centre / self._h), _cdf((1 - centre) / self._h)
         self._lacks = np.isnan(rows)
 
