@@ -5,8 +5,9 @@
 Every method runs the same tables in simulated time (`pipelines/engine/simulator`): 8 workers,
 uneven epoch times, a budget of 50 full trainings (25 on TaskSet, whose tables have 1,000 rows).
 Regret is 0 at the best known configuration and 1 at the median one. A run is kept as soon as it
-has ended (`--cache`), so that an interrupted benchmark goes on where it was; delete that folder
-after a change to the engine. Writes `benchmarks/results/search_quality.md` and `.json`.
+has ended (`--cache`), so that an interrupted benchmark goes on where it was and reports what it
+has; delete that folder after a change to the engine. Writes `benchmarks/results/search_quality.md`
+and `.json`.
 """
 
 from __future__ import annotations
@@ -52,21 +53,22 @@ def main() -> int:
         todo = [(args.data, task) for task in left]
         for task, found in pool.imap(_run, todo):
             _kept(cache, task).write_text(json.dumps(found))
-            if args.seconds and time.monotonic() - started > args.seconds:
+            if args.seconds is not None and time.monotonic() - started > args.seconds:
                 pool.terminate()
                 print("out of time: the same command goes on from here")
-                return 1
-    runs = {task: json.loads(_kept(cache, task).read_text()) for task in tasks}
+                break
+    done = [task for task in tasks if _kept(cache, task).is_file()]
+    runs = {task: json.loads(_kept(cache, task).read_text()) for task in done}
     from search_quality_parts import report
 
-    text = report.markdown(runs, METHODS, FILES, SHARES, seeds=args.seeds, workers=WORKERS)
+    text = report.markdown(runs, METHODS, FILES, SHARES, workers=WORKERS)
     print(text)
     if not args.methods:
         results = ROOT / "benchmarks" / "results"
         results.mkdir(exist_ok=True)
         (results / "search_quality.md").write_text(text)
         (results / "search_quality.json").write_text(report.as_json(runs, SHARES))
-    return 0
+    return 0 if len(done) == len(tasks) else 1
 
 
 def _arguments() -> argparse.ArgumentParser:

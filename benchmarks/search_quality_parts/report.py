@@ -25,19 +25,18 @@ def markdown(
     files: Mapping[str, tuple[str, int]],
     shares: Sequence[float],
     *,
-    seeds: int,
     workers: int,
 ) -> str:
-    """The whole result as a document."""
+    """The whole result as a document. Of a method, the seeds count that it ran on every table."""
     regret = by_table(runs)
     names = [m.name for m in methods if any(m.name == key[0] for key in regret)]
-    tables = list(dict.fromkeys((file, table) for _, file, table in regret))
+    tables = [key for key in _tables(runs) if all((name, *key) in regret for name in names)]
     lines = [
         "# Search quality on recorded learning curves",
         "",
-        f"{datetime.date.today()}, {versions()}. {workers} workers, {seeds} seeds, uneven epoch "
-        "times; mean regret ± standard error over the seeds, 0 the best known configuration and "
-        "1 the median one, at these shares of the budget.",
+        f"{datetime.date.today()}, {versions()}. {workers} workers, uneven epoch times; mean "
+        "regret ± standard error over the seeds, 0 the best known configuration and 1 the median "
+        "one, at these shares of the budget.",
     ]
     for file, (family, trainings) in files.items():
         members = [(f, t) for f, t in tables if f == file]
@@ -68,11 +67,24 @@ def markdown(
 
 
 def by_table(runs: Runs) -> dict[tuple[str, str, str], Floats]:
-    """[seeds, shares] regret for each method, file and table."""
-    found: dict[tuple[str, str, str], list[list[float]]] = {}
-    for (method, file, table, _), run in sorted(runs.items(), key=lambda item: item[0][3]):
-        found.setdefault((method, file, table), []).append(run["regret"])
-    return {key: np.array(value) for key, value in found.items()}
+    """[seeds, shares] regret for each method, file and table.
+
+    A method's seeds are those, from 0 on without a gap, that it ran on every table.
+    """
+    tables = _tables(runs)
+    found: dict[tuple[str, str, str], Floats] = {}
+    for method in dict.fromkeys(key[0] for key in runs):
+        seeds = 0
+        while all((method, file, table, seeds) in runs for file, table in tables):
+            seeds += 1
+        for file, table in tables if seeds else ():
+            rows = [runs[method, file, table, seed]["regret"] for seed in range(seeds)]
+            found[method, file, table] = np.array(rows)
+    return found
+
+
+def _tables(runs: Runs) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((file, table) for _, file, table, _ in runs))
 
 
 def as_json(runs: Runs, shares: Sequence[float]) -> str:
@@ -106,8 +118,8 @@ def _rows(names: Sequence[str], shares: Sequence[float], found: Mapping[str, Flo
             f"{mean:.3f}" + ("" if errors is None else f" ± {errors[i]:.3f}")
             for i, mean in enumerate(values.mean(axis=0))
         ]
-        rows.append([name, *cells])
-    return _table(["", *map(_percent, shares)], rows)
+        rows.append([name, str(len(values)), *cells])
+    return _table(["", "seeds", *map(_percent, shares)], rows)
 
 
 def _ranks(
@@ -133,18 +145,23 @@ def _compared(
         cells = []
         for file in files:
             members = [(f, t) for f, t in tables if f == file]
-            a, b = (
-                np.mean([regret[name, f, t][:, -1] for f, t in members], axis=0)
-                for name in (ours, other)
-            )
+            pairs = [_paired(regret[ours, *key], regret[other, *key]) for key in members]
+            a, b = (np.mean([pair[side] for pair in pairs], axis=0) for side in (0, 1))
             cells.append(f"{np.mean(a - b):+.3f} ({ttest_rel(a, b).pvalue:.2g})")
         worse = []
         for file, table in tables:
-            gap = regret[ours, file, table][:, -1] - regret[other, file, table][:, -1]
-            if gap.mean() > 2 * gap.std(ddof=1) / np.sqrt(len(gap)):
+            mine, theirs = _paired(regret[ours, file, table], regret[other, file, table])
+            gap = mine - theirs
+            if len(gap) > 1 and gap.mean() > 2 * gap.std(ddof=1) / np.sqrt(len(gap)):
                 worse.append(table)
         rows.append([other, *cells, ", ".join(worse) or "none"])
     return _table(["", *(family for family, _ in files.values()), "worse"], rows)
+
+
+def _paired(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """The regret at the end on the seeds that both have."""
+    seeds = min(len(a), len(b))
+    return a[:seeds, -1], b[:seeds, -1]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

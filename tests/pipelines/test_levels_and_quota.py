@@ -57,10 +57,9 @@ def test_a_large_level_is_thinned_by_number_and_keeps_the_best():
     level = Level(1, {n: float(n) for n in range(1000)})
     assert level.thinned(1000) is level
     thin = level.thinned(300)
-    # 1000 / 300 = 3.3: every fourth, 250 of them, and the best 50, 12 of which are among those
-    assert thin.stride == 4
-    assert len(thin.scores) == 250 + 50 - 12
-    assert set(range(950, 1000)) <= set(thin.scores)
+    # 1000 / 300 = 3.3: every fourth, 250 of them, and the best 25, 6 of which are among those
+    assert len(thin.scores) == 250 + 25 - 6
+    assert set(range(975, 1000)) <= set(thin.scores)
     # what is there stays there while the stride does
     more = Level(1, {n: float(n) for n in range(1100)}).thinned(300)
     assert {n for n in thin.scores if n % 4 == 0} <= set(more.scores)

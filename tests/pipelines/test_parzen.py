@@ -186,7 +186,7 @@ def test_a_running_trial_teaches_as_one_that_has_ended(model):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"enough": 1}, "enough must be at least 2, and it is 1"),
+        ({"startup_trials": 0}, "startup_trials must be at least 1, and it is 0"),
         ({"candidates": 0}, "candidates must be at least 1, and it is 0"),
         ({"random_share": 1.5}, r"random_share must lie in 0 … 1, and it is 1.5"),
     ],

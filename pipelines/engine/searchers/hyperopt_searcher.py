@@ -18,7 +18,8 @@ from search_spaces.encoders import hyperopt_encoder
 
 
 class HyperOptSearcher(ModelSearcher):
-    """The list of trials holds those of the level, and is made anew when the level rises.
+    """The list of trials holds those of the level, and is made anew when the level rises or an
+    earlier trial reaches it.
 
     Trials that diverged or failed have an infinite loss: HyperOpt's model knows losses by their
     rank alone, and infinity is the last. (Trials with the status "fail" it passes over, and walks
@@ -31,9 +32,9 @@ class HyperOptSearcher(ModelSearcher):
         self._options = options
         self._space = hyperopt_encoder.encode(space)
         self._domain = hyperopt.base.Domain(lambda _: 0.0, self._space)
-        self._built_for = (0, 1)
+        self._epoch = 0
         self._trials = hyperopt.Trials()
-        self._shown: set[int] = set()
+        self._shown: list[int] = []
 
     def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
         self._show(level)
@@ -51,17 +52,21 @@ class HyperOptSearcher(ModelSearcher):
         return hyperopt_encoder.decode(self.space, hyperopt.space_eval(self._space, vals))
 
     def _show(self, level: Level) -> None:
-        """Bring the list of trials up to this level."""
-        if (level.epoch, level.stride) != self._built_for:
-            self._built_for = (level.epoch, level.stride)
+        """Bring the list of trials up to this level, in the order of their numbers.
+
+        Whatever order they came in: HyperOpt weighs later trials more, and a resumed sweep must
+        propose what the uninterrupted one would have.
+        """
+        numbers = list(level.scores)
+        if level.epoch != self._epoch or numbers[: len(self._shown)] != self._shown:
+            self._epoch, self._shown = level.epoch, []
             self._trials = hyperopt.Trials()
-            self._shown = set()
-        new = [number for number in level.scores if number not in self._shown]
+        new = numbers[len(self._shown) :]
         if new:
             documents = [self._document(number, -level.scores[number]) for number in new]
             self._trials.insert_trial_docs(documents)
             self._trials.refresh()
-            self._shown.update(new)
+            self._shown = numbers
 
     def _document(self, number: int, loss: float) -> dict[str, Any]:
         vals = hyperopt_encoder.to_vals(self.space, self.configs[number])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipelines.engine.records import Mode, Outcome
 from pipelines.engine.searchers.base import Told
 
-_BEST = 50
+_BEST = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,12 @@ class Level:
     epoch: int
     scores: Mapping[int, float]
     """Trial to its best score up to that epoch: higher is better, -inf diverged or failed."""
-    stride: int = 1
-    """Of how many trials one is here; the best 50 are here all the same."""
 
     def thinned(self, most: int) -> Level:
-        """At most ``most`` trials by their numbers, and the best 50: what a model has time for.
+        """At most ``most`` trials by their numbers, and the best 25: what a model has time for.
 
-        It is the trials with numbers divisible by a power of two, so that a model may add new
-        trials to those it has until that power changes.
+        It is the trials with numbers divisible by a power of two, so that the same trials stay
+        while new ones come, until that power changes.
 
         >>> sorted(Level(1, {n: float(n) for n in range(200)}).thinned(60).scores)[:4]
         [0, 4, 8, 12]
@@ -37,7 +35,7 @@ class Level:
         stride = 2 ** math.ceil(math.log2(len(self.scores) / most))
         best = set(heapq.nlargest(_BEST, self.scores, key=lambda n: self.scores[n]))
         kept = {n: s for n, s in self.scores.items() if n % stride == 0 or n in best}
-        return Level(self.epoch, kept, stride)
+        return Level(self.epoch, kept)
 
 
 class Levels:

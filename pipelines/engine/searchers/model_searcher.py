@@ -14,8 +14,8 @@ from pipelines.engine.searchers.levels import Level, Levels
 from pipelines.engine.searchers.options import ModelOptions
 from search_spaces import SearchSpace
 
-_MOST_MODELLED = 500
-"""Trials in a model, and the best 50: Optuna takes 0.1 s a proposal at 5,000."""
+_MOST_MODELLED = 250
+"""Trials in a model, beside the best: Optuna takes 0.1 s a proposal at 5,000."""
 
 
 class ModelSearcher(Searcher):
@@ -32,7 +32,7 @@ class ModelSearcher(Searcher):
         """What every trial runs or ran."""
         self._common = options
         self._levels = Levels(mode)
-        startup = options.enough if options.near_default else 0
+        startup = options.startup_trials if options.near_default else 0
         self._near_default = NearDefault(space, seed=seed, startup_trials=startup)
 
     @abstractmethod
@@ -41,7 +41,7 @@ class ModelSearcher(Searcher):
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
         rng = np.random.default_rng([self.seed, number, attempt])
-        level = self._levels.highest(self._common.enough)
+        level = self._levels.highest(max(2, self._common.startup_trials))
         explores = rng.random() < self._common.random_share
         near = self._near_default.draw(number, attempt) if level is None else None
         if near is not None:

@@ -68,18 +68,17 @@ class Grid(SearcherOptions):
 class ModelOptions(SearcherOptions):
     """What all searchers with a model have in common."""
 
-    enough: int = 16
-    """Trials with a value at an epoch before a model of that epoch proposes."""
+    startup_trials: int = 16
+    """Trials that reach an epoch before the model of that epoch proposes; never fewer than 2."""
     random_share: float = 0.1
     """Of the proposals, those drawn from the whole space whatever the model says."""
     near_default: bool = True
-    """Every second of the first ``enough`` trials is drawn near the default configuration."""
+    """Every second of the first ``startup_trials`` is drawn near the default configuration."""
     candidates: int = 24
     """Candidates among which the expected improvement chooses."""
 
     def __post_init__(self) -> None:
-        if self.enough < 2:
-            raise UsageError(f"enough must be at least 2, and it is {self.enough}.")
+        _at_least_one("startup_trials", self.startup_trials)
         _at_least_one("candidates", self.candidates)
         _share("random_share", self.random_share)
 

@@ -20,18 +20,19 @@ class OptunaSearcher(ModelSearcher):
     """Samples on a study in memory: the history on disk is written beside it, not through it.
 
     The study holds the trials of the level, complete with their score there; it is made anew when
-    the level rises. A trial that diverged or failed breaks a constraint: Optuna passes over trials
-    in the state FAIL, so that its model would walk back into the region again and again, while a
-    broken constraint ranks behind every other trial, and no value has to be invented.
+    the level rises or an earlier trial reaches it. A trial that diverged or failed breaks a
+    constraint: Optuna passes over trials in the state FAIL, so that its model would walk back into
+    the region again and again, while a broken constraint ranks behind every other trial, and no
+    value has to be invented.
     """
 
     def __init__(self, space: SearchSpace, *, options: Optuna, mode: Mode, seed: int) -> None:
         super().__init__(space, options=options, mode=mode, seed=seed)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._options = options
-        self._built_for = (0, 1)
+        self._epoch = 0
         self._study = optuna.create_study(direction="maximize")
-        self._shown: set[int] = set()
+        self._shown: list[int] = []
 
     def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
         self._show(level)
@@ -50,14 +51,18 @@ class OptunaSearcher(ModelSearcher):
         return config
 
     def _show(self, level: Level) -> None:
-        """Bring the study up to this level."""
-        if (level.epoch, level.stride) != self._built_for:
-            self._built_for = (level.epoch, level.stride)
+        """Bring the study up to this level, its trials in the order of their numbers.
+
+        Whatever order they came in: Optuna weighs later trials more, and a resumed sweep must
+        propose what the uninterrupted one would have.
+        """
+        numbers = list(level.scores)
+        if level.epoch != self._epoch or numbers[: len(self._shown)] != self._shown:
+            self._epoch, self._shown = level.epoch, []
             self._study = optuna.create_study(direction="maximize")
-            self._shown = set()
-        new = [number for number in level.scores if number not in self._shown]
+        new = numbers[len(self._shown) :]
         self._study.add_trials([self._trial(number, level.scores[number]) for number in new])
-        self._shown.update(new)
+        self._shown = numbers
 
     def _trial(self, number: int, score: float) -> FrozenTrial:
         params, distributions = optuna_encoder.to_params(self.space, self.configs[number])
