@@ -125,7 +125,7 @@ class Optuna(ModelOptions):
 class HyperOpt(ModelOptions):
     """HyperOpt's Tree-structured Parzen Estimator (Bergstra et al. 2013)."""
 
-    gamma: float = 0.25
+    gamma: float = 0.5
     """The share of the trials, in units of their square root, that count as good."""
 
     def __post_init__(self) -> None:
