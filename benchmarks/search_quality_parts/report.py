@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata, ttest_rel
 
 from search_quality_parts.methods import Method
+
+_TRIED = Path(__file__).with_name("what_was_tried.md")
 
 Floats = NDArray[np.float64]
 Runs = Mapping[tuple[str, str, str, int], Mapping[str, Any]]  # method, file, table, seed
@@ -63,7 +66,7 @@ def markdown(
     for file, table in tables:
         lines += ["", f"## {table}", ""]
         lines += _rows(names, shares, {name: regret[name, file, table] for name in names})
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", _TRIED.read_text()])
 
 
 def by_table(runs: Runs) -> dict[tuple[str, str, str], Floats]:

@@ -1,8 +1,13 @@
 """Asynchronous successive halving, the stopping variant, in one or several brackets.
 
-At each rung a trial goes on if its score is at least the (1 - 1/η) quantile of the scores that
-other trials of its bracket had there before it. Source: Li et al. 2018, "A System for Massively
-Parallel Hyperparameter Tuning"; the quantile rule as in Ray Tune's ``AsyncHyperBandScheduler``.
+Two rules say who goes on from a rung. By the quantile, a trial whose score is at least the
+(1 - 1/η) quantile of the scores that other trials of its bracket had there before it, as in Ray
+Tune's ``AsyncHyperBandScheduler``. By the quota, a trial that is among the best 1/η there, as long
+as no more than 1/η of them went on; one that beats all before it always does. The two agree where
+trials come in random order. A searcher that improves proposes better trials all the time: by the
+quantile nearly all of them go on (a fifth of Ray's OptunaSearch's ran to the end), and what they
+cost is not there to try others. By the quota 1/η of them go on, as by the rule that promotes paused
+trials. Source: Li et al. 2018, "A System for Massively Parallel Hyperparameter Tuning".
 
 Ray's own class is replaced, not used, because it takes its rungs from a float logarithm (243 and 3
 lose the top one), never stops a NaN (``nan < cut`` is false), draws brackets from the global
