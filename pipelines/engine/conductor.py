@@ -163,6 +163,8 @@ class Conductor:
         config = self._space.default() if first else self._propose(number)
         if config is None:
             return None
+        if first:
+            self._searcher.restart(number, config)  # it will hear of a trial it did not propose
         record = TrialRecord(
             number=number,
             config=config,

@@ -60,8 +60,8 @@ class Searcher(ABC):
     def restart(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
         """Trial ``number`` runs this configuration, whatever was proposed for it.
 
-        A trial of an earlier session that is pending again, or a replay that has no curve for the
-        proposal and runs its nearest neighbour.
+        The default configuration, a trial of an earlier session that is pending again, or a replay
+        that has no curve for the proposal and runs its nearest neighbour.
         """
 
 
