@@ -97,6 +97,12 @@ def test_a_proposal_becomes_the_nearest_row_that_has_not_run():
     assert replay.best.tolist() == [0.2, 0.3, 0.3, 0.4]
 
 
+def test_a_configuration_that_the_table_holds_twice_runs_once():
+    of = table([[0.1], [0.2], [0.3]], x=[0.5, 0.5, 0.9])
+    replay, _ = run(of, [0.5, 0.5, 0.5], workers=1)
+    assert [record.config["x"] for record in replay.conductor.records.values()] == [0.5, 0.9]
+
+
 def test_the_distance_knows_options_and_what_takes_no_part():
     configs = [
         {"optimizer": "adam"},

@@ -59,16 +59,26 @@ class RowSearcher(Searcher):
         self._inner = inner
         self._table = table
         self._left = Rows(table)
+        self._ran: set[Any] = set()
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
         wish = self._inner.ask(number, attempt)
-        row = None if wish is None else self._left.take(wish)
+        row = None if wish is None else self._new(wish)
         if row is None:
             return None
         self.rows[number] = row
         config = dict(self._table.configs[row])
         self._inner.restart(number, config)
         return config
+
+    def _new(self, wish: Mapping[str, Any]) -> int | None:
+        """The nearest row left whose configuration has not run: a table may hold one twice."""
+        while (row := self._left.take(wish)) is not None:
+            key = self._table.space.key(self._table.configs[row])
+            if key not in self._ran:
+                self._ran.add(key)
+                return row
+        return None
 
     def report(self, number: int, epoch: int, value: float) -> None:
         self._inner.report(number, epoch, value)
