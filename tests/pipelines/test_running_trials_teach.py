@@ -3,8 +3,9 @@
 import math
 
 import pytest
-from without_ray import ASHA, CONDITIONAL, accuracy, conductor, report, resumed, run_trial
+from without_ray import CONDITIONAL, accuracy, conductor, report, resumed, run_trial
 
+from pipelines.engine.schedulers import Asha
 from pipelines.engine.searchers import HyperOpt, Optuna, Parzen
 from pipelines.engine.searchers.base import Searcher
 
@@ -13,7 +14,7 @@ MODELS = [Parzen(startup_trials=4), Optuna(startup_trials=4), HyperOpt(startup_t
 
 def some_trials(folder, options):
     """Six trials that ended and one that is running, with two epochs that beat them all."""
-    sweep = conductor(folder, searcher=options, scheduler=ASHA, space=CONDITIONAL, trials=30)
+    sweep = conductor(folder, searcher=options, scheduler=Asha(), space=CONDITIONAL, trials=30)
     for _ in range(6):
         ended = len(sweep.records)
         run_trial(sweep, [accuracy({"learning_rate": 10 ** (-ended / 3)}, e) for e in (1, 2)])
@@ -30,7 +31,7 @@ def test_a_resumed_sweep_proposes_what_the_uninterrupted_one_would(tmp_path, opt
     whole = some_trials(tmp_path / "whole", options)
     some_trials(tmp_path / "cut", options)
     again = resumed(
-        tmp_path / "cut", searcher=options, scheduler=ASHA, space=CONDITIONAL, trials=30
+        tmp_path / "cut", searcher=options, scheduler=Asha(), space=CONDITIONAL, trials=30
     )
     for _ in range(len(again._waiting)):
         again.next()  # those that were running go on first
