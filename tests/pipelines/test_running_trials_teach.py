@@ -3,8 +3,10 @@
 import math
 
 import pytest
-from without_ray import CONDITIONAL, accuracy, conductor, report, resumed, run_trial
+from without_ray import CONDITIONAL, METRIC, plan
 
+from pipelines.engine.conductor import Conductor
+from pipelines.engine.history import History
 from pipelines.engine.schedulers import Asha
 from pipelines.engine.searchers import HyperOpt, Optuna, Parzen
 from pipelines.engine.searchers.base import Searcher
@@ -12,29 +14,48 @@ from pipelines.engine.searchers.base import Searcher
 MODELS = [Parzen(startup_trials=4), Optuna(startup_trials=4), HyperOpt(startup_trials=4)]
 
 
+def sweep(folder, searcher):
+    folder.mkdir(exist_ok=True)
+    return Conductor(
+        plan(trials=30),
+        space=CONDITIONAL,
+        searcher=searcher,
+        scheduler=Asha().build(max_epochs=9, seed=0),
+        history=History(folder, name="sweep", metric=METRIC, mode="max"),
+    )
+
+
+def resumed(folder, searcher):
+    again = sweep(folder, searcher)
+    again.replay(again._history.records(), lambda number: None)
+    return again
+
+
+def report(conductor, number, epoch, value):
+    metrics = {METRIC: value}
+    return conductor.report(number, epoch, metrics, done=epoch == 9, diverged=False)
+
+
 def some_trials(folder, options):
-    """Six trials that ended and one that is running, with two epochs that beat them all."""
-    sweep = conductor(folder, searcher=options, scheduler=Asha(), space=CONDITIONAL, trials=30)
-    for _ in range(6):
-        ended = len(sweep.records)
-        run_trial(sweep, [accuracy({"learning_rate": 10 ** (-ended / 3)}, e) for e in (1, 2)])
-    number = sweep.next().record.number
-    for epoch in (1, 2):
-        assert report(sweep, number, epoch, 1.0 + epoch).goes_on
-    return sweep
+    """The default, which runs on, five that stop at once, and one that runs and leads."""
+    conductor = sweep(folder, options.build(CONDITIONAL, mode="max", seed=0))
+    for number, best in enumerate([0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.9]):
+        assert conductor.next().record.number == number
+        goes_on = report(conductor, number, 1, best).goes_on
+        assert goes_on == (number in (0, 6))
+        if not goes_on:
+            conductor.end(number)
+    assert report(conductor, 6, 2, 0.95).goes_on
+    return conductor
 
 
 @pytest.mark.parametrize("options", MODELS, ids=lambda o: type(o).__name__)
 def test_a_resumed_sweep_proposes_what_the_uninterrupted_one_would(tmp_path, options):
-    for name in ("whole", "cut"):
-        (tmp_path / name).mkdir()
     whole = some_trials(tmp_path / "whole", options)
     some_trials(tmp_path / "cut", options)
-    again = resumed(
-        tmp_path / "cut", searcher=options, scheduler=Asha(), space=CONDITIONAL, trials=30
-    )
-    for _ in range(len(again._waiting)):
-        again.next()  # those that were running go on first
+    again = resumed(tmp_path / "cut", options.build(CONDITIONAL, mode="max", seed=0))
+    # Those that were running go on first.
+    assert [again.next().record.number for _ in range(2)] == [0, 6]
     assert again.next().record.config == whole.next().record.config
 
 
@@ -51,17 +72,17 @@ class Listener(Searcher):
     def report(self, number, epoch, value):
         self.shown.append((number, epoch, value))
 
-    def build(self, space, *, mode, seed):
-        return self
+    def restart(self, number, config):
+        self.shown.append((number, config["units"]))
 
 
-def test_each_finite_epoch_is_shown_once(tmp_path):
+def test_each_finite_epoch_is_shown_once_and_after_the_configuration(tmp_path):
     listener = Listener()
-    sweep = conductor(tmp_path, searcher=listener, space=CONDITIONAL)
-    number = sweep.next().record.number
+    conductor = sweep(tmp_path, listener)
+    number = conductor.next().record.number
     for epoch, value in ((1, 0.1), (2, math.nan), (3, 0.3), (3, 0.3)):
-        report(sweep, number, epoch, value)
-    assert listener.shown == [(0, 1, 0.1), (0, 3, 0.3)]
+        report(conductor, number, epoch, value)
+    assert listener.shown == [(0, 8), (0, 1, 0.1), (0, 3, 0.3)]
     again = Listener()
-    resumed(tmp_path, searcher=again, space=CONDITIONAL)
-    assert again.shown == [(0, 1, 0.1), (0, 3, 0.3)]
+    resumed(tmp_path, again)
+    assert again.shown == listener.shown
