@@ -4,7 +4,7 @@ from pipelines.engine.command_line import main
 from pipelines.engine.errors import UsageError
 from pipelines.engine.runner import Result, run
 from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
-from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Random
+from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Parzen, Random
 from pipelines.engine.sweep import Sweep
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "HyperOpt",
     "NoStopping",
     "Optuna",
+    "Parzen",
     "Random",
     "Result",
     "Sweep",

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
-
-if TYPE_CHECKING:
-    from pipelines.engine.history import History
 
 _SEARCHER_TRIES = 20
 """How often a searcher may propose what has run already; then a random draw takes its place."""
@@ -45,6 +42,24 @@ class Plan:
     seed: int
     keep_checkpoints: int
     checkpoint_seconds: float
+    default_first: bool = True
+    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
+
+
+class Log(Protocol):
+    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
+
+    def start(self, record: TrialRecord, space: SearchSpace) -> None:
+        """A new trial."""
+
+    def again(self, record: TrialRecord) -> None:
+        """An unfinished trial of an earlier session runs again in this one."""
+
+    def report(self, number: int, report: Report) -> None:
+        """One epoch of a trial."""
+
+    def end(self, record: TrialRecord, best: float | None) -> None:
+        """How a trial ended, and the objective of its best epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,7 @@ class Conductor:
         space: SearchSpace,
         searcher: Searcher,
         scheduler: Scheduler,
-        history: History,
+        history: Log,
         session: int = 0,
         spent: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -145,9 +160,12 @@ class Conductor:
         number = len(self.records)
         if self.plan.trials is not None and number >= self.plan.trials:
             return None
-        config = self._propose(number)
+        first = number == 0 and self.plan.default_first
+        config = self._space.default() if first else self._propose(number)
         if config is None:
             return None
+        if first:
+            self._searcher.restart(number, config)  # it will hear of a trial it did not propose
         record = TrialRecord(
             number=number,
             config=config,
@@ -161,13 +179,10 @@ class Conductor:
         return Assignment(record)
 
     def _propose(self, number: int) -> dict[str, Any] | None:
-        """The default first, then what has not run yet; None when there is nothing left.
+        """What has not run yet; None when there is nothing left.
 
         A model over few choices proposes its favourite again and again: then any new one will do.
         """
-        if number == 0:
-            self._searcher.restart(number, self._space.default())
-            return self._space.default()
         for attempt in range(_SEARCHER_TRIES):
             config = self._searcher.ask(number, attempt)
             if config is None or self._space.key(config) not in self._keys:
@@ -216,7 +231,14 @@ class Conductor:
         self._order += 1
         self._remember(record, report)
         self._history.report(record.number, report)
+        self._show(record.number, report)
         return self._judge(record.number, report)
+
+    def _show(self, number: int, report: Report) -> None:
+        """Let the searcher learn of a trial while it runs: the best ones end last."""
+        value = report.metrics.get(self.plan.metric, math.nan)
+        if math.isfinite(value):
+            self._searcher.report(number, report.epoch, value)
 
     def _remember(self, record: TrialRecord, report: Report) -> None:
         record.reports.append(report)
@@ -233,7 +255,7 @@ class Conductor:
         score = value if self.plan.mode == "max" else -value
         goes_on = self._scheduler.report(number, report.epoch, score)
         # The default configuration is what the winner has to beat, so it is measured to the end.
-        return goes_on or number == 0
+        return goes_on or (number == 0 and self.plan.default_first)
 
     def end(self, number: int, *, error: str | None = None) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
@@ -317,6 +339,8 @@ class Conductor:
                 self._searcher.tell(number, self._told(record))
                 continue
             self._searcher.restart(number, record.config)
+            for report in self.records[number].reports:
+                self._show(number, report)
             path, epoch = found if found is not None else (None, 0)
             over = self._measured(record) and (
                 self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs

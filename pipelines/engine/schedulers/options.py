@@ -38,6 +38,9 @@ class Asha(SchedulerOptions):
     """Epochs before a trial is judged first (the grace period)."""
     reduction_factor: int = 3
     """η: about one trial in η goes on beyond a rung."""
+    quota: bool = True
+    """No more than one in η goes on; else all that reach the best 1/η of those before them, which
+    nearly every trial of a searcher that improves does."""
 
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""
@@ -48,6 +51,7 @@ class Asha(SchedulerOptions):
             factor=self.reduction_factor,
             brackets=1,
             seed=seed,
+            quota=self.quota,
         )
 
 

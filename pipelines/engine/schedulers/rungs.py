@@ -44,6 +44,7 @@ class Rung:
         self.epoch = epoch
         self._trials: set[int] = set()
         self._ranked: list[float] = []
+        self._passed = 0
 
     def __contains__(self, trial: int) -> bool:
         return trial in self._trials
@@ -72,7 +73,23 @@ class Rung:
             return high if position > below else low
         return low + (high - low) * (position - below)
 
-    def record(self, trial: int, score: float) -> None:
+    def has_room(self, score: float, factor: int) -> bool:
+        """Whether one more trial, with this score, goes on by the rule of the quota.
+
+        It must be among the best 1 in ``factor`` here, itself included, and no more than 1 in
+        ``factor`` may have gone on with it. A trial that beats all before it always goes on. Of
+        equals, the earlier ranks higher.
+
+        >>> rung = Rung(1)
+        >>> rung.has_room(0.5, 3)  # the first of all
+        True
+        """
+        ahead = len(self._ranked) - bisect.bisect_left(self._ranked, score)
+        quota = (len(self._ranked) + 1) / factor
+        return ahead == 0 or (ahead < quota and self._passed + 1 <= quota)
+
+    def record(self, trial: int, score: float, *, passes: bool = False) -> None:
         """Note that ``trial`` has reached this rung; NaN and infinities are the worst."""
         self._trials.add(trial)
+        self._passed += passes
         bisect.insort(self._ranked, score if math.isfinite(score) else -math.inf)

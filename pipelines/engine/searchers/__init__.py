@@ -1,5 +1,12 @@
 """Who proposes the next configuration: typed options, each of which builds its searcher."""
 
-from pipelines.engine.searchers.options import Grid, HyperOpt, Optuna, Random, SearcherOptions
+from pipelines.engine.searchers.options import (
+    Grid,
+    HyperOpt,
+    Optuna,
+    Parzen,
+    Random,
+    SearcherOptions,
+)
 
-__all__ = ["Grid", "HyperOpt", "Optuna", "Random", "SearcherOptions"]
+__all__ = ["Grid", "HyperOpt", "Optuna", "Parzen", "Random", "SearcherOptions"]

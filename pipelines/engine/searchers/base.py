@@ -52,13 +52,17 @@ class Searcher(ABC):
         ``attempt`` counts up when the configuration proposed before has run already.
         """
 
+    def report(self, number: int, epoch: int, value: float) -> None:  # noqa: B027
+        """Learn from one more epoch of a running trial. ``value`` is finite."""
+
     def tell(self, number: int, told: Told) -> None:  # noqa: B027 - a searcher may ignore results
-        """Learn from a trial that has ended."""
+        """Learn from a trial that has ended. ``told.config`` is what ran."""
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
-        """Trial ``number`` is pending with a configuration that did not come from ``ask``.
+        """Trial ``number`` runs this configuration, whatever was proposed for it.
 
-        The default configuration, a random draw, or one of an earlier session.
+        The default configuration, a random draw, a trial of an earlier session that is pending
+        again, or a replay that has no curve for the proposal and runs its nearest neighbour.
         """
 
 

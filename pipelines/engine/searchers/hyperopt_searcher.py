@@ -1,91 +1,73 @@
-"""HyperOpt's Tree-structured Parzen Estimator on a list of trials in memory."""
+"""HyperOpt's Tree-structured Parzen Estimator, on the trials of one epoch at a time."""
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import hyperopt
+import numpy as np
 from hyperopt import tpe
 
-from pipelines.engine.records import Mode, Outcome
-from pipelines.engine.searchers.base import NearDefault, Searcher, Told, proposal_seed
+from pipelines.engine.records import Mode
+from pipelines.engine.searchers.levels import Level
+from pipelines.engine.searchers.model_searcher import ModelSearcher
 from pipelines.engine.searchers.options import HyperOpt
 from search_spaces import SearchSpace
 from search_spaces.encoders import hyperopt_encoder
 
 
-class HyperOptSearcher(Searcher):
-    """Diverged and failed trials are told with an infinite loss: the model stays away from there.
+class HyperOptSearcher(ModelSearcher):
+    """The list of trials holds those of the level, and is made anew when the level rises or an
+    earlier trial reaches it.
 
-    HyperOpt's model knows losses by their rank alone, and infinity is the last. (Trials with the
-    status "fail" it passes over, and walks back; a NaN among the losses makes it propose from the
-    bad region again and again.)
+    Trials that diverged or failed have an infinite loss: HyperOpt's model knows losses by their
+    rank alone, and infinity is the last. (Trials with the status "fail" it passes over, and walks
+    back; a NaN among the losses makes it propose from the bad region again and again.)
     """
 
     def __init__(self, space: SearchSpace, *, options: HyperOpt, mode: Mode, seed: int) -> None:
-        super().__init__(space, mode=mode, seed=seed)
+        super().__init__(space, options=options, mode=mode, seed=seed)
         logging.getLogger("hyperopt").setLevel(logging.WARNING)
         self._options = options
         self._domain = hyperopt.base.Domain(lambda _: 0.0, hyperopt_encoder.encode(space))
+        self._epoch = 0
         self._trials = hyperopt.Trials()
-        self._near_default = NearDefault(space, seed=seed, startup_trials=options.startup_trials)
-        self._pending: dict[int, dict[str, Any]] = {}
+        self._shown: list[int] = []
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
-        config = self._near_default.draw(number, attempt) or self._draw(number, attempt)
-        self.restart(number, config)
-        return config
-
-    def _draw(self, number: int, attempt: int) -> dict[str, Any]:
-        self._forget(number)
-        (document,) = tpe.suggest(
-            [number],
+    def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
+        self._show(level)
+        docs = tpe.suggest(
+            [max(self.configs) + 1],
             self._domain,
             self._trials,
-            proposal_seed(self.seed, number, attempt),
-            n_startup_jobs=self._options.startup_trials,
+            int(rng.integers(2**31)),
+            n_startup_jobs=0,
             n_EI_candidates=self._options.candidates,
             gamma=self._options.gamma,
             verbose=False,
         )
-        return hyperopt_encoder.from_vals(self.space, document["misc"]["vals"])
+        return hyperopt_encoder.from_vals(self.space, docs[0]["misc"]["vals"])
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        """Insert the trial at the coordinates of its configuration.
+    def _show(self, level: Level) -> None:
+        """Bring the list of trials up to this level, in the order of their numbers.
 
-        Not at those that were drawn: a number in steps forgets where in its step it was drawn. So
-        trials that are replayed from configurations are those that were interrupted.
+        Whatever order they came in: HyperOpt weighs later trials more, and a resumed sweep must
+        propose what the uninterrupted one would have.
         """
-        self._forget(number)
-        self._trials.insert_trial_docs([self._document(number, config)])
-        self._trials.refresh()
-        # The list keeps a copy of what it was given: hold on to the one it looks at.
-        self._pending[number] = next(d for d in self._trials._dynamic_trials if d["tid"] == number)
-
-    def _forget(self, number: int) -> None:
-        """Take back the attempt before this one."""
-        if number in self._pending:
-            self._trials._dynamic_trials.remove(self._pending.pop(number))
+        numbers = list(level.scores)
+        if level.epoch != self._epoch or numbers[: len(self._shown)] != self._shown:
+            self._epoch, self._shown = level.epoch, []
+            self._trials = hyperopt.Trials()
+        new = numbers[len(self._shown) :]
+        if new:
+            documents = [self._document(number, -level.scores[number]) for number in new]
+            self._trials.insert_trial_docs(documents)
             self._trials.refresh()
+            self._shown = numbers
 
-    def tell(self, number: int, told: Told) -> None:
-        if number not in self._pending:
-            self.restart(number, told.config)
-        document = self._pending.pop(number)
-        best = told.best(self.mode)
-        if best is None or told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
-            loss = math.inf
-        else:
-            loss = -best if self.mode == "max" else best
-        document["state"] = hyperopt.JOB_STATE_DONE
-        document["result"] = {"status": hyperopt.STATUS_OK, "loss": loss}
-        self._trials.refresh()
-
-    def _document(self, number: int, config: Mapping[str, Any]) -> dict[str, Any]:
-        vals = hyperopt_encoder.to_vals(self.space, config)
+    def _document(self, number: int, loss: float) -> dict[str, Any]:
+        vals = hyperopt_encoder.to_vals(self.space, self.configs[number])
         misc = {
             "tid": number,
             "cmd": self._domain.cmd,
@@ -93,5 +75,7 @@ class HyperOptSearcher(Searcher):
             "vals": vals,
             "idxs": {label: [number] if value else [] for label, value in vals.items()},
         }
-        (document,) = self._trials.new_trial_docs([number], [None], [{"status": "new"}], [misc])
+        result = {"status": hyperopt.STATUS_OK, "loss": loss}
+        (document,) = self._trials.new_trial_docs([number], [None], [result], [misc])
+        document["state"] = hyperopt.JOB_STATE_DONE
         return dict(document)

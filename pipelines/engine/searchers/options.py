@@ -65,21 +65,61 @@ class Grid(SearcherOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Optuna(SearcherOptions):
-    """Optuna's Tree-structured Parzen Estimator (Bergstra et al. 2011), one model a parameter.
+class ModelOptions(SearcherOptions):
+    """What all searchers with a model have in common."""
 
-    Optuna 5 turned on ``multivariate`` and ``constant_liar``; together with early stopping that
-    narrows too soon (worse than random search with the same scheduler), so both are off here.
-    """
-
-    startup_trials: int = 10
-    """Trials before the model proposes: in turn drawn from the whole space and near the default."""
+    startup_trials: int = 16
+    """Trials that reach an epoch before the model of that epoch proposes; never fewer than 2."""
+    random_share: float = 0.1
+    """Of the proposals, those drawn from the whole space whatever the model says."""
+    near_default: bool = True
+    """Every second of the first ``startup_trials`` is drawn near the default configuration."""
     candidates: int = 24
     """Candidates among which the expected improvement chooses."""
 
     def __post_init__(self) -> None:
         _at_least_one("startup_trials", self.startup_trials)
         _at_least_one("candidates", self.candidates)
+        _share("random_share", self.random_share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parzen(ModelOptions):
+    """A Parzen model of whole configurations, at the highest epoch that enough trials reached.
+
+    With ``Asha`` the least regret of all pairings on recorded learning curves: at the end a third
+    of random search's with Ray's ASHA on smooth curves and a bit over half on noisy ones
+    (benchmarks/results/search_quality.md). A model of our own because the bandwidth matters and
+    Optuna's is fixed: too narrow for a joint density, see ``parzen.py``.
+    """
+
+    good_share: float = 0.1
+    """Of the trials at that epoch, those that count as good; 25 trials at most."""
+    width: float = 0.3
+    """Bandwidth of the kernel of a single trial, in units of a parameter's range."""
+
+    def __post_init__(self) -> None:
+        # By name: a dataclass with slots is another class than the one that super() knows.
+        ModelOptions.__post_init__(self)
+        _share("good_share", self.good_share)
+        if not 0 < self.width <= 1:
+            raise UsageError(f"width must lie above 0 and at most at 1, and it is {self.width}.")
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        from pipelines.engine.searchers.parzen_searcher import ParzenSearcher
+
+        return ParzenSearcher(space, options=self, mode=mode, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optuna(ModelOptions):
+    """Optuna's Tree-structured Parzen Estimator (Bergstra et al. 2011), one model a parameter.
+
+    Optuna 5 turned on ``multivariate`` and ``constant_liar``; together with early stopping that
+    narrows too soon (worse than random search with the same scheduler), so both are off here. The
+    model sees the trials of one epoch, the highest that enough of them have reached.
+    """
 
     def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
         """The searcher."""
@@ -89,19 +129,14 @@ class Optuna(SearcherOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HyperOpt(SearcherOptions):
+class HyperOpt(ModelOptions):
     """HyperOpt's Tree-structured Parzen Estimator (Bergstra et al. 2013)."""
 
-    startup_trials: int = 20
-    """Trials before the model proposes: in turn drawn from the whole space and near the default."""
-    candidates: int = 24
-    """Candidates among which the expected improvement chooses."""
-    gamma: float = 0.25
+    gamma: float = 0.5
     """The share of the trials, in units of their square root, that count as good."""
 
     def __post_init__(self) -> None:
-        _at_least_one("startup_trials", self.startup_trials)
-        _at_least_one("candidates", self.candidates)
+        ModelOptions.__post_init__(self)
         if not 0 < self.gamma <= 1:
             raise UsageError(f"gamma must lie above 0 and at most at 1, and it is {self.gamma}.")
 
@@ -115,3 +150,8 @@ class HyperOpt(SearcherOptions):
 def _at_least_one(name: str, value: int) -> None:
     if value < 1:
         raise UsageError(f"{name} must be at least 1, and it is {value}.")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} must lie in 0 … 1, and it is {value}.")

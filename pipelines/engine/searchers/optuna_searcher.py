@@ -1,86 +1,78 @@
-"""Optuna's Tree-structured Parzen Estimator, told at which fidelity a trial ended."""
+"""Optuna's Tree-structured Parzen Estimator, on the trials of one epoch at a time."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from pipelines.engine.records import Mode, Outcome
-from pipelines.engine.searchers.base import NearDefault, Searcher, Told, proposal_seed
+from pipelines.engine.records import Mode
+from pipelines.engine.searchers.levels import Level
+from pipelines.engine.searchers.model_searcher import ModelSearcher
 from pipelines.engine.searchers.options import Optuna
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
 
 
-class OptunaSearcher(Searcher):
+class OptunaSearcher(ModelSearcher):
     """Samples on a study in memory: the history on disk is written beside it, not through it.
 
-    A stopped trial is told as PRUNED with its curve. Optuna ranks PRUNED behind COMPLETE and, among
-    themselves, by the epoch reached and then by the value there: an epoch-3 value is never compared
-    with an epoch-81 value.
+    The study holds the trials of the level, complete with their score there; it is made anew when
+    the level rises or an earlier trial reaches it. A trial that diverged or failed breaks a
+    constraint: Optuna passes over trials in the state FAIL, so that its model would walk back into
+    the region again and again, while a broken constraint ranks behind every other trial, and no
+    value has to be invented.
     """
 
     def __init__(self, space: SearchSpace, *, options: Optuna, mode: Mode, seed: int) -> None:
-        super().__init__(space, mode=mode, seed=seed)
+        super().__init__(space, options=options, mode=mode, seed=seed)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._options = options
-        self._study = optuna.create_study(
-            direction="maximize" if mode == "max" else "minimize", sampler=self._sampler(0, 0)
-        )
-        self._near_default = NearDefault(space, seed=seed, startup_trials=options.startup_trials)
-        self._pending: dict[int, optuna.Trial] = {}
+        self._epoch = 0
+        self._study = optuna.create_study(direction="maximize")
+        self._shown: list[int] = []
 
-    def _sampler(self, number: int, attempt: int) -> optuna.samplers.BaseSampler:
-        return optuna.samplers.TPESampler(
-            n_startup_trials=self._options.startup_trials,
+    def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
+        self._show(level)
+        # A sampler seeded for this trial: a resumed sweep goes on as the uninterrupted one.
+        self._study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=0,
             n_ei_candidates=self._options.candidates,
             multivariate=False,
             constant_liar=False,
-            seed=proposal_seed(self.seed, number, attempt),
+            seed=int(rng.integers(2**31)),
         )
-
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
-        config = self._near_default.draw(number, attempt) or self._draw(number, attempt)
-        self.restart(number, config)
-        return config
-
-    def _draw(self, number: int, attempt: int) -> dict[str, Any]:
-        # A sampler seeded for this trial: a resumed sweep goes on as the uninterrupted one.
-        self._study.sampler = self._sampler(number, attempt)
         trial = self._study.ask()
         config = optuna_encoder.suggest(self.space, trial)
+        # What becomes of it is shown when it has reached the level.
         self._study.tell(trial, state=TrialState.FAIL)
         return config
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        """Give the trial its place in the study, at the coordinates of its configuration.
+    def _show(self, level: Level) -> None:
+        """Bring the study up to this level, its trials in the order of their numbers.
 
-        Not at those that were drawn: a number in steps forgets where in its step it was drawn. So a
-        study that is replayed from configurations is the one that was interrupted.
+        Whatever order they came in: Optuna weighs later trials more, and a resumed sweep must
+        propose what the uninterrupted one would have.
         """
-        if number in self._pending:  # the attempt before this one
-            self._study.tell(self._pending[number], state=TrialState.FAIL)
-        params, distributions = optuna_encoder.to_params(self.space, config)
-        self._study.enqueue_trial(params)
-        self._pending[number] = self._study.ask(distributions)
+        numbers = list(level.scores)
+        if level.epoch != self._epoch or numbers[: len(self._shown)] != self._shown:
+            self._epoch, self._shown = level.epoch, []
+            self._study = optuna.create_study(direction="maximize")
+        new = numbers[len(self._shown) :]
+        self._study.add_trials([self._trial(number, level.scores[number]) for number in new])
+        self._shown = numbers
 
-    def tell(self, number: int, told: Told) -> None:
-        if number not in self._pending:
-            self.restart(number, told.config)
-        trial = self._pending.pop(number)
-        finite = {e: v for e, v in told.curve.items() if math.isfinite(v)}
-        completed = told.outcome is Outcome.COMPLETED and bool(finite)
-        state = TrialState.COMPLETE if completed else TrialState.PRUNED
-        if told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
-            # Optuna passes over trials in the state FAIL, so that its model walks back into the
-            # region that fails again and again. A violated constraint ranks behind every other
-            # trial, and no value has to be invented.
+    def _trial(self, number: int, score: float) -> FrozenTrial:
+        params, distributions = optuna_encoder.to_params(self.space, self.configs[number])
+        broken = score == -np.inf
+        trial = create_trial(
+            params=params,
+            distributions=distributions,
+            state=TrialState.PRUNED if broken else TrialState.COMPLETE,
+            value=None if broken else score,
+        )
+        if broken:
             trial.set_constraint("trains", 1.0)
-        for epoch, value in finite.items():
-            trial.report(value, epoch)
-        best = told.best(self.mode) if completed else None
-        self._study.tell(trial, values=best, state=state)
+        return trial

@@ -1,0 +1,90 @@
+"""The pairings of a searcher and a scheduler that are compared.
+
+The tables come with no default configuration, so none is given: ours start without one, and
+nothing is drawn near it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import optuna
+
+from pipelines.engine.records import Mode
+from pipelines.engine.schedulers import Asha, NoStopping, SchedulerOptions
+from pipelines.engine.searchers import HyperOpt, Optuna, Parzen, Random
+from pipelines.engine.searchers.base import Searcher, proposal_seed
+from search_quality_parts.ray_searchers import RayHyperOpt, RayOptuna
+from search_spaces import SearchSpace
+
+Build = Callable[[SearchSpace, Mode, int], Searcher]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the result. ``ours`` are compared with each of the others."""
+
+    name: str
+    searcher: Build
+    scheduler: SchedulerOptions
+    ours: bool = False
+
+
+def _univariate(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
+    sampler = optuna.samplers.TPESampler(
+        multivariate=False, constant_liar=False, seed=proposal_seed(seed, 0, 0)
+    )
+    return RayOptuna(space, mode=mode, seed=seed, sampler=sampler)
+
+
+def _random(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
+    return Random().build(space, mode=mode, seed=seed)
+
+
+def _parzen(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
+    return Parzen(near_default=False).build(space, mode=mode, seed=seed)
+
+
+def _optuna(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
+    return Optuna(near_default=False).build(space, mode=mode, seed=seed)
+
+
+def _hyperopt(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
+    return HyperOpt(near_default=False).build(space, mode=mode, seed=seed)
+
+
+_ASHA = Asha(quota=False)
+"""As Ray's: every trial that reaches the upper third of those before it goes on."""
+
+BASELINES = (
+    Method("random, full fidelity", _random, NoStopping()),
+    Method("random + ASHA", _random, _ASHA),
+    Method(
+        "Ray OptunaSearch + ASHA",
+        lambda space, mode, seed: RayOptuna(space, mode=mode, seed=seed),
+        _ASHA,
+    ),
+    Method(
+        "Ray OptunaSearch, stopped told PRUNED, + ASHA",
+        lambda space, mode, seed: RayOptuna(space, mode=mode, seed=seed, pruned=True),
+        _ASHA,
+    ),
+    Method(
+        "Ray HyperOptSearch + ASHA",
+        lambda space, mode, seed: RayHyperOpt(space, mode=mode, seed=seed),
+        _ASHA,
+    ),
+    Method("Optuna TPE univariate, no constant liar, + ASHA", _univariate, _ASHA),
+)
+OURS = (
+    Method("ours: Parzen + ASHA with quota", _parzen, Asha(), ours=True),
+    Method("ours: Optuna + ASHA with quota", _optuna, Asha(), ours=True),
+    Method("ours: HyperOpt + ASHA with quota", _hyperopt, Asha(), ours=True),
+)
+LOST = (
+    Method("random + ASHA with quota", _random, Asha()),
+    Method("our Parzen + ASHA without quota", _parzen, _ASHA),
+    Method("our Optuna + ASHA without quota", _optuna, _ASHA),
+)
+METHODS = BASELINES + OURS + LOST

@@ -1,0 +1,164 @@
+"""A sweep in simulated time: the live conductor, searcher and scheduler on recorded curves."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.errors import UsageError
+from pipelines.engine.records import Report, TrialRecord, better
+from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.searchers.base import Searcher
+from pipelines.engine.simulator.rows import RowSearcher
+from pipelines.engine.simulator.table import CurveTable
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a simulated sweep did. The arrays have one entry for each epoch that was trained."""
+
+    table: CurveTable
+    conductor: Conductor
+    trials: NDArray[np.int64]
+    """The number of the trial that finished an epoch."""
+    seconds: NDArray[np.float64]
+    """When it did, in simulated seconds."""
+    best: NDArray[np.float64]
+    """The best value of any trial so far; NaN before the first finite one."""
+
+    def regret(self, epochs: float) -> float:
+        """Regret when so many epochs were trained over all trials: 0 best known, 1 the median."""
+        at = min(len(self.best), math.floor(epochs)) - 1
+        return self.table.regret(float(self.best[at])) if at >= 0 else math.nan
+
+
+def simulate(
+    table: CurveTable,
+    *,
+    searcher: Searcher,
+    scheduler: Scheduler,
+    workers: int,
+    epochs: int | None = None,
+    trials: int | None = None,
+    seed: int = 0,
+) -> Replay:
+    """Run a sweep over the rows of ``table`` with ``workers`` trials side by side.
+
+    It ends when ``epochs`` were trained over all trials, ``trials`` have ended or no row is left,
+    whatever comes first. A proposed configuration becomes the nearest row that has not run yet,
+    and the scheduler gets one report an epoch. Everything is a function of the arguments.
+    """
+    if workers < 1:
+        raise UsageError(f"A simulation needs at least 1 worker, and workers is {workers}.")
+    clock = _Clock()
+    rows = RowSearcher(searcher, table)
+    conductor = Conductor(
+        Plan(
+            metric=table.metric,
+            mode=table.mode,
+            max_epochs=table.max_epochs,
+            trials=trials,
+            time_budget=None,
+            seed=seed,
+            keep_checkpoints=0,
+            checkpoint_seconds=math.inf,
+            default_first=False,
+        ),
+        space=table.space,
+        searcher=rows,
+        scheduler=_UntilKnown(scheduler, rows, table),
+        history=_Nowhere(),
+        clock=clock,
+    )
+    numbers: list[int] = []
+    seconds: list[float] = []
+    best: list[float] = []
+    so_far = math.nan
+    # The next epoch to finish: when, the order in which it began (to break ties), trial, epoch.
+    finishing: list[tuple[float, int, int, int]] = []
+    begun = 0
+    free = workers
+    while epochs is None or len(numbers) < epochs:
+        while free and (assignment := conductor.next()) is not None:
+            number = assignment.record.number
+            at = clock.now + float(table.seconds[rows.rows[number]])
+            heapq.heappush(finishing, (at, begun, number, 1))
+            begun += 1
+            free -= 1
+        if not finishing:
+            break
+        clock.now, _, number, epoch = heapq.heappop(finishing)
+        row = rows.rows[number]
+        value = float(table.values[row, epoch - 1])
+        diverged = not math.isfinite(value)
+        if not diverged and (math.isnan(so_far) or better(value, so_far, table.mode)):
+            so_far = value
+        numbers.append(number)
+        seconds.append(clock.now)
+        best.append(so_far)
+        done = epoch >= table.max_epochs
+        decision = conductor.report(
+            number, epoch, {table.metric: value}, done=done, diverged=diverged
+        )
+        if decision.goes_on:
+            at = clock.now + float(table.seconds[row])
+            heapq.heappush(finishing, (at, begun, number, epoch + 1))
+            begun += 1
+        else:
+            conductor.end(number)
+            free += 1
+    return Replay(
+        table=table,
+        conductor=conductor,
+        trials=np.array(numbers, dtype=np.int64),
+        seconds=np.array(seconds),
+        best=np.array(best),
+    )
+
+
+class _Clock:
+    """Simulated seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class _Nowhere:
+    """The history of a simulated sweep: the conductor's records are all that is kept."""
+
+    def start(self, record: TrialRecord, space: SearchSpace) -> None:
+        """A new trial."""
+
+    def again(self, record: TrialRecord) -> None:
+        """An unfinished trial runs again."""
+
+    def report(self, number: int, report: Report) -> None:
+        """One epoch of a trial."""
+
+    def end(self, record: TrialRecord, best: float | None) -> None:
+        """How a trial ended."""
+
+
+class _UntilKnown(Scheduler):
+    """Stops a trial where the record of its row ends, even if the scheduler would let it go on."""
+
+    def __init__(self, inner: Scheduler, rows: RowSearcher, table: CurveTable) -> None:
+        self._inner = inner
+        self._rows = rows
+        self._table = table
+
+    def report(self, trial: int, epoch: int, score: float) -> bool:
+        goes_on = self._inner.report(trial, epoch, score)
+        return goes_on and epoch < int(self._table.known[self._rows.rows[trial]])
+
+    def table(self, trials: int | None) -> list[tuple[str, str]]:
+        return self._inner.table(trials)

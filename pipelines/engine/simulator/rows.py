@@ -1,0 +1,90 @@
+"""From a proposed configuration to the nearest recorded one that has not run yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.engine.searchers.base import Searcher, Told
+from pipelines.engine.simulator.table import CurveTable
+from search_spaces import Choice, SearchSpace
+
+
+class Rows:
+    """The rows of a table in unit coordinates, and which of them are left.
+
+    The distance is Euclidean over the scales' unit coordinates; two different options of a choice
+    are 1 apart, and so is a parameter that takes part from one that does not.
+    """
+
+    def __init__(self, table: CurveTable) -> None:
+        self._space = table.space
+        self._coordinates = np.array([_coordinates(table.space, c) for c in table.configs])
+        self._choice = np.array([isinstance(p, Choice) for p in table.space.searched])
+        self._used = np.zeros(len(table.configs), dtype=bool)
+
+    def take(self, config: Mapping[str, Any]) -> int | None:
+        """The nearest row not used yet, which is used from now on; None when none is left."""
+        if self._used.all():
+            return None
+        wanted = _coordinates(self._space, config)
+        squares = (self._coordinates - wanted) ** 2
+        if self._choice.any():
+            squares[:, self._choice] = squares[:, self._choice] > 0
+        # NaN, an inactive parameter: 0 from another one, 1 from any value.
+        both = np.isnan(self._coordinates) & np.isnan(wanted)
+        squares = np.where(np.isnan(squares), np.where(both, 0.0, 1.0), squares)
+        distances = squares.sum(axis=1)
+        distances[self._used] = np.inf
+        row = int(distances.argmin())
+        self._used[row] = True
+        return row
+
+
+def _coordinates(space: SearchSpace, config: Mapping[str, Any]) -> NDArray[np.float64]:
+    raw = space.encode(config)
+    return np.array([raw.get(p.name, np.nan) for p in space.searched], dtype=np.float64)
+
+
+class RowSearcher(Searcher):
+    """A searcher whose proposals become rows: it is told of the row that ran, not of its wish."""
+
+    def __init__(self, inner: Searcher, table: CurveTable) -> None:
+        super().__init__(inner.space, mode=inner.mode, seed=inner.seed)
+        self.rows: dict[int, int] = {}
+        """The row that each trial runs."""
+        self._inner = inner
+        self._table = table
+        self._left = Rows(table)
+        self._ran: set[Any] = set()
+
+    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+        wish = self._inner.ask(number, attempt)
+        row = None if wish is None else self._new(wish)
+        if row is None:
+            return None
+        self.rows[number] = row
+        config = dict(self._table.configs[row])
+        self._inner.restart(number, config)
+        return config
+
+    def _new(self, wish: Mapping[str, Any]) -> int | None:
+        """The nearest row left whose configuration has not run: a table may hold one twice."""
+        while (row := self._left.take(wish)) is not None:
+            key = self._table.space.key(self._table.configs[row])
+            if key not in self._ran:
+                self._ran.add(key)
+                return row
+        return None
+
+    def report(self, number: int, epoch: int, value: float) -> None:
+        self._inner.report(number, epoch, value)
+
+    def tell(self, number: int, told: Told) -> None:
+        self._inner.tell(number, told)
+
+    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+        self._inner.restart(number, config)

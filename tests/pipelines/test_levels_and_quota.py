@@ -1,0 +1,122 @@
+"""Who is compared with whom: the levels of a model, and the quota of a rung."""
+
+import math
+
+import pytest
+
+from pipelines.engine.records import Outcome
+from pipelines.engine.schedulers import Asha
+from pipelines.engine.schedulers.asha import AsyncHalving
+from pipelines.engine.searchers.base import Told
+from pipelines.engine.searchers.levels import Level, Levels
+
+
+def told(curve, outcome=Outcome.STOPPED_EARLY):
+    return Told(config={}, outcome=outcome, curve=curve, max_epochs=9)
+
+
+def test_the_highest_epoch_with_enough_trials_is_compared():
+    levels = Levels("max")
+    for number, values in enumerate([[0.5, 0.4, 0.6], [0.3, 0.7], [0.9]]):
+        for epoch, value in enumerate(values, start=1):
+            levels.report(number, epoch, value)
+    assert levels.highest(1) == Level(3, {0: 0.6})
+    # the best so far: trial 0 had 0.5 before the 0.4 of epoch 2
+    assert levels.highest(2) == Level(2, {0: 0.5, 1: 0.7})
+    assert levels.highest(3) == Level(1, {0: 0.5, 1: 0.3, 2: 0.9})
+    assert levels.highest(4) is None
+
+
+def test_a_loss_becomes_a_score():
+    levels = Levels("min")
+    levels.report(0, 1, 0.5)
+    levels.report(0, 2, 0.6)
+    assert levels.highest(1) == Level(2, {0: -0.5})
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.FAILED])
+def test_what_broke_is_the_worst_above_its_last_epoch_and_counts_for_no_level(outcome):
+    levels = Levels("max")
+    levels.tell(0, told({1: 0.9, 2: math.nan}, outcome))
+    levels.tell(1, told({1: 0.2, 2: 0.3}))
+    levels.tell(2, told({}, outcome))
+    assert levels.highest(2) == Level(1, {0: 0.9, 1: 0.2, 2: -math.inf})
+    assert levels.highest(1) == Level(2, {0: -math.inf, 1: 0.3, 2: -math.inf})
+
+
+def test_a_trial_that_is_told_twice_counts_once():
+    levels = Levels("max")
+    levels.report(0, 1, 0.4)
+    levels.tell(0, told({1: 0.4, 2: 0.2}))
+    levels.tell(0, told({1: 0.4, 2: 0.2}))
+    assert levels.highest(1) == Level(2, {0: 0.4})
+    assert levels.highest(2) is None
+
+
+def test_a_large_level_is_thinned_by_number_and_keeps_the_best():
+    level = Level(1, {n: float(n) for n in range(1000)})
+    assert level.thinned(1000) is level
+    thin = level.thinned(300)
+    # 1000 / 300 = 3.3: every fourth, 250 of them, and the best 25, 6 of which are among those
+    assert len(thin.scores) == 250 + 25 - 6
+    assert set(range(975, 1000)) <= set(thin.scores)
+    # what is there stays there while the stride does
+    more = Level(1, {n: float(n) for n in range(1100)}).thinned(300)
+    assert {n for n in thin.scores if n % 4 == 0} <= set(more.scores)
+
+
+def asha(**changes):
+    options = {"min_epochs": 1, "max_epochs": 9, "factor": 3, "brackets": 1, "seed": 0}
+    return AsyncHalving(**{**options, "quota": True, **changes})
+
+
+def test_the_quota_by_hand():
+    scheduler = asha()
+    answers = [
+        (0.50, True),  # the first beats all before it
+        (0.40, False),  # 1 of 2 goes on: the quota 2/3 is used up
+        (0.60, True),  # beats all before it, whatever the quota says
+        (0.55, False),  # second best, but 2 of 4 went on
+        (0.60, False),  # of equals the earlier is ahead
+        (0.10, False),
+        (0.58, False),  # 7/3: third best of seven is not among the best 2.33
+        (0.58, False),
+        (0.59, True),  # 9/3: third best of nine, and the third to go on
+        (0.70, True),
+    ]
+    assert [scheduler.report(n, 1, score) for n, (score, _) in enumerate(answers)] == [
+        goes_on for _, goes_on in answers
+    ]
+
+
+def passed(scheduler, scores):
+    return sum(scheduler.report(n, 1, score) for n, score in enumerate(scores))
+
+
+def test_steadily_improving_trials_fill_the_quota_and_no_more():
+    # Pairs of a record and one just below it: the upper third by the quantile is nearly all of
+    # them, by the quota the records alone go on.
+    scores = [value for n in range(50) for value in (n, n - 0.5)]
+    assert passed(asha(quota=False), scores) >= 98
+    assert passed(asha(), scores) == 50
+    # From the best to the worst, 48.5 49 47.5 48 …: only the first two beat all before them.
+    assert passed(asha(), scores[::-1]) == 2
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_report_that_is_not_finite_uses_no_quota(score):
+    scheduler = asha()
+    assert not scheduler.report(0, 1, score)
+    assert scheduler.report(1, 1, 0.1)
+    assert scheduler.report(2, 1, 0.2)
+
+
+def test_the_quota_is_the_default_and_can_be_left_out():
+    strict, loose = (Asha(quota=q).build(max_epochs=9, seed=0) for q in (True, False))
+    for scheduler in (strict, loose):
+        assert scheduler.report(0, 1, 0.1)
+        assert scheduler.report(1, 1, 0.5)
+        assert scheduler.report(2, 1, 0.2) is False
+    # 0.1 0.2 0.5: position 2·2/3 = 1.33, cut 0.3
+    assert not strict.report(3, 1, 0.4)
+    assert loose.report(3, 1, 0.4)
