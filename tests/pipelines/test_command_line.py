@@ -42,8 +42,14 @@ def test_public_names():
         "run",
     ]
     assert trainables.__all__ == [
+        "CNNTrainable",
         "DataUnavailableError",
         "Dataset",
+        "DeviceOptions",
+        "EstimatorTrainable",
+        "GeneratorTrainable",
+        "LoopTrainable",
+        "ResNetTrainable",
         "TorchTrainable",
         "TrialInfo",
         "TrialOptions",
