@@ -42,8 +42,14 @@ def test_public_names():
         "run",
     ]
     assert trainables.__all__ == [
+        "CNNTrainable",
         "DataUnavailableError",
         "Dataset",
+        "DeviceOptions",
+        "EstimatorTrainable",
+        "GeneratorTrainable",
+        "LoopTrainable",
+        "ResNetTrainable",
         "TorchTrainable",
         "TrialInfo",
         "TrialOptions",
@@ -355,7 +361,10 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--metric", "bleu"], r"There is no metric 'bleu'; TorchTrainable reports .*\."),
         # the data
         (["--dataset", "digit"], r"Unknown data set 'digit'. Did you mean 'digits'\? Known: .*"),
-        (["--dataset", "cats"], r"Unknown data set 'cats'. Known: digits, fashion_mnist\."),
+        (
+            ["--dataset", "cats"],
+            r"Unknown data set 'cats'. Known: arrays, cifar10, digits, fashion_mnist, table\.",
+        ),
         (
             ["--dataset", "fashion_mnist", "--data-dir", "/nowhere"],
             r"data_dir must be a directory with Fashion-MNIST, but /nowhere is none\.",
