@@ -34,6 +34,7 @@ def test_public_names():
         "HyperOpt",
         "NoStopping",
         "Optuna",
+        "Parzen",
         "Random",
         "Result",
         "Sweep",
@@ -87,6 +88,7 @@ def test_recipes():
     assert list(found) == [
         "asha_hyperopt",
         "asha_optuna",
+        "asha_parzen",
         "grid_search",
         "hyperband_optuna",
         "random_search",
@@ -123,14 +125,21 @@ COMMON = [
     "--no-verbose",
 ]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
-OPTUNA = ["--searcher.startup-trials", "--searcher.candidates"]
-HYPEROPT = [*OPTUNA, "--searcher.gamma"]
+ASHA = [*HALVING, "--scheduler.quota", "--no-scheduler.quota"]
+MODEL = [
+    "--searcher.startup-trials",
+    "--searcher.random-share",
+    "--searcher.near-default",
+    "--no-searcher.near-default",
+    "--searcher.candidates",
+]
 OPTIONS = {
-    "asha_hyperopt": [*COMMON, *HYPEROPT, *HALVING],
-    "asha_optuna": [*COMMON, *OPTUNA, *HALVING],
+    "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
+    "asha_optuna": [*COMMON, *MODEL, *ASHA],
+    "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *OPTUNA, *HALVING],
-    "random_search": [*COMMON, *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, *HALVING],
+    "random_search": [*COMMON, *ASHA],
 }
 
 every_recipe = pytest.mark.parametrize("recipe", OPTIONS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import optuna
 import pytest
 from without_ray import CHOICES, CONDITIONAL, LINE
 
@@ -288,50 +287,6 @@ def test_near_the_default_choices_stay_and_inactive_parameters_stay_away():
     assert near.draw(2, 0) is None, "an even trial is the model's"
     assert near.draw(31, 0) is None, "start-up is over"
     assert near.draw(3, 1) is None, "a second attempt is the model's"
-
-
-@pytest.mark.parametrize(
-    ("outcome", "state", "infeasible"),
-    [
-        (Outcome.COMPLETED, "COMPLETE", False),
-        (Outcome.STOPPED_EARLY, "PRUNED", False),
-        (Outcome.FAILED, "PRUNED", True),
-        (Outcome.DIVERGED, "PRUNED", True),
-    ],
-)
-@pytest.mark.parametrize("foreign", [False, True], ids=["its own", "foreign"])
-def test_optuna_is_told_the_fidelity_and_what_failed(outcome, state, infeasible, foreign):
-    searcher = build(Optuna(startup_trials=2), LINE)
-    config = {"learning_rate": 0.1} if foreign else searcher.ask(4)
-    curve = {1: 0.2, 2: NAN, 3: 0.6, 4: 0.5}
-    searcher.tell(4, Told(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS))
-    (trial,) = searcher._study.get_trials(
-        states=[optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED]
-    )
-    assert trial.state.name == state
-    assert trial.intermediate_values == {1: 0.2, 3: 0.6, 4: 0.5}
-    # best epoch of a completed trial; a pruned one counts with its last, as Optuna ranks it
-    assert trial.value == (0.6 if state == "COMPLETE" else 0.5)
-    assert bool(trial.constraints) == infeasible
-    assert trial.params == pytest.approx({"learning_rate": unit(config)})
-
-
-@pytest.mark.parametrize(
-    ("outcome", "curve", "mode", "loss"),
-    [
-        (Outcome.COMPLETED, {1: 0.2, 2: 0.6, 3: 0.5}, "max", -0.6),
-        (Outcome.STOPPED_EARLY, {1: 0.2, 2: 0.6, 3: NAN}, "max", -0.6),
-        (Outcome.COMPLETED, {1: 0.2, 2: 0.6, 3: 0.5}, "min", 0.2),
-        (Outcome.COMPLETED, {1: NAN}, "max", INF),
-        (Outcome.FAILED, {1: 0.9}, "max", INF),
-        (Outcome.DIVERGED, {1: 0.9}, "min", INF),
-    ],
-)
-def test_hyperopt_is_told_a_loss(outcome, curve, mode, loss):
-    searcher = build(HyperOpt(), LINE, mode=mode)
-    config = searcher.ask(1)
-    searcher.tell(1, Told(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS))
-    assert searcher._trials.losses() == [loss]
 
 
 # Random search.

@@ -75,7 +75,13 @@ def test_options_as_json():
     assert described["time_budget"] == 12.5
     assert described["standardise"] is False
     assert described["trials"] is None
-    assert described["searcher"] == {"name": "Optuna", "startup_trials": 3, "candidates": 24}
+    assert described["searcher"] == {
+        "name": "Optuna",
+        "startup_trials": 3,
+        "random_share": 0.1,
+        "near_default": True,
+        "candidates": 24,
+    }
     assert described["scheduler"] == {"name": "Asha", "min_epochs": 2, "reduction_factor": 3}
     given = sessions.describe(Sweep(space=LINE, trainable=Model))
     assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
