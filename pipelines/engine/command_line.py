@@ -85,7 +85,8 @@ def option_names(sweep: Sweep) -> list[str]:
     """Every option of the command line, as ``--name`` or ``--searcher.name``."""
     names = []
     for option, kind in _kinds(sweep).items():
-        names += [option, f"--no-{option[2:]}"] if kind is bool else [option]
+        part, dot, name = option[2:].rpartition(".")
+        names += [option, f"--{part}{dot}no-{name}"] if kind is bool else [option]
     return names
 
 

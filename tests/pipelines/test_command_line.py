@@ -125,12 +125,12 @@ COMMON = [
     "--no-verbose",
 ]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
-ASHA = [*HALVING, "--scheduler.quota", "--no-scheduler.quota"]
+ASHA = [*HALVING, "--scheduler.quota", "--scheduler.no-quota"]
 MODEL = [
     "--searcher.startup-trials",
     "--searcher.random-share",
     "--searcher.near-default",
-    "--no-searcher.near-default",
+    "--searcher.no-near-default",
     "--searcher.candidates",
 ]
 OPTIONS = {
@@ -143,6 +143,12 @@ OPTIONS = {
 }
 
 every_recipe = pytest.mark.parametrize("recipe", OPTIONS)
+
+
+def off(name):
+    """The option that turns a switch off."""
+    part, dot, last = name.removeprefix("--").rpartition(".")
+    return f"--{part}{dot}no-{last}"
 
 
 def recipe_sweep(recipe):
@@ -163,9 +169,9 @@ def test_help_can_be_read(recipe, capsys, monkeypatch):
     assert err == ""
     assert out.startswith(f"usage: caviar sweep {recipe} ")
     assert re.findall(r"(?m)^.? *(--\w[\w.-]+)(?:, (--\w[\w.-]+))?", out) == [
-        (name, f"--no-{name[2:]}" if f"--no-{name[2:]}" in OPTIONS[recipe] else "")
+        (name, off(name) if off(name) in OPTIONS[recipe] else "")
         for name in OPTIONS[recipe]
-        if not name.startswith("--no-")
+        if "no-" not in name
     ]
     words = " ".join(re.sub("[│|] ", " ", out).split())
     assert "--trials {None}|INT Configurations to try, the default one included;" in words

@@ -82,7 +82,12 @@ def test_options_as_json():
         "near_default": True,
         "candidates": 24,
     }
-    assert described["scheduler"] == {"name": "Asha", "min_epochs": 2, "reduction_factor": 3}
+    assert described["scheduler"] == {
+        "name": "Asha",
+        "min_epochs": 2,
+        "reduction_factor": 3,
+        "quota": True,
+    }
     given = sessions.describe(Sweep(space=LINE, trainable=Model))
     assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
 
