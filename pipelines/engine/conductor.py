@@ -198,11 +198,26 @@ class Conductor:
     # What goes on.
 
     def report(
-        self, number: int, epoch: int, metrics: Mapping[str, float], *, done: bool, diverged: bool
+        self,
+        number: int,
+        epoch: int,
+        metrics: Mapping[str, float],
+        *,
+        done: bool,
+        diverged: bool,
+        error: str | None = None,
     ) -> Decision:
-        """One more epoch of a trial; what becomes of it."""
+        """One more epoch of a trial; what becomes of it.
+
+        With ``error`` the trial has failed in this epoch, which counts for nothing, and its worker
+        is sound: it ran out of memory.
+        """
         record = self.records[number]
         self.check_time()
+        if error is not None:
+            record.error = error
+            self._ending[number] = Outcome.FAILED
+            return Decision(goes_on=False, save=False)
         if epoch > record.epoch:
             goes_on = self._take(record, epoch, metrics)
         else:

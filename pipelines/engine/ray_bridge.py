@@ -100,12 +100,18 @@ class Events(_Unpickled, tune.Callback):
 
     def decide(self, trial: Trial, result: Mapping[str, Any]) -> Decision:
         """The conductor's decision on one report; remembered until the callback saves."""
+        number = self._numbers[trial.trial_id]
+        error = None
+        if result.get("outcome") == "out_of_memory":
+            error = f"out of memory: {result.get('detail', 'no details')}"
+            self._keep_error(number, error + "\n")
         decision = self._conductor.report(
-            self._numbers[trial.trial_id],
+            number,
             int(result["epoch"]),
             {name: float(result[name]) for name in self._metrics if name in result},
             done=bool(result.get("done")),
             diverged=result.get("outcome") == "diverged",
+            error=error,
         )
         self._decisions[trial.trial_id] = decision
         return decision
@@ -131,11 +137,14 @@ class Events(_Unpickled, tune.Callback):
     ) -> None:
         traceback = Path(trial.error_file).read_text() if trial.error_file else "no traceback\n"
         number = self._numbers[trial.trial_id]
-        errors = self._folder / files.ERRORS
-        errors.mkdir(exist_ok=True)
-        (errors / f"{folder_name(number, 0)}.txt").write_text(traceback)
+        self._keep_error(number, traceback)
         lines = [line for line in traceback.splitlines() if line.strip()]
         self._end(trial, error=lines[-1].strip() if lines else "unknown")
+
+    def _keep_error(self, number: int, text: str) -> None:
+        errors = self._folder / files.ERRORS
+        errors.mkdir(exist_ok=True)
+        (errors / f"{folder_name(number, 0)}.txt").write_text(text)
 
     def _end(self, trial: Trial, error: str | None = None) -> None:
         number = self._numbers[trial.trial_id]
