@@ -160,12 +160,9 @@ class Conductor:
         number = len(self.records)
         if self.plan.trials is not None and number >= self.plan.trials:
             return None
-        first = number == 0 and self.plan.default_first
-        config = self._space.default() if first else self._propose(number)
+        config = self._propose(number)
         if config is None:
             return None
-        if first:
-            self._searcher.restart(number, config)  # it will hear of a trial it did not propose
         record = TrialRecord(
             number=number,
             config=config,
@@ -179,10 +176,13 @@ class Conductor:
         return Assignment(record)
 
     def _propose(self, number: int) -> dict[str, Any] | None:
-        """What has not run yet; None when there is nothing left.
+        """The default first, then what has not run yet; None when there is nothing left.
 
         A model over few choices proposes its favourite again and again: then any new one will do.
         """
+        if number == 0 and self.plan.default_first:
+            self._searcher.restart(number, self._space.default())
+            return self._space.default()
         for attempt in range(_SEARCHER_TRIES):
             config = self._searcher.ask(number, attempt)
             if config is None or self._space.key(config) not in self._keys:

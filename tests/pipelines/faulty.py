@@ -7,11 +7,16 @@ import os
 import signal
 from typing import Any
 
+import torch
+
 from trainables import TorchTrainable
 
 
 class FailsAndDiverges(TorchTrainable):
-    """Trial 2 raises in its second epoch, trial 3 while it is built; trial 4 reports NaN."""
+    """Trial 2 raises in its second epoch, trial 3 while it is built; trial 4 reports NaN.
+
+    Trial 5 meets what torch raises when a GPU has no room for it.
+    """
 
     def step(self) -> dict[str, Any]:
         result = super().step()
@@ -25,6 +30,8 @@ class FailsAndDiverges(TorchTrainable):
     def build_model(self, config: Any, input_shape: Any, classes: Any) -> Any:
         if self.trial.number == 3:
             raise ValueError("this model cannot be built")
+        if self.trial.number == 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 80.00 GiB.")
         return super().build_model(config, input_shape, classes)
 
 

@@ -11,7 +11,7 @@ from without_ray import CHOICES, CONDITIONAL, LINE
 import search_spaces
 from pipelines.engine import UsageError
 from pipelines.engine.records import Outcome
-from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Random
+from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Parzen, Random
 from pipelines.engine.searchers.base import NearDefault, Told
 from search_spaces import Choice, Fixed, Float, SearchSpace
 
@@ -19,8 +19,14 @@ NAN, INF = math.nan, math.inf
 MAX_EPOCHS = 9
 SPACES = [LINE, CONDITIONAL, CHOICES, search_spaces.get("mlp")]
 # Few start-up trials, so that the models are at work in a short test.
-SEARCHERS = [Random(), Grid(points=3), Optuna(startup_trials=6), HyperOpt(startup_trials=6)]
-MODELS = [Optuna, HyperOpt]
+SEARCHERS = [
+    Random(),
+    Grid(points=3),
+    Optuna(startup_trials=6),
+    HyperOpt(startup_trials=6),
+    Parzen(startup_trials=6),
+]
+MODELS = [Optuna, HyperOpt, Parzen]
 
 every_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
 every_searcher = pytest.mark.parametrize("options", SEARCHERS, ids=lambda o: type(o).__name__)
@@ -127,7 +133,7 @@ def test_trials_of_others_are_learnt_from(options, space):
     proposals = run(searcher, range(12, 16))
     for config in proposals:
         space.validate(config)
-    if isinstance(options, MODELS[0] | MODELS[1]):
+    if isinstance(options, tuple(MODELS)):
         assert proposals != run(build(options, space), range(12, 16))
 
 
@@ -208,7 +214,9 @@ def unit(config):
     return LINE["learning_rate"].encode(config["learning_rate"])
 
 
-@pytest.mark.parametrize("options", [Optuna(), HyperOpt()], ids=["Optuna", "HyperOpt"])
+@pytest.mark.parametrize(
+    "options", [Optuna(), HyperOpt(), Parzen()], ids=["Optuna", "HyperOpt", "Parzen"]
+)
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1), ("min", -1)])
 @pytest.mark.parametrize("space", [LINE, CONDITIONAL], ids=lambda space: space.name)
 def test_a_model_finds_the_optimum_sooner_than_chance(options, mode, sign, space):
@@ -234,7 +242,9 @@ def test_a_model_finds_the_optimum_sooner_than_chance(options, mode, sign, space
     assert distance(options) < 0.25
 
 
-@pytest.mark.parametrize("options", [Optuna(), HyperOpt()], ids=["Optuna", "HyperOpt"])
+@pytest.mark.parametrize(
+    "options", [Optuna(), HyperOpt(), Parzen()], ids=["Optuna", "HyperOpt", "Parzen"]
+)
 @pytest.mark.parametrize(
     ("outcome", "space"),
     [(Outcome.FAILED, LINE), (Outcome.DIVERGED, LINE), (Outcome.DIVERGED, CONDITIONAL)],

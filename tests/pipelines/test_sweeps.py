@@ -43,6 +43,7 @@ pytestmark = pytest.mark.timeout(240)
     [
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
+        ("asha_parzen", False, 8),
         ("hyperband_optuna", True, 8),
         ("random_search", False, 8),
         ("grid_search", True, 5),
@@ -159,6 +160,12 @@ def test_failed_and_diverged_trials_do_not_stop_a_sweep(tmp_path):
     outcomes = {number: record.outcome for number, record in every.items()}
     assert outcomes[3] is Outcome.FAILED
     assert outcomes[4] is Outcome.DIVERGED
+    assert outcomes[5] is Outcome.FAILED
+    assert (every[5].error, every[5].reports) == (
+        "out of memory: CUDA out of memory. Tried to allocate 80.00 GiB.",
+        [],
+    )
+    assert "80.00 GiB" in (folder / "errors" / "trial-0005.txt").read_text()
     assert "this model cannot be built" in (folder / "errors" / "trial-0003.txt").read_text()
     assert "this model cannot be built" in (every[3].error or "")
     if every[2].epoch == 1 and outcomes[2] is Outcome.FAILED:  # not stopped at its first epoch
