@@ -29,6 +29,7 @@ from pipelines.engine.summary import versions
 from trainables.data import find_fashion_mnist
 
 RESULTS = Path(__file__).parent / "results"
+WAITING = ("between epochs", "between trials")
 EXPECTED = {"trial": 10.0, "epoch": 1.5, "j1_epochs": 8.0, "first": 6.0, "catch_up": 25.0}
 
 
@@ -196,7 +197,25 @@ def j1_part(pairs: Sequence[tuple[j1.Outcome, j1.Outcome]], seconds: float) -> l
         ),
     ]
     heads = ["", *(f"{n}, s" for n, _ in named), *(f"{n}, ms an epoch" for n, _ in named)]
-    return [*lines, *table(heads, [*rows, driver]), ""]
+    return [*lines, *table(heads, [*rows, driver]), "", *what_is_left([o for o, _ in pairs]), ""]
+
+
+def what_is_left(runs: Sequence[j1.Outcome]) -> list[str]:
+    """Where Caviar's workers do not train, and why."""
+    everything = sum(sum(run.parts.values()) for run in runs)
+
+    def share(*parts: str) -> str:
+        return f"{sum(run.parts[part] for run in runs for part in parts) / everything:.0%}"
+
+    return [
+        f"What is left of a worker's time in Caviar: training {share('train')}, evaluation "
+        f"{share('evaluate')}, start-up {share('start-up')}, waiting {share(*WAITING)}, the rest "
+        f"{share('build', 'load data', 'checkpoint')}. The start-up is Ray's own processes, then "
+        "the imports of torch and Ray in a worker, which are begun as soon as Ray takes a job. The "
+        "waiting is one round trip to the driver a report, and its work on a new trial: the "
+        "proposal of the model, the history on disk, Ray's own loop, on the cores that the workers "
+        "train on."
+    ]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

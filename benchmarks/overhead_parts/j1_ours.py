@@ -1,4 +1,4 @@
-"""Job J1 with Caviar.
+"""Job J1 with Caviar: the pairing of the recipe asha_parzen.
 
 python -m overhead_parts.j1_ours FOLDER SPAWNED SECONDS SEED
 """
@@ -14,7 +14,7 @@ from overhead_parts import children, j1_job
 from pipelines import Sweep, run
 from pipelines.engine.history import History
 from pipelines.engine.schedulers import Asha
-from pipelines.engine.searchers import Optuna
+from pipelines.engine.searchers import Parzen
 
 
 def main(folder: Path, spawned: float, seconds: float, seed: int) -> None:
@@ -35,7 +35,7 @@ def main(folder: Path, spawned: float, seconds: float, seed: int) -> None:
             seed=seed,
             storage=folder,
             name="ours",
-            searcher=Optuna(),
+            searcher=Parzen(),
             scheduler=Asha(reduction_factor=j1_job.REDUCTION_FACTOR),
         )
     )
