@@ -104,6 +104,22 @@ def test_another_attempt_is_another_proposal(options, space):
 
 @every_searcher
 @every_space
+def test_another_configuration_may_take_the_place_of_a_proposal(options, space):
+    searcher, again = build(options, space), build(options, space)
+    for one in (searcher, again):
+        run(one, range(1, 8))
+    drawn = space.sample(np.random.default_rng(99))
+    if not isinstance(options, Grid):  # which does not come back to what it has proposed
+        searcher.ask(8)
+    searcher.restart(8, drawn)
+    again.restart(8, drawn)
+    for one in (searcher, again):
+        one.tell(8, told(drawn, 0.9))
+    assert searcher.ask(9) == again.ask(9)
+
+
+@every_searcher
+@every_space
 def test_many_trials_may_be_pending(options, space):
     searcher = build(options, space)
     proposals = [searcher.ask(number) for number in range(1, 13)]
@@ -314,6 +330,17 @@ def test_optuna_is_told_the_fidelity_and_what_failed(outcome, state, infeasible,
     assert trial.value == (0.6 if state == "COMPLETE" else 0.5)
     assert bool(trial.constraints) == infeasible
     assert trial.params == pytest.approx({"learning_rate": unit(config)})
+
+
+def test_optuna_models_each_parameter_by_itself_and_does_not_lie_about_pending_trials():
+    alone, beside = build(Optuna(startup_trials=4), LINE), build(Optuna(startup_trials=4), LINE)
+    for searcher in (alone, beside):
+        run(searcher, range(1, 20))
+    for number in range(20, 26):
+        beside.restart(number, {"learning_rate": 0.1})
+    assert beside.ask(30) == alone.ask(30)
+    trial = alone._study.ask()
+    assert alone._sampler(31, 0).infer_relative_search_space(alone._study, trial) == {}
 
 
 @pytest.mark.parametrize(
