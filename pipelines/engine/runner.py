@@ -185,9 +185,12 @@ def _search(
         mode=sweep.direction,
         seed=sweep.seed,
         cpu_threads=max(1, int(sweep.cpus_per_trial)),
+        folds=sweep.folds,
+        augment=sweep.augment,
     )
+    data = prepared.data if sweep.folds == 1 else prepared.data.pooled()
     trainable = tune.with_resources(
-        tune.with_parameters(prepared.trainable, data=prepared.data, options=options),
+        tune.with_parameters(prepared.trainable, data=data, options=options),
         {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
     )
     numbers: dict[str, int] = {}

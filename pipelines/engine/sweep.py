@@ -13,6 +13,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.schedulers import Asha, SchedulerOptions
 from pipelines.engine.searchers import Random, SearcherOptions
 from search_spaces import SearchSpace
+from trainables.options import Augmentation
 
 
 def by_name(value: str | SearchSpace | type[Any]) -> str:
@@ -49,6 +50,12 @@ class Sweep:
     standardise: bool = True
     """Inputs minus the training part's mean, over its standard deviation; else as they are, in
     0 … 1."""
+
+    folds: int = 1
+    """Folds of a stratified cross-validation, trained side by side in each trial, over the training
+    and validation rows; 1 for the data set's own split."""
+    augment: Augmentation = "none"
+    """Random changes of training images: flip, crop, or both."""
 
     space: Annotated[str | SearchSpace, _BY_NAME] = "mlp"
     """A built-in search space (caviar spaces lists them), or your own as package.module:name."""
@@ -137,6 +144,7 @@ class Sweep:
 _LEAST: dict[str, float] = {
     "train_size": 1,
     "val_size": 1,
+    "folds": 1,
     "trials": 1,
     "max_epochs": 1,
     "concurrent": 1,

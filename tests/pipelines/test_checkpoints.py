@@ -80,7 +80,7 @@ def test_trials_are_not_mixed_up(tmp_path):
         checkpoint(tmp_path, folder, 0, len(folder))
     assert newest(tmp_path, 1)[0].parent.name == "trial-0001.1"
     assert newest(tmp_path, 10001)[0].parent.name == "trial-10001"
-    assert newest(tmp_path, 100) is None
+    assert newest(tmp_path, 1000) is None
     remove(tmp_path, 1)
     left = sorted(path.parent.name for path in tmp_path.glob("*/checkpoint_*"))
     assert left == ["trial-0010", "trial-0011", "trial-10001"]

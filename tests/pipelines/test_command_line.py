@@ -103,6 +103,8 @@ COMMON = [
     "--val-size",
     "--standardise",
     "--no-standardise",
+    "--folds",
+    "--augment",
     "--space",
     "--fix",
     "--trainable",

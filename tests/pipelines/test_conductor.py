@@ -511,6 +511,27 @@ def test_a_trial_that_is_not_one_of_the_best_is_not_trained_again_for_its_checkp
     assert later.next().record.number == 2
 
 
+def test_a_resumed_sweep_runs_nothing_twice(history):
+    options = {"space": CHOICES, "searcher": Repeats(), "max_epochs": 1}
+    drive(conductor(history, trials=8, **options), curve=lambda config, epoch: 0.5)
+    later = resumed(history, trials=100, **options)
+    drive(later, curve=lambda config, epoch: 0.5)
+    assert len({CHOICES.key(r.config) for r in later.records.values()}) == len(later.records) == 12
+
+
+def test_a_divergence_that_the_scheduler_judged_is_not_taken_for_an_early_stop(history):
+    options = {"max_epochs": 3, "scheduler": Asha(), "keep_checkpoints": 1}
+    sweep = conductor(history, **options)
+    run_trial(sweep, [0.5, 0.5, 0.5])
+    number = sweep.next().record.number
+    report(sweep, number, 1, NAN, diverged=True)  # killed before it was told to have ended
+    later = resumed(history, **options)
+    assert later.next().record.number == number
+    report(later, number, 1, NAN, diverged=True)
+    later.end(number)
+    assert later.records[number].outcome is Outcome.DIVERGED
+
+
 def test_a_divergence_that_was_not_told_is_found_again(history):
     sweep = conductor(history, max_epochs=3)
     sweep.next()

@@ -109,6 +109,22 @@ def test_another_attempt_is_another_proposal(options, space):
 
 @every_searcher
 @every_space
+def test_another_configuration_may_take_the_place_of_a_proposal(options, space):
+    searcher, again = build(options, space), build(options, space)
+    for one in (searcher, again):
+        run(one, range(1, 8))
+    drawn = space.sample(np.random.default_rng(99))
+    if not isinstance(options, Grid):  # which does not come back to what it has proposed
+        searcher.ask(8)
+    searcher.restart(8, drawn)
+    again.restart(8, drawn)
+    for one in (searcher, again):
+        one.tell(8, told(drawn, 0.9))
+    assert searcher.ask(9) == again.ask(9)
+
+
+@every_searcher
+@every_space
 def test_many_trials_may_be_pending(options, space):
     searcher = build(options, space)
     proposals = [searcher.ask(number) for number in range(1, 13)]
@@ -297,6 +313,15 @@ def test_near_the_default_choices_stay_and_inactive_parameters_stay_away():
     assert near.draw(2, 0) is None, "an even trial is the model's"
     assert near.draw(31, 0) is None, "start-up is over"
     assert near.draw(3, 1) is None, "a second attempt is the model's"
+
+
+def test_optuna_does_not_lie_about_pending_trials():
+    alone, beside = build(Optuna(startup_trials=4), LINE), build(Optuna(startup_trials=4), LINE)
+    for searcher in (alone, beside):
+        run(searcher, range(1, 20))
+    for number in range(20, 26):
+        beside.restart(number, {"learning_rate": 0.1})
+    assert beside.ask(30) == alone.ask(30)
 
 
 # Random search.

@@ -144,9 +144,13 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "summary.json"
     write_json({"a": 1, "where": tmp_path}, path)
     assert json.loads(path.read_text()) == {"a": 1, "where": str(tmp_path)}
+    with path.open() as reader:  # who has it open while it is written again reads the old one
+        write_json({"a": 2}, path)
+        assert json.load(reader)["a"] == 1
+    assert json.loads(path.read_text()) == {"a": 2}
     circle: dict = {}
     circle["self"] = circle
     with pytest.raises(ValueError, match="Circular"):
         write_json(circle, path)
-    assert json.loads(path.read_text())["a"] == 1
+    assert json.loads(path.read_text()) == {"a": 2}
     assert list(tmp_path.iterdir()) == [path]

@@ -150,6 +150,15 @@ def test_a_spent_time_budget_can_be_raised_and_finished_sweeps_grow(tmp_path):
         assert records(folder)[number].reports[: record.epoch] == record.reports
 
 
+def test_folds_are_trained_side_by_side_and_their_spread_is_kept(tmp_path):
+    options = ["--trials", 3, "--max-epochs", 2, "--folds", 3, "--storage", tmp_path, "--name", "x"]
+    sweep("random_search", *DIGITS, *options)
+    for record in records(tmp_path / "x").values():
+        for report in record.reports:
+            assert 0 < report.metrics["val_accuracy_std"] < 0.5
+    assert summary(tmp_path / "x")["trials"]["total"] == 3
+
+
 def test_failed_and_diverged_trials_do_not_stop_a_sweep(tmp_path):
     folder = tmp_path / "x"
     options = ["--trainable", "faulty:FailsAndDiverges", "--trials", 7, "--max-epochs", 3]

@@ -17,6 +17,7 @@ _LOADERS: dict[str, Callable[[str | None, int | None, int | None], Dataset]] = {
     "fashion_mnist": load_fashion_mnist,
     "table": load_table,
 }
+# What can be told without reading; a data set that has nothing of the kind is left out.
 _CHECKS: dict[str, Callable[[str | None, int | None, int | None], None]] = {
     "digits": check_digits,
     "fashion_mnist": check_fashion_mnist,
