@@ -25,9 +25,12 @@ _EPOCH = "epoch "
 
 
 class History:
-    """The storage of one sweep. Trials must start in the order of their numbers."""
+    """The storage of one sweep. Trials must start in the order of their numbers.
 
-    def __init__(self, folder: Path, *, name: str, metric: str, mode: Mode) -> None:
+    Without a ``name`` it is the one that is there already, also in a folder that was renamed.
+    """
+
+    def __init__(self, folder: Path, *, name: str | None, metric: str, mode: Mode) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
@@ -36,7 +39,7 @@ class History:
         self._storage.engine.dispose()  # connections made before the listener
         self._study = optuna.create_study(
             storage=self._storage,
-            study_name=name,
+            study_name=name or optuna.get_all_study_names(self._storage)[0],
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
