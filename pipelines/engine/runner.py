@@ -189,6 +189,7 @@ def _search(
         cpu_threads=max(1, int(sweep.cpus_per_trial)),
         folds=sweep.folds,
         augment=sweep.augment,
+        device=sweep.device.sharing(sweep.gpus_per_trial),
     )
     data = prepared.data if sweep.folds == 1 else prepared.data.pooled()
     trainable = tune.with_resources(
