@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import simulate, spaces
+from pipelines.commands import doctor, init, simulate, spaces
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("recipe", nargs="?", help="one of the recipes above")
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
     sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
+    doctor.add(commands)
+    init.add(commands)
     simulate.add(commands)
     spaces.add(commands)
     return parser
