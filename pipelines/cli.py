@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pipelines
-from pipelines.commands import spaces
+from pipelines.commands import reproduce, spaces
 from pipelines.engine.errors import UsageError, did_you_mean
 
 
@@ -32,7 +32,8 @@ def recipes() -> dict[str, str]:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run ``caviar``; the exit code: 0, or 2 for input that cannot be carried out."""
+    """Run ``caviar``; the exit code: 0, 1 where a command says so, 2 for input that cannot be
+    carried out, 130 after Ctrl-C."""
     parser = _parser()
     try:
         asked = parser.parse_args(args)
@@ -43,6 +44,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"caviar: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("caviar: interrupted", file=sys.stderr)
+        return 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
     sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
     spaces.add(commands)
+    reproduce.add(commands)
     return parser
 
 
