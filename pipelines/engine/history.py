@@ -13,10 +13,12 @@ from typing import Any
 
 import optuna
 import sqlalchemy.event
+import sqlalchemy.exc
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.engine import files, optuna_rows
+from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
@@ -119,6 +121,28 @@ class History:
         """Let go of the file."""
         self._storage.remove_session()
         self._storage.engine.dispose()
+
+
+def stored_records(folder: Path) -> dict[int, TrialRecord]:
+    """Everything in the history of the sweep in ``folder``, by trial number; nothing is written.
+
+    The folder may have been moved or renamed since. Raises ``UsageError`` where its history cannot
+    be read.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = folder / files.HISTORY
+    try:
+        storage = RDBStorage(f"sqlite:///{path}", engine_kwargs=_WAIT_FOR_A_LOCK)
+        try:
+            study = optuna.load_study(study_name=None, storage=storage)
+            return {t.number: _record(t) for t in study.get_trials(deepcopy=False)}
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    except (sqlalchemy.exc.DatabaseError, ValueError, KeyError, RuntimeError) as error:
+        raise UsageError(
+            f"{path} is not the history of a sweep of ours ({str(error).splitlines()[0]})."
+        ) from error
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:

@@ -179,6 +179,7 @@ def for_trials(sweep: Sweep, data: Dataset) -> tuple[Dataset, TrialOptions]:
         cpu_threads=max(1, int(sweep.cpus_per_trial)),
         folds=sweep.folds,
         augment=sweep.augment,
+        device=sweep.device.sharing(sweep.gpus_per_trial),
     )
     return (data if sweep.folds == 1 else data.pooled()), options
 
