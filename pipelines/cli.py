@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import doctor, init, simulate, spaces
+from pipelines.commands import doctor, init, reproduce, simulate, spaces
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def recipes() -> dict[str, str]:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run ``caviar``; the exit code: 0, or 2 for input that cannot be carried out."""
+    """Run ``caviar``; the exit code: 0, 1 where a command says so, 2 for input that cannot be
+    carried out, 130 after Ctrl-C."""
     parser = _parser()
     try:
         asked, more = parser.parse_known_args(args)
@@ -49,6 +50,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"caviar: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("caviar: interrupted", file=sys.stderr)
+        return 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -77,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add(commands)
     simulate.add(commands)
     spaces.add(commands)
+    reproduce.add(commands)
     return parser
 
 
