@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pipelines
-from pipelines.commands import spaces
+from pipelines.commands import spaces, sweeps
 from pipelines.engine.errors import UsageError, did_you_mean
 
 
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("recipe", nargs="?", help="one of the recipes above")
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
     sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
+    sweeps.add(commands)
     spaces.add(commands)
     return parser
 

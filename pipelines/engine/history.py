@@ -26,9 +26,12 @@ _EPOCH = "epoch "
 
 
 class History:
-    """The storage of one sweep. Trials must start in the order of their numbers."""
+    """The storage of one sweep. Trials must start in the order of their numbers.
 
-    def __init__(self, folder: Path, *, name: str, metric: str, mode: Mode) -> None:
+    Without a ``name`` it is the one that is there already, also in a folder that was renamed.
+    """
+
+    def __init__(self, folder: Path, *, name: str | None, metric: str, mode: Mode) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
@@ -37,7 +40,7 @@ class History:
         self._storage.engine.dispose()  # connections made before the listener
         self._study = optuna.create_study(
             storage=self._storage,
-            study_name=name,
+            study_name=name or optuna.get_all_study_names(self._storage)[0],
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
@@ -67,6 +70,7 @@ class History:
                 "seed": record.seed,
                 "session": record.session,
                 "outcome": record.outcome.value,
+                "started": record.started,
             },
         )
         trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=template)
@@ -75,6 +79,7 @@ class History:
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session runs again in this one."""
         self._attr(record.number, "session", record.session)
+        self._attr(record.number, "started", record.started)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -88,6 +93,8 @@ class History:
         """How a trial ended. ``best`` is its objective: the best epoch's value."""
         if record.error is not None:
             self._attr(record.number, "error", record.error)
+        if record.ended is not None:
+            self._attr(record.number, "ended", record.ended)
         self._attr(record.number, "outcome", record.outcome.value)
         state = _STATES[record.outcome]
         if state == TrialState.COMPLETE and best is None:
@@ -128,6 +135,8 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        started=list(attrs.get("started", [])),
+        ended=attrs.get("ended"),
     )
 
 

@@ -95,7 +95,15 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                     session=conductor.session,
                 )
                 with (
-                    sessions.recorded(history, conductor, sweep, space, recipe),
+                    sessions.recorded(
+                        history,
+                        conductor,
+                        sweep,
+                        space,
+                        recipe,
+                        data=prepared.data.describe(),
+                        concurrent=concurrent,
+                    ),
                     cluster.environment_inherited() if private else nullcontext(),
                 ):
                     _search(sweep, conductor, prepared, folder, concurrent, console)
