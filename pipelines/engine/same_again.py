@@ -56,4 +56,4 @@ def _option(name: str, value: Any) -> list[str]:
         return [f"--{option}", *map(str, value)]
     if name in ("space", "trainable"):
         return [f"--{option}", by_name(value)]
-    return [f"--{option}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return [f"--{option}", str(value)]

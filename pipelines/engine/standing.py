@@ -93,9 +93,7 @@ def commit(session: Mapping[str, Any]) -> str | None:
     return f"{git['commit']}{', with changes that are not in it' if git['changed'] else ''}"
 
 
-def best_and_default(
-    experiment: Experiment, records: Mapping[int, TrialRecord]
-) -> dict[str, Any]:
+def best_and_default(experiment: Experiment, records: Mapping[int, TrialRecord]) -> dict[str, Any]:
     """The best configuration and the default one, as in ``summary.json`` and strict JSON.
 
     ``best`` is None before the first finite value.
