@@ -32,7 +32,7 @@ def command(recipe: str, sweep: Sweep) -> str | None:
         if field.name in ("searcher", "scheduler"):
             words += _part(field.name, value, default)
         elif field.name not in _OF_ITS_RUN and (value != default or field.name == "seed"):
-            words += _option(field.name, value)
+            words += option(field.name, value)
     return shlex.join(words)
 
 
@@ -43,11 +43,12 @@ def _part(name: str, value: Any, default: Any) -> list[str]:
     for field in dataclasses.fields(value):
         given = getattr(value, field.name)
         if given != getattr(default, field.name):
-            words += _option(f"{name}.{field.name}", given)
+            words += option(f"{name}.{field.name}", given)
     return words
 
 
-def _option(name: str, value: Any) -> list[str]:
+def option(name: str, value: Any) -> list[str]:
+    """The words of one option: ``("searcher.points", 3)`` is ``--searcher.points 3``."""
     option = name.replace("_", "-")
     if isinstance(value, bool):
         part, dot, last = option.rpartition(".")
