@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import reproduce, simulate, spaces
+from pipelines.commands import reproduce, retrain, simulate, spaces
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add(commands)
     spaces.add(commands)
     reproduce.add(commands)
+    retrain.add(commands)
     return parser
 
 
