@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import reproduce, retrain, simulate, spaces
+from pipelines.commands import doctor, init, reproduce, retrain, simulate, spaces, sweeps
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
+
+_COMMANDS = (sweeps, reproduce, retrain, simulate, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:
@@ -77,10 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("recipe", nargs="?", help="one of the recipes above")
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
     sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
-    simulate.add(commands)
-    spaces.add(commands)
-    reproduce.add(commands)
-    retrain.add(commands)
+    for command in _COMMANDS:
+        command.add(commands)
     return parser
 
 

@@ -73,12 +73,14 @@ class History:
                     "seed": record.seed,
                     "session": record.session,
                     "outcome": record.outcome.value,
+                    "started": record.started,
                 },
             )
 
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session runs again in this one."""
         self._attr(record.number, "session", record.session)
+        self._attr(record.number, "started", record.started)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -98,9 +100,11 @@ class History:
         state = _STATES[record.outcome]
         if state == TrialState.COMPLETE and best is None:
             state = TrialState.FAIL
-        attrs = {"outcome": record.outcome.value}
+        attrs: dict[str, Any] = {"outcome": record.outcome.value}
         if record.error is not None:
             attrs["error"] = record.error
+        if record.ended is not None:
+            attrs["ended"] = record.ended
         with self._storage.engine.begin() as connection:
             optuna_rows.end(
                 connection,
@@ -165,6 +169,8 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        started=list(attrs.get("started", [])),
+        ended=attrs.get("ended"),
     )
 
 

@@ -96,7 +96,13 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 )
                 with (
                     sessions.recorded(
-                        history, conductor, sweep, space, recipe, data=prepared.data.describe()
+                        history,
+                        conductor,
+                        sweep,
+                        space,
+                        recipe,
+                        data=prepared.data.describe(),
+                        concurrent=concurrent,
                     ),
                     cluster.environment_inherited() if private else nullcontext(),
                 ):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine import checkpoints, files, schedulers, searchers
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
+from pipelines.engine.provenance import provenance
 from pipelines.engine.summary import versions
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
@@ -205,17 +206,22 @@ def recorded(
     recipe: str,
     *,
     data: str | None = None,
+    concurrent: int | None = None,
 ) -> Iterator[None]:
     """Note the session in the history, from its start, and its seconds when it ends.
 
     ``data`` is a line that describes the data set: ``auto`` may stand for another one tomorrow.
+    ``concurrent`` is how many trials the machines run side by side.
     """
     session = {
         "started": time.time(),
+        "from": conductor.elapsed,
         "until": conductor.elapsed,
         "options": describe(sweep),
         "versions": versions(),
         "data": data,
+        "concurrent": concurrent,
+        **provenance(),
     }
     before = history.get("sessions", [])
     history.set("sessions", [*before, session])
