@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pipelines
-from pipelines.commands import spaces
+from pipelines.commands import spaces, submit
 from pipelines.engine.errors import UsageError, did_you_mean
 
 
@@ -34,8 +34,12 @@ def recipes() -> dict[str, str]:
 def main(args: Sequence[str] | None = None) -> int:
     """Run ``caviar``; the exit code: 0, or 2 for input that cannot be carried out."""
     parser = _parser()
+    words = list(sys.argv[1:] if args is None else args)
     try:
-        asked = parser.parse_args(args)
+        # What `submit` runs is not ours to read: argparse would look for options in it.
+        cut = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
+        asked = parser.parse_args(words[:cut])
+        asked.words = words[cut + 1 :]
         if asked.command is None:
             parser.print_help()
             return 0
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
     sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
     spaces.add(commands)
+    submit.add(commands)
     return parser
 
 

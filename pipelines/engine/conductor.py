@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pipelines.engine import retries
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
@@ -42,6 +43,8 @@ class Plan:
     seed: int
     keep_checkpoints: int
     checkpoint_seconds: float
+    retries: int = 0
+    """How often a trial that failed by itself is run again."""
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 
@@ -53,13 +56,17 @@ class Log(Protocol):
         """A new trial."""
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
+        """An unfinished trial runs again: of an earlier session, or after a failure."""
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
 
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended, and the objective of its best epoch."""
+
+
+Checkpoints = Callable[[int], tuple[str, int] | None]
+"""Finds the newest checkpoint of a trial and its epoch; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Decision:
 
 
 class Conductor:
-    """The state of a running sweep. ``started`` is the seconds that earlier sessions took."""
+    """The state of a running sweep. ``spent`` is the seconds that earlier sessions took."""
 
     def __init__(
         self,
@@ -89,6 +96,7 @@ class Conductor:
         searcher: Searcher,
         scheduler: Scheduler,
         history: Log,
+        checkpoint: Checkpoints = lambda _: None,
         session: int = 0,
         spent: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -101,6 +109,13 @@ class Conductor:
         self.session = session
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
+        self.live: set[int] = set()
+        """Trials that have a worker, or wait for one."""
+        self.endangered: set[int] = set()
+        """Trials whose machine is about to go: they are saved at every report."""
+        self._checkpoint = checkpoint
+        self._failures: dict[int, list[retries.Failure]] = {}
+        self._exhausted = False
         self._space = space
         self._searcher = searcher
         self._scheduler = scheduler
@@ -156,12 +171,14 @@ class Conductor:
             assignment.record.session = self.session
             self._history.again(assignment.record)
             self._saved_at[assignment.record.number] = self._clock()
+            self.live.add(assignment.record.number)
             return assignment
         number = len(self.records)
-        if self.plan.trials is not None and number >= self.plan.trials:
+        if self._exhausted or (self.plan.trials is not None and number >= self.plan.trials):
             return None
         config = self._propose(number)
         if config is None:
+            self._exhausted = True
             return None
         record = TrialRecord(
             number=number,
@@ -173,6 +190,7 @@ class Conductor:
         self.records[number] = record
         self._history.start(record, self._space)
         self._saved_at[number] = self._clock()
+        self.live.add(number)
         return Assignment(record)
 
     def _propose(self, number: int) -> dict[str, Any] | None:
@@ -234,7 +252,8 @@ class Conductor:
             return Decision(goes_on=False, save=True)
         now = self._clock()
         if goes_on:
-            save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            save = due or number in self.endangered
         else:
             save = not diverged and number in self._keepers(number)
         if save:
@@ -272,24 +291,47 @@ class Conductor:
         # The default configuration is what the winner has to beat, so it is measured to the end.
         return goes_on or (number == 0 and self.plan.default_first)
 
-    def end(self, number: int, *, error: str | None = None) -> set[int]:
+    def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
 
-        Without an error and without a decision of ours before, the trial was cut off: it stays
-        unfinished, and a resumed sweep goes on with it.
+        ``lost`` says that not the trial has failed, but the machine that it ran on. Without an
+        error and without a decision of ours before, the trial was cut off: it stays unfinished,
+        and a resumed sweep goes on with it.
         """
         record = self.records[number]
-        if error is not None:
-            record.error = error
-            self._finish(record, Outcome.FAILED)
-        elif number in self._ending:
-            self._finish(record, self._ending.pop(number))
+        self.live.discard(number)
+        self.endangered.discard(number)
+        outcome = self._ending.pop(number, None)
+        if outcome is not None and (error is None or (lost and self._is_saved(record))):
+            self._finish(record, outcome)
+        elif error is not None:
+            if outcome is Outcome.STOPPED_EARLY:
+                self._judged_out[number] = record.epoch
+            self._fail(record, error, lost=lost)
         keepers = self._keepers()
         return {
             n
             for n in self.saved
             if n not in keepers and self.records[n].outcome is not Outcome.RUNNING
         }
+
+    def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
+        failures = self._failures.setdefault(record.number, [])
+        failures.append(retries.Failure(epoch=record.epoch, words=error, lost=lost))
+        if not retries.again(failures, retries=self.plan.retries):
+            record.error = error
+            self._finish(record, Outcome.FAILED)
+        elif self.stop_reason is None:
+            record.again.append(error)
+            found = self._checkpoint(record.number)
+            self._waiting.append(Assignment(record, None if found is None else found[0]))
+        # else it stays unfinished, and a resumed sweep goes on with it
+
+    def _is_saved(self, record: TrialRecord) -> bool:
+        """Whether what is worth keeping of an ended trial is in storage."""
+        found = self._checkpoint(record.number)
+        whole = found is not None and found[1] == record.epoch
+        return whole or record.number not in self._keepers(record.number)
 
     def _finish(self, record: TrialRecord, outcome: Outcome) -> None:
         record.outcome = outcome
@@ -330,7 +372,7 @@ class Conductor:
     def replay(
         self,
         records: Mapping[int, TrialRecord],
-        checkpoint: Callable[[int], tuple[str, int] | None],
+        checkpoint: Checkpoints,
     ) -> None:
         """Take up an earlier session: its results are told to a fresh searcher and scheduler.
 

@@ -87,6 +87,7 @@ class InMemory:
 
     def again(self, record):
         self._records[record.number].session = record.session
+        self._records[record.number].again = list(record.again)
 
     def report(self, number, report):
         self._records[number].reports.append(copy.deepcopy(report))
@@ -108,6 +109,7 @@ def conductor(
     session=0,
     spent=0.0,
     clock=None,
+    checkpoint=lambda number: None,
     **changes,
 ):
     """A conductor of a small sweep; the scheduler stops nothing by default."""
@@ -120,6 +122,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
+        checkpoint=checkpoint,
         session=session,
         spent=spent,
         clock=clock or Clock(),
