@@ -11,13 +11,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pipelines.engine import retries
-from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
+from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, Plan
+from pipelines.engine.records import Outcome, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
@@ -28,61 +29,6 @@ _RANDOM_TRIES = 1000
 """How many random draws may have run already before the space counts as exhausted."""
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a sweep may spend and what it keeps."""
-
-    metric: str
-    mode: Mode
-    max_epochs: int
-    trials: int | None
-    time_budget: float | None
-    """Seconds over all sessions."""
-    seed: int
-    keep_checkpoints: int
-    checkpoint_seconds: float
-    retries: int = 0
-    """How often a trial that failed by itself is run again."""
-    default_first: bool = True
-    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
-
-
-class Log(Protocol):
-    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
-
-    def start(self, record: TrialRecord, space: SearchSpace) -> None:
-        """A new trial."""
-
-    def again(self, record: TrialRecord) -> None:
-        """An unfinished trial runs again: of an earlier session, or after a failure."""
-
-    def report(self, number: int, report: Report) -> None:
-        """One epoch of a trial."""
-
-    def end(self, record: TrialRecord, best: float | None) -> None:
-        """How a trial ended, and the objective of its best epoch."""
-
-
-Checkpoints = Callable[[int], tuple[str, int] | None]
-"""Finds the newest checkpoint of a trial and its epoch; None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to run, from the start or from a checkpoint."""
-
-    record: TrialRecord
-    restore_from: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a trial after a report."""
-
-    goes_on: bool
-    save: bool
 
 
 class Conductor:
@@ -169,6 +115,7 @@ class Conductor:
         if self._waiting:
             assignment = self._waiting.popleft()
             assignment.record.session = self.session
+            assignment.record.started.append(round(self.elapsed, 3))
             self._history.again(assignment.record)
             self._saved_at[assignment.record.number] = self._clock()
             self.live.add(assignment.record.number)
@@ -185,6 +132,7 @@ class Conductor:
             config=config,
             seed=trial_seed(self.plan.seed, number),
             session=self.session,
+            started=[round(self.elapsed, 3)],
         )
         self._keys.add(self._space.key(config))
         self.records[number] = record
@@ -333,8 +281,9 @@ class Conductor:
         whole = found is not None and found[1] == record.epoch
         return whole or record.number not in self._keepers(record.number)
 
-    def _finish(self, record: TrialRecord, outcome: Outcome) -> None:
+    def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
         record.outcome = outcome
+        record.ended = round(self.elapsed if at is None else at, 3)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._searcher.tell(record.number, self._told(record))
@@ -381,7 +330,7 @@ class Conductor:
         """
         reports = [(report, number) for number in records for report in records[number].reports]
         for number, record in records.items():
-            self.records[number] = replace(record, reports=[])
+            self.records[number] = replace(record, reports=[], started=[*record.started])
             self._keys.add(self._space.key(record.config))
         for report, number in sorted(reports, key=lambda item: item[0].order):
             self._remember(self.records[number], report)
@@ -404,7 +353,8 @@ class Conductor:
             )
             if over and (epoch == record.epoch or number not in self._keepers(number)):
                 completed = record.epoch >= self.plan.max_epochs
-                self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
+                outcome = Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY
+                self._finish(record, outcome, at=record.reports[-1].at)
             else:
                 self._waiting.append(Assignment(record, path))
 
@@ -417,3 +367,6 @@ class Conductor:
 def trial_seed(seed: int, number: int) -> int:
     """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+
+
+__all__ = ["Assignment", "Conductor", "Decision", "Log", "Plan", "trial_seed"]

@@ -99,6 +99,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    concurrent = min(sweep.concurrent or slots, slots)
                     show.start(
                         sweep,
                         space,
@@ -106,12 +107,20 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         prepared.data,
                         console,
                         note=prepared.note,
-                        concurrent=min(sweep.concurrent or slots, slots),
+                        concurrent=concurrent,
                         folder=folder,
                         session=conductor.session,
                     )
                     with (
-                        sessions.recorded(history, conductor, sweep, space, recipe),
+                        sessions.recorded(
+                            history,
+                            conductor,
+                            sweep,
+                            space,
+                            recipe,
+                            data=prepared.data.describe(),
+                            concurrent=concurrent,
+                        ),
                         cluster.environment_inherited() if private else nullcontext(),
                     ):
                         _search(
@@ -229,18 +238,8 @@ def _search(
     from ray import tune
 
     from pipelines.engine import ray_bridge
-    from trainables.options import TrialOptions
 
-    options = TrialOptions(
-        max_epochs=sweep.max_epochs,
-        metric=sweep.metric,
-        mode=sweep.direction,
-        seed=sweep.seed,
-        cpu_threads=max(1, int(sweep.cpus_per_trial)),
-        folds=sweep.folds,
-        augment=sweep.augment,
-    )
-    data = prepared.data if sweep.folds == 1 else prepared.data.pooled()
+    data, options = loading.for_trials(sweep, prepared.data)
     trainable = tune.with_resources(
         tune.with_parameters(prepared.trainable, data=data, options=options),
         tune.PlacementGroupFactory([_request(sweep).bundle]),
