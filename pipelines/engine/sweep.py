@@ -77,6 +77,11 @@ class Sweep:
     """CPUs of one trial, and torch's threads in it."""
     gpus_per_trial: float = 0
     """GPUs of one trial; a fraction shares a GPU."""
+    accelerator_type: str | None = None
+    """The kind of machine that trials run on, as Ray names it: A100, H100, T4; any by default."""
+    retries: int = 0
+    """How often a trial that fails by itself is tried again, from its newest checkpoint. One whose
+    machine is lost is without being asked."""
 
     seed: int = 0
     """Where all randomness of the sweep comes from."""
@@ -151,6 +156,7 @@ _LEAST: dict[str, float] = {
     "max_epochs": 1,
     "concurrent": 1,
     "gpus_per_trial": 0,
+    "retries": 0,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,

@@ -115,6 +115,8 @@ COMMON = [
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
+    "--accelerator-type",
+    "--retries",
     "--seed",
     "--metric",
     "--mode",
