@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.engine.history import History
     from pipelines.engine.ray_bridge import Events
     from trainables.data import Dataset
+    from trainables.options import TrialOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,12 @@ class _Prepared:
     """What is loaded while Ray starts."""
 
     trainable: type[Any]
-    data: Dataset
+    found: Dataset
+    """As it is described to a person."""
     note: str | None
+    data: Dataset
+    """As the trials get it."""
+    options: TrialOptions
 
 
 def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
@@ -63,6 +68,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     # Most spaces ask nothing of the data, which is then loaded while Ray starts.
     loaded = loading.load_data(sweep) if loading.space_depends_on_data(sweep) else None
     space = loading.load_space(sweep, loaded[0] if loaded else None)
+    sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = sweep.storage.expanduser().resolve() / name
@@ -72,7 +78,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
-        preparing = helper.submit(_prepare, sweep, loaded)
+        preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
             slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
@@ -87,7 +93,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                     sweep,
                     space,
                     scheduler,
-                    prepared.data,
+                    prepared.found,
                     console,
                     note=prepared.note,
                     concurrent=concurrent,
@@ -123,14 +129,18 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
 
 
-def _prepare(sweep: Sweep, loaded: tuple[Dataset, str | None] | None) -> _Prepared:
+def _prepare(
+    sweep: Sweep, space: SearchSpace, loaded: tuple[Dataset, str | None] | None
+) -> _Prepared:
     import pipelines.engine.history
     import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
 
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
-    data, note = loaded or loading.load_data(sweep)
-    return _Prepared(trainable, data, note)
+    found, note = loaded or loading.load_data(sweep)
+    data, options = loading.for_trials(sweep, found)
+    loading.check_fits(trainable, space, found, options)
+    return _Prepared(trainable, found, note, data, options)
 
 
 def _conductor(
@@ -177,21 +187,9 @@ def _search(
 
     from pipelines.engine import ray_bridge
     from pipelines.engine.checkpoints import folder_name
-    from trainables.options import TrialOptions
 
-    options = TrialOptions(
-        max_epochs=sweep.max_epochs,
-        metric=sweep.metric,
-        mode=sweep.direction,
-        seed=sweep.seed,
-        cpu_threads=max(1, int(sweep.cpus_per_trial)),
-        folds=sweep.folds,
-        augment=sweep.augment,
-        device=sweep.device.sharing(sweep.gpus_per_trial),
-    )
-    data = prepared.data if sweep.folds == 1 else prepared.data.pooled()
     trainable = tune.with_resources(
-        tune.with_parameters(prepared.trainable, data=data, options=options),
+        tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
         {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
     )
     numbers: dict[str, int] = {}
