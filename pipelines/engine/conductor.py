@@ -154,6 +154,7 @@ class Conductor:
         if self._waiting:
             assignment = self._waiting.popleft()
             assignment.record.session = self.session
+            assignment.record.started.append(round(self.elapsed, 3))
             self._history.again(assignment.record)
             self._saved_at[assignment.record.number] = self._clock()
             return assignment
@@ -168,6 +169,7 @@ class Conductor:
             config=config,
             seed=trial_seed(self.plan.seed, number),
             session=self.session,
+            started=[round(self.elapsed, 3)],
         )
         self._keys.add(self._space.key(config))
         self.records[number] = record
@@ -291,8 +293,9 @@ class Conductor:
             if n not in keepers and self.records[n].outcome is not Outcome.RUNNING
         }
 
-    def _finish(self, record: TrialRecord, outcome: Outcome) -> None:
+    def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
         record.outcome = outcome
+        record.ended = round(self.elapsed if at is None else at, 3)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._searcher.tell(record.number, self._told(record))
@@ -339,7 +342,7 @@ class Conductor:
         """
         reports = [(report, number) for number in records for report in records[number].reports]
         for number, record in records.items():
-            self.records[number] = replace(record, reports=[])
+            self.records[number] = replace(record, reports=[], started=[*record.started])
             self._keys.add(self._space.key(record.config))
         for report, number in sorted(reports, key=lambda item: item[0].order):
             self._remember(self.records[number], report)
@@ -362,7 +365,8 @@ class Conductor:
             )
             if over and (epoch == record.epoch or number not in self._keepers(number)):
                 completed = record.epoch >= self.plan.max_epochs
-                self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
+                outcome = Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY
+                self._finish(record, outcome, at=record.reports[-1].at)
             else:
                 self._waiting.append(Assignment(record, path))
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import optuna
 import sqlalchemy.event
+import sqlalchemy.exc
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.engine import files, optuna_rows
+from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
@@ -25,9 +27,12 @@ _EPOCH = "epoch "
 
 
 class History:
-    """The storage of one sweep. Trials must start in the order of their numbers."""
+    """The storage of one sweep. Trials must start in the order of their numbers.
 
-    def __init__(self, folder: Path, *, name: str, metric: str, mode: Mode) -> None:
+    Without a ``name`` it is the one that is there already, also in a folder that was renamed.
+    """
+
+    def __init__(self, folder: Path, *, name: str | None, metric: str, mode: Mode) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
@@ -36,7 +41,7 @@ class History:
         self._storage.engine.dispose()  # connections made before the listener
         self._study = optuna.create_study(
             storage=self._storage,
-            study_name=name,
+            study_name=name or optuna.get_all_study_names(self._storage)[0],
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
@@ -68,12 +73,14 @@ class History:
                     "seed": record.seed,
                     "session": record.session,
                     "outcome": record.outcome.value,
+                    "started": record.started,
                 },
             )
 
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session runs again in this one."""
         self._attr(record.number, "session", record.session)
+        self._attr(record.number, "started", record.started)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -93,9 +100,11 @@ class History:
         state = _STATES[record.outcome]
         if state == TrialState.COMPLETE and best is None:
             state = TrialState.FAIL
-        attrs = {"outcome": record.outcome.value}
+        attrs: dict[str, Any] = {"outcome": record.outcome.value}
         if record.error is not None:
             attrs["error"] = record.error
+        if record.ended is not None:
+            attrs["ended"] = record.ended
         with self._storage.engine.begin() as connection:
             optuna_rows.end(
                 connection,
@@ -118,6 +127,28 @@ class History:
         self._storage.engine.dispose()
 
 
+def stored_records(folder: Path) -> dict[int, TrialRecord]:
+    """Everything in the history of the sweep in ``folder``, by trial number; nothing is written.
+
+    The folder may have been moved or renamed since. Raises ``UsageError`` where its history cannot
+    be read.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = folder / files.HISTORY
+    try:
+        storage = RDBStorage(f"sqlite:///{path}", engine_kwargs=_WAIT_FOR_A_LOCK)
+        try:
+            study = optuna.load_study(study_name=None, storage=storage)
+            return {t.number: _record(t) for t in study.get_trials(deepcopy=False)}
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    except (sqlalchemy.exc.DatabaseError, ValueError, KeyError, RuntimeError) as error:
+        raise UsageError(
+            f"{path} is not the history of a sweep of ours ({str(error).splitlines()[0]})."
+        ) from error
+
+
 def _record(trial: FrozenTrial) -> TrialRecord:
     attrs: Mapping[str, Any] = trial.user_attrs
     reports = [
@@ -138,6 +169,8 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        started=list(attrs.get("started", [])),
+        ended=attrs.get("ended"),
     )
 
 

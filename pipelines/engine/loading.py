@@ -101,18 +101,11 @@ def _value(text: str) -> Any:
 def with_trainable(sweep: Sweep, space: SearchSpace) -> Sweep:
     """``sweep`` with the built-in trainable that understands its space, where it names none.
 
-    Nothing is imported. A built-in one that is named, and does not, is refused here.
+    Nothing is imported.
     """
-    names = space.names
-    kinds = {f"trainables:{kind}": kind for kind in understood.BUILT_IN}
-    if sweep.trainable in kinds:
-        try:
-            understood.check_names(kinds[str(sweep.trainable)], names)
-        except ValueError as error:
-            raise _another_trainable(error) from error
     if sweep.trainable != AUTO:
         return sweep
-    missing = {path: understood.not_understood(kind, names) for path, kind in kinds.items()}
+    missing = {p: understood.not_understood(kind, space.names) for p, kind in _BUILT_IN.items()}
     best = min(missing, key=lambda path: len(missing[path]))
     if missing[best]:
         raise UsageError(
@@ -120,6 +113,18 @@ def with_trainable(sweep: Sweep, space: SearchSpace) -> Sweep:
             f"{space.name}: name yours with --trainable package.module:Class."
         )
     return dataclasses.replace(sweep, trainable=best)
+
+
+def check_trainable(sweep: Sweep, space: SearchSpace) -> None:
+    """Refuse a built-in trainable that does not understand the space, without importing it."""
+    if sweep.trainable in _BUILT_IN:
+        try:
+            understood.check_names(_BUILT_IN[str(sweep.trainable)], space.names)
+        except ValueError as error:
+            raise _another_trainable(error) from error
+
+
+_BUILT_IN = {f"trainables:{kind}": kind for kind in understood.BUILT_IN}
 
 
 def check_fits(

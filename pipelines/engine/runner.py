@@ -74,6 +74,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     folder = sweep.storage.expanduser().resolve() / name
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
+    loading.check_trainable(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -101,7 +102,15 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                     session=conductor.session,
                 )
                 with (
-                    sessions.recorded(history, conductor, sweep, space, recipe),
+                    sessions.recorded(
+                        history,
+                        conductor,
+                        sweep,
+                        space,
+                        recipe,
+                        data=prepared.data.describe(),
+                        concurrent=concurrent,
+                    ),
                     cluster.environment_inherited() if private else nullcontext(),
                 ):
                     _search(sweep, conductor, prepared, folder, concurrent, console)

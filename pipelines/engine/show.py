@@ -89,7 +89,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     if best is None:
         console.print("No trial reported a finite value: there is no best one.", style="red")
     else:
-        console.print(_best(found["metric"], best, found["baseline"]))
+        console.print(best_table(found["metric"], best, found["baseline"]))
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],
@@ -107,7 +107,8 @@ _NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")
 """Reported each epoch, and no measure of how good a trial is."""
 
 
-def _best(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]) -> Table:
+def best_table(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]) -> Table:
+    """The best trial beside the default: metrics and configuration, as in ``summary.json``."""
     title = f"best: trial {best['trial']}, epoch {best['epoch']}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("")

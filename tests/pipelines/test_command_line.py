@@ -643,3 +643,12 @@ def test_exit_codes(end, code, said, monkeypatch, capsys):
     sweep = recipe_sweep("random_search")
     assert command_line.main(sweep, recipe="random_search", args=["--trials", "3"]) == code
     assert capsys.readouterr().err == said
+
+
+def test_ctrl_c_in_a_command_beside_sweep(monkeypatch, capsys):
+    def interrupted(asked):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.commands.spaces._list", interrupted)
+    assert cli.main(["spaces"]) == 130
+    assert capsys.readouterr().err == "caviar: interrupted\n"

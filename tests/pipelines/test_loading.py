@@ -146,7 +146,7 @@ def test_every_built_in_space_has_a_trainable_that_understands_it(name):
     chosen = loading.with_trainable(Sweep(space=name), space).trainable
     families = {"cnn": "CNNTrainable", "kt": "CNNTrainable", "resnet": "ResNetTrainable"}
     assert chosen == f"trainables:{families.get(name, 'TorchTrainable')}"
-    loading.with_trainable(Sweep(space=name, trainable=chosen), space)
+    loading.check_trainable(Sweep(space=name, trainable=chosen), space)
     assert by_name(loading.load_trainable(Sweep(space=name))).endswith(chosen.partition(":")[2])
 
 
@@ -154,6 +154,7 @@ def test_a_trainable_that_is_named_wins():
     for named in ("my_own_module:Model", NoTrainable):
         sweep = Sweep(space="cnn", trainable=named)
         assert loading.with_trainable(sweep, search_spaces.get("cnn")) is sweep
+        loading.check_trainable(sweep, search_spaces.get("cnn"))  # nothing is known of it yet
 
 
 @pytest.mark.parametrize(
@@ -177,8 +178,9 @@ def test_a_trainable_that_is_named_wins():
 )
 def test_a_space_and_a_trainable_that_do_not_fit(options, message):
     sweep = Sweep(**options)
+    space = loading.load_space(sweep)
     with pytest.raises(UsageError, match=message):
-        loading.with_trainable(sweep, loading.load_space(sweep))
+        loading.check_trainable(loading.with_trainable(sweep, space), space)
 
 
 def test_what_would_fail_every_trial_is_refused_when_the_data_is_known():
@@ -310,3 +312,17 @@ def test_damaged_data_is_a_sentence(tmp_path):
     loading.check(asked)  # the files are there
     with pytest.raises(UsageError, match=r"train-images-idx3-ubyte.gz"):
         loading.load_data(asked)
+
+
+def test_what_every_trial_is_given():
+    sweep = Sweep(
+        max_epochs=5, metric="val_loss", seed=3, cpus_per_trial=2.5, gpus_per_trial=0.25, folds=3
+    )
+    digits = loading.load_data(Sweep(dataset="digits"))[0]
+    given, options = loading.for_trials(sweep, digits)
+    assert (len(given.x_train), given.is_pooled) == (len(digits.x_train) + len(digits.x_val), True)
+    assert (options.max_epochs, options.metric, options.mode) == (5, "val_loss", "min")
+    assert (options.seed, options.cpu_threads, options.folds) == (3, 2, 3)
+    assert options.device.memory_share == 0.25
+    assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[0] is digits
+    assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[1].cpu_threads == 1

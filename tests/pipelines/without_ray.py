@@ -87,6 +87,7 @@ class InMemory:
 
     def again(self, record):
         self._records[record.number].session = record.session
+        self._records[record.number].started = list(record.started)
 
     def report(self, number, report):
         self._records[number].reports.append(copy.deepcopy(report))
@@ -94,6 +95,7 @@ class InMemory:
     def end(self, record, best):
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
+        self._records[record.number].ended = record.ended
 
     def records(self):
         return copy.deepcopy(self._records)

@@ -115,7 +115,7 @@ def _columns(path: Path) -> list[str]:
     with _readable(path):
         if path.suffix == ".csv":
             return list(pd.read_csv(path, nrows=0).columns)
-        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
+        import pyarrow.parquet as parquet
 
         return list(parquet.read_schema(path).names)
 
