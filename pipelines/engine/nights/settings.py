@@ -6,13 +6,14 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.same_again import option
+from pipelines.engine.sweep import Sweep
 
 _NIGHTLYS_OWN = ("name", "storage", "resume", "warm_start")
 
@@ -69,12 +70,17 @@ class Plan:
     """What a file asks for."""
 
     settings: Settings
+    usual: Sweep
+    """The sweep of the recipe."""
     options: tuple[str, ...]
     """The table ``[sweep]`` as the command line of its recipe, which checks it."""
 
 
-def read(path: Path) -> Plan:
-    """The plan in a file; raises ``UsageError`` for whatever is not right in it."""
+def read(path: Path, load_recipe: Callable[[str], Sweep]) -> Plan:
+    """The plan in a file; raises ``UsageError`` for whatever is not right in it.
+
+    ``load_recipe`` gives the sweep of a recipe by its name.
+    """
     try:
         found = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
@@ -93,7 +99,9 @@ def read(path: Path) -> Plan:
         raise UsageError(
             f"{path}: sweep.{own[0]} is what the nights decide by themselves: leave it out."
         )
-    return Plan(_settings(found.get("nightly", {}), path), tuple(_options(sweep, "", path)))
+    settings = _settings(found.get("nightly", {}), path)
+    usual = load_recipe(settings.recipe)
+    return Plan(settings, usual, tuple(_options(sweep, usual, path)))
 
 
 def _settings(table: Any, path: Path) -> Settings:
@@ -124,12 +132,16 @@ def _typed(value: Any, kind: Any, what: str) -> Any:
     return value
 
 
-def _options(table: Mapping[str, Any], prefix: str, path: Path) -> Iterator[str]:
-    """``{"searcher": {"random_share": 0.2}}`` as ``--searcher.random-share 0.2``."""
+def _options(table: Mapping[str, Any], usual: Any, path: Path, prefix: str = "") -> Iterator[str]:
+    """``{"searcher": {"random_share": 0.2}}`` as ``--searcher.random-share 0.2``.
+
+    ``usual`` is what the recipe has; what it does not have is left to the command line to refuse.
+    """
     for key, value in table.items():
+        default = getattr(usual, key, value)
         if isinstance(value, dict):
-            yield from _options(value, f"{prefix}{key}.", path)
+            yield from _options(value, default, path, f"{prefix}{key}.")
         elif isinstance(value, str | int | float | list):
-            yield from option(f"{prefix}{key}", value)
+            yield from option(f"{prefix}{key}", value, default)
         else:
             raise UsageError(f"{path}: sweep.{prefix}{key} is no number, text or list: {value!r}.")
