@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from pipelines.engine import files
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
+from pipelines.engine.words import duration
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
 
@@ -94,6 +95,11 @@ class History:
             state = TrialState.FAIL
         values = [best] if state == TrialState.COMPLETE and best is not None else None
         self._storage.set_trial_state_values(self._ids[record.number], state, values)
+
+    def say(self, line: str, at: float) -> None:
+        """Append a line to the log of decisions; ``at`` in seconds since the start of the sweep."""
+        with self.path.with_name(files.DECISIONS).open("a", encoding="utf-8") as log:
+            log.write(f"{duration(at):>14}  {line}\n")
 
     def _attr(self, number: int, key: str, value: Any) -> None:
         self._storage.set_trial_user_attr(self._ids[number], key, value)
