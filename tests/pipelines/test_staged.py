@@ -405,7 +405,7 @@ def test_without_a_number_of_trials_somebody_has_to_say_how_many_a_stage_gets(op
         lambda: options.planned(MLP, trials=None),
         lambda: options.build(MLP, mode="max", seed=0),
     ):
-        with pytest.raises(UsageError, match=r"without --trials .*: give --searcher.stage-trials"):
+        with pytest.raises(UsageError, match=r"without --trials .*: give --trials, or"):
             attempt()
 
 

@@ -88,6 +88,8 @@ class InMemory:
 
     def again(self, record):
         self._records[record.number].session = record.session
+        self._records[record.number].again = list(record.again)
+        self._records[record.number].started = list(record.started)
 
     def report(self, number, report):
         self._records[number].reports.append(copy.deepcopy(report))
@@ -95,6 +97,7 @@ class InMemory:
     def end(self, record, best):
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
+        self._records[record.number].ended = record.ended
 
     def say(self, line, at):
         self.decisions.append((line, at))
@@ -112,6 +115,7 @@ def conductor(
     session=0,
     spent=0.0,
     clock=None,
+    checkpoint=lambda number: None,
     **changes,
 ):
     """A conductor of a small sweep; the scheduler stops nothing by default."""
@@ -124,6 +128,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
+        checkpoint=checkpoint,
         session=session,
         spent=spent,
         clock=clock or Clock(),

@@ -122,6 +122,6 @@ def _each(stage_trials: int | None, *, stages: int, trials: int | None) -> int:
     if trials is None:
         raise UsageError(
             "The trials are shared out among the stages, and without --trials nobody knows how "
-            "many there will be: give --searcher.stage-trials."
+            "many there will be: give --trials, or --searcher.stage-trials."
         )
     return max(1, trials // stages)
