@@ -220,11 +220,12 @@ def _conductor(
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
     )
+    options = sweep.searcher.planned(space, trials=sweep.trials)
     checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
-        searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
+        searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
         checkpoint=checkpoint,
