@@ -6,7 +6,7 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import ray
 
@@ -177,6 +177,11 @@ class TorchTrainable(LoopTrainable):
             config.check(name, elsewhere=_ELSEWHERE)
         else:
             config.check_spelling(name)
+
+    @property
+    def model(self) -> nn.Module:
+        """The model of the trial that runs now; in a cross-validation the stack of all folds."""
+        return cast("SupervisedLoop", self._running()).model
 
     def _load_to(self) -> Any:
         return self._device
