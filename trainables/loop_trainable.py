@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
@@ -69,6 +69,18 @@ class LoopTrainable(tune.Trainable):
             return self.build_loop(config, data)
         parts = fold_datasets(data, options.folds, options.fold_seed)
         return MeanOfFolds([self.build_loop(config, part) for part in parts])
+
+    @classmethod
+    def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
+        """Refuse, before the first trial, a sweep of which every trial would fail.
+
+        Args:
+            names: the hyperparameters of the search space.
+            data: the data set of the sweep.
+            options: what every trial will be given.
+
+        Raises ValueError with a sentence that says what to change.
+        """
 
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial."""

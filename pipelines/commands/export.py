@@ -71,9 +71,9 @@ def _run(asked: argparse.Namespace) -> int:
     )
     for name, value in found["metrics"].items():
         if name == sweep.metric:
-            console.print(f"{name:<11}{number(value)}")
+            console.print(f"{name:<16}{number(value)}")
     for name, value in (found["test"] or {}).items():
-        console.print(f"{'test ' + name:<11}{number(value)}")
-    console.print(f"model      {asked.out / found['file']}")
-    console.print(f"card       {asked.out / 'README.md'}: choose a license in it")
+        console.print(f"{'test ' + name:<16}{number(value)}")
+    console.print(f"model           {asked.out / found['file']}")
+    console.print(f"card            {asked.out / 'README.md'}: choose a license in it")
     return 0

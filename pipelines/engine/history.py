@@ -78,8 +78,10 @@ class History:
             )
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
+        """An unfinished trial runs again: of an earlier session, or after a failure."""
         self._attr(record.number, "session", record.session)
+        if record.again:
+            self._attr(record.number, "again", record.again)
         self._attr(record.number, "started", record.started)
 
     def report(self, number: int, report: Report) -> None:
@@ -169,6 +171,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        again=list(attrs.get("again", [])),
         started=list(attrs.get("started", [])),
         ended=attrs.get("ended"),
     )

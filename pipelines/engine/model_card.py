@@ -27,14 +27,13 @@ def write(found: Mapping[str, Any], experiment: Experiment, sweep: Sweep) -> str
     """
     command = same_again.command(experiment.recipe, sweep)
     rows = {"train": "the training rows", "train+val": "the training and the validation rows"}
+    shape = ", ".join(map(str, found["input_shape"]))
     parts = [
         f"# {experiment.name}, trial {found['trial']}",
         f"A classifier of {found['classes']} classes, found by a hyperparameter sweep and trained "
         f"on {rows[found['trained_on']]}; the weights are those of epoch {found['epoch']}.",
-        f"- data: {found['data']}",
-        f"- input: float32 [n, {', '.join(map(str, found['input_shape']))}]"
-        f"{_values(found)}\n- output: logits [n, {found['classes']}]",
-        "- license: choose one",
+        f"- data: {found['data']}\n- input: float32 [n, {shape}]"
+        f"{_values(found)}\n- output: logits [n, {found['classes']}]\n- license: choose one",
         "## Scores",
         _scores(found),
         "## Load it",

@@ -100,6 +100,7 @@ def test_recipes():
 COMMON = [
     "--dataset",
     "--data-dir",
+    "--target",
     "--train-size",
     "--val-size",
     "--standardise",
@@ -115,6 +116,8 @@ COMMON = [
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
+    "--accelerator-type",
+    "--retries",
     "--seed",
     "--metric",
     "--mode",
@@ -289,6 +292,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "lacks.py").write_text("import not_installed_at_all")
     (tmp_path / "a_file").write_text("")
+    (tmp_path / "rows.csv").write_text("length,kind\n1,a\n2,b\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "results" / "notes").mkdir(parents=True)
     (tmp_path / "results" / "notes" / "todo.txt").write_text("")
@@ -423,6 +427,16 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
             r"data_dir must hold the four files of Fashion-MNIST, but empty lacks train-images.*, "
             r"t10k-labels-.*\. Put the missing files there, or leave data_dir out\.",
         ),
+        (["--dataset", "table"], r"The data set table is read from a file of yours: give .*"),
+        (
+            ["--dataset", "table", "--data-dir", "rows.csv", "--target", "knid"],
+            r"rows.csv has no column 'knid'\. Did you mean 'kind'\? It has length, kind\.",
+        ),
+        (["--dataset", "arrays", "--data-dir", "a_file"], r"data_dir .* but a_file is neither\."),
+        (
+            [*DIGITS, "--target", "kind"],
+            r"target names a column of a table, and .*: leave it out.*",
+        ),
         ([*DIGITS, "--data-dir", "empty"], r"digits .* reads no directory, but .* 'empty'\. .*"),
         (
             [*DIGITS, "--train-size", 2000],
@@ -478,6 +492,11 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
             ["--trainable", "mine:Trains", "--metric", "perplexty"],
             r"There is no metric 'perplexty'; Trains reports val_accuracy, perplexity\. "
             r"Did you mean 'perplexity'\?",
+        ),
+        (
+            ["--space", "resnet", "--trainable", "trainables:CNNTrainable"],
+            r"CNNTrainable does not understand the hyperparameters depth, width, and "
+            r"ResNetTrainable would\. Leave --trainable out, or name one that does\.",
         ),
         # where it is written
         (["--name", "a/b"], r"--name is one folder inside --storage, and it is 'a/b': .*"),
@@ -571,7 +590,8 @@ def test_what_does_not_fit_the_sweep_that_is_there(
 def there(tmp_path_factory):
     """A storage with the sweep x, which nobody writes to."""
     storage = tmp_path_factory.mktemp("storage")
-    write_sweep(storage / "x", Sweep(max_epochs=5), space=search_spaces.get("mlp"))
+    asked = Sweep(max_epochs=5, trainable="trainables:TorchTrainable")
+    write_sweep(storage / "x", asked, space=search_spaces.get("mlp"))
     return storage
 
 

@@ -379,6 +379,7 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     assert "Random proposes, Asha stops" in text
     assert re.search(r"rung at epoch 1 +about 27 of the trials *\n", text)
     assert re.search(r"rung at epoch 3 +about 9 of the trials *\n", text)
+    assert "trains     auto" in text
     assert "data       digits: 1,077 training, 360 validation and 360 test rows of 8 x 8" in text
     assert "machines   1 node, 2 CPU; 2 trials side by side, each with 1 CPU and 0 GPU" in text
     assert "goal       min val_loss, seed 5, session 2 of this sweep" in text

@@ -87,6 +87,7 @@ class InMemory:
 
     def again(self, record):
         self._records[record.number].session = record.session
+        self._records[record.number].again = list(record.again)
         self._records[record.number].started = list(record.started)
 
     def report(self, number, report):
@@ -110,6 +111,7 @@ def conductor(
     session=0,
     spent=0.0,
     clock=None,
+    checkpoint=lambda number: None,
     **changes,
 ):
     """A conductor of a small sweep; the scheduler stops nothing by default."""
@@ -122,6 +124,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
+        checkpoint=checkpoint,
         session=session,
         spent=spent,
         clock=clock or Clock(),
