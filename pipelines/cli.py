@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pipelines
 from pipelines.commands import (
     doctor,
+    export,
     init,
     reproduce,
     retrain,
@@ -28,7 +29,7 @@ from pipelines.engine.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
-_COMMANDS = (sweeps, reproduce, retrain, simulate, submit, spaces, init, doctor)
+_COMMANDS = (sweeps, reproduce, retrain, export, simulate, submit, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:
