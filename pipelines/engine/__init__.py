@@ -4,7 +4,7 @@ from pipelines.engine.command_line import main
 from pipelines.engine.errors import UsageError
 from pipelines.engine.runner import Result, run
 from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
-from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Parzen, Random
+from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Parzen, QuasiRandom, Random
 from pipelines.engine.sweep import Sweep
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "NoStopping",
     "Optuna",
     "Parzen",
+    "QuasiRandom",
     "Random",
     "Result",
     "Sweep",

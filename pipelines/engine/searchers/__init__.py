@@ -5,8 +5,9 @@ from pipelines.engine.searchers.options import (
     HyperOpt,
     Optuna,
     Parzen,
+    QuasiRandom,
     Random,
     SearcherOptions,
 )
 
-__all__ = ["Grid", "HyperOpt", "Optuna", "Parzen", "Random", "SearcherOptions"]
+__all__ = ["Grid", "HyperOpt", "Optuna", "Parzen", "QuasiRandom", "Random", "SearcherOptions"]
