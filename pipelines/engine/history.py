@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines.engine import files, optuna_rows
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
+from pipelines.engine.words import duration
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
 
@@ -27,9 +28,12 @@ _EPOCH = "epoch "
 
 
 class History:
-    """The storage of one sweep. Trials must start in the order of their numbers."""
+    """The storage of one sweep. Trials must start in the order of their numbers.
 
-    def __init__(self, folder: Path, *, name: str, metric: str, mode: Mode) -> None:
+    Without a ``name`` it is the one that is there already, also in a folder that was renamed.
+    """
+
+    def __init__(self, folder: Path, *, name: str | None, metric: str, mode: Mode) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
@@ -38,7 +42,7 @@ class History:
         self._storage.engine.dispose()  # connections made before the listener
         self._study = optuna.create_study(
             storage=self._storage,
-            study_name=name,
+            study_name=name or optuna.get_all_study_names(self._storage)[0],
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
@@ -70,12 +74,16 @@ class History:
                     "seed": record.seed,
                     "session": record.session,
                     "outcome": record.outcome.value,
+                    "started": record.started,
                 },
             )
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
+        """An unfinished trial runs again: of an earlier session, or after a failure."""
         self._attr(record.number, "session", record.session)
+        if record.again:
+            self._attr(record.number, "again", record.again)
+        self._attr(record.number, "started", record.started)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -95,9 +103,11 @@ class History:
         state = _STATES[record.outcome]
         if state == TrialState.COMPLETE and best is None:
             state = TrialState.FAIL
-        attrs = {"outcome": record.outcome.value}
+        attrs: dict[str, Any] = {"outcome": record.outcome.value}
         if record.error is not None:
             attrs["error"] = record.error
+        if record.ended is not None:
+            attrs["ended"] = record.ended
         with self._storage.engine.begin() as connection:
             optuna_rows.end(
                 connection,
@@ -106,6 +116,11 @@ class History:
                 value=best if state == TrialState.COMPLETE else None,
                 attrs=attrs,
             )
+
+    def say(self, line: str, at: float) -> None:
+        """Append a line to the log of decisions; ``at`` in seconds since the start of the sweep."""
+        with self.path.with_name(files.DECISIONS).open("a", encoding="utf-8") as log:
+            log.write(f"{duration(at):>14}  {line}\n")
 
     def _attr(self, number: int, key: str, value: Any) -> None:
         self._storage.set_trial_user_attr(self._ids[number], key, value)
@@ -162,6 +177,9 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        again=list(attrs.get("again", [])),
+        started=list(attrs.get("started", [])),
+        ended=attrs.get("ended"),
     )
 
 
