@@ -121,6 +121,7 @@ COMMON = [
     "--metric",
     "--mode",
     "--storage",
+    "--history-url",
     "--name",
     "--resume",
     "--no-resume",
