@@ -13,13 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import doctor, init, reproduce, simulate, spaces, submit, sweeps
+from pipelines.commands import (
+    doctor,
+    init,
+    reproduce,
+    retrain,
+    simulate,
+    spaces,
+    submit,
+    sweeps,
+)
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
-_COMMANDS = (sweeps, reproduce, simulate, submit, spaces, init, doctor)
+_COMMANDS = (sweeps, reproduce, retrain, simulate, submit, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pipelines.engine.history import History
     from pipelines.engine.ray_bridge import Events
     from trainables.data import Dataset
+    from trainables.options import TrialOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,12 @@ class _Prepared:
     """What is loaded while Ray starts."""
 
     trainable: type[Any]
-    data: Dataset
+    found: Dataset
+    """As it is described to a person."""
     note: str | None
+    data: Dataset
+    """As the trials get it."""
+    options: TrialOptions
 
 
 def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
@@ -75,18 +80,20 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     # Most spaces ask nothing of the data, which is then loaded while Ray starts.
     loaded = loading.load_data(sweep) if loading.space_depends_on_data(sweep) else None
     space = loading.load_space(sweep, loaded[0] if loaded else None)
+    sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = sweep.storage.expanduser().resolve() / name
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
+    loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
         databases.check(sweep.history_url)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
-        preparing = helper.submit(_prepare, sweep, loaded)
+        preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
             slots = capacity.check(_request(sweep), private=private)
@@ -113,7 +120,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         sweep,
                         space,
                         scheduler,
-                        prepared.data,
+                        prepared.found,
                         console,
                         note=prepared.note,
                         concurrent=concurrent,
@@ -127,7 +134,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                             sweep,
                             space,
                             recipe,
-                            data=prepared.data.describe(),
+                            data=prepared.found.describe(),
                             concurrent=concurrent,
                         ),
                         cluster.environment_inherited() if private else nullcontext(),
@@ -189,14 +196,18 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
 
 
-def _prepare(sweep: Sweep, loaded: tuple[Dataset, str | None] | None) -> _Prepared:
+def _prepare(
+    sweep: Sweep, space: SearchSpace, loaded: tuple[Dataset, str | None] | None
+) -> _Prepared:
     import pipelines.engine.history
     import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
 
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
-    data, note = loaded or loading.load_data(sweep)
-    return _Prepared(trainable, data, note)
+    found, note = loaded or loading.load_data(sweep)
+    data, options = loading.for_trials(sweep, found)
+    loading.check_fits(trainable, space, found, options)
+    return _Prepared(trainable, found, note, data, options)
 
 
 def _conductor(
@@ -218,11 +229,12 @@ def _conductor(
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
     )
+    options = sweep.searcher.planned(space, trials=sweep.trials)
     checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
-        searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
+        searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
         checkpoint=checkpoint,
@@ -248,9 +260,8 @@ def _search(
 
     from pipelines.engine import ray_bridge
 
-    data, options = loading.for_trials(sweep, prepared.data)
     trainable = tune.with_resources(
-        tune.with_parameters(prepared.trainable, data=data, options=options),
+        tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
         tune.PlacementGroupFactory([_request(sweep).bundle]),
     )
     numbers: dict[str, int] = {}
