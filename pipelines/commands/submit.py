@@ -120,7 +120,7 @@ def _bytes(folder: Path) -> int:
 def _address(target: str) -> Iterator[str]:
     """The dashboard's address; the port of a cluster file's is forwarded, being on loopback."""
     if "://" in target:
-        yield cluster
+        yield target
         return
     if not Path(target).is_file():
         raise UsageError(

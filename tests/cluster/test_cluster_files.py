@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
@@ -367,3 +368,31 @@ def test_they_all_take_the_pinned_ray():
     versions = re.findall(r'rayproject/ray:([\d.]+)|rayVersion: "([\d.]+)"', "".join(texts))
     assert len(versions) == 4
     assert {one or other for one, other in versions} == {PINNED["ray"]}
+
+
+# By the schema of Kubernetes itself, which kubernetes-validate carries.
+
+
+def kubernetes_objects() -> list[dict]:
+    """The pods of both files as Kubernetes gets them from KubeRay, and what lies beside them."""
+    objects = list(yaml.safe_load_all((KUBERNETES / "storage.yaml").read_text()))
+    for path in SCHEMAS:
+        spec = cluster_of(path)
+        for group in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]:
+            pod = {"apiVersion": "v1", "kind": "Pod", **group["template"]}
+            objects.append(json.loads(json.dumps(pod)))  # without YAML's anchors
+    return objects
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_kubernetes_accepts_every_pod_claim_and_policy(number):
+    objects = kubernetes_objects()
+    assert len(objects) == 8
+    kubernetes_validate.validate(objects[number], "1.30", strict=True)
+
+
+def test_kubernetes_would_notice_a_slip():
+    pod = kubernetes_objects()[-1]
+    pod["spec"]["containers"][0]["volumeMount"] = []
+    with pytest.raises(kubernetes_validate.ValidationError, match="volumeMount"):
+        kubernetes_validate.validate(pod, "1.30", strict=True)
