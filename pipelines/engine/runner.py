@@ -21,6 +21,7 @@ from pipelines.engine import (
     capacity,
     checkpoints,
     cluster,
+    databases,
     files,
     loading,
     nodes,
@@ -86,6 +87,8 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
+    if sweep.history_url is not None:
+        databases.check(sweep.history_url)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -103,7 +106,13 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 resume=sweep.resume,
                 say=lambda line: console.print(line, markup=False, highlight=False),
             ) as working:
-                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                history = History(
+                    working,
+                    name=name,
+                    metric=sweep.metric,
+                    mode=sweep.direction,
+                    url=sweep.history_url,
+                )
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
                     concurrent = min(sweep.concurrent or slots, slots)

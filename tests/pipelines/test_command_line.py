@@ -128,6 +128,7 @@ COMMON = [
     "--metric",
     "--mode",
     "--storage",
+    "--history-url",
     "--name",
     "--resume",
     "--no-resume",
