@@ -12,11 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
+from pipelines.engine.budget import Budget, Meter, Stop
+from pipelines.engine.plan import Log, Plan
+from pipelines.engine.records import Outcome, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
@@ -27,39 +29,6 @@ _RANDOM_TRIES = 1000
 """How many random draws may have run already before the space counts as exhausted."""
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a sweep may spend and what it keeps."""
-
-    metric: str
-    mode: Mode
-    max_epochs: int
-    trials: int | None
-    time_budget: float | None
-    """Seconds over all sessions."""
-    seed: int
-    keep_checkpoints: int
-    checkpoint_seconds: float
-    default_first: bool = True
-    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
-
-
-class Log(Protocol):
-    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
-
-    def start(self, record: TrialRecord, space: SearchSpace) -> None:
-        """A new trial."""
-
-    def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
-
-    def report(self, number: int, report: Report) -> None:
-        """One epoch of a trial."""
-
-    def end(self, record: TrialRecord, best: float | None) -> None:
-        """How a trial ended, and the objective of its best epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +48,10 @@ class Decision:
 
 
 class Conductor:
-    """The state of a running sweep. ``started`` is the seconds that earlier sessions took."""
+    """The state of a running sweep.
+
+    ``spent`` and ``gpu_seconds`` are what earlier sessions took, in seconds and GPU-seconds.
+    """
 
     def __init__(
         self,
@@ -91,13 +63,17 @@ class Conductor:
         history: Log,
         session: int = 0,
         spent: float = 0.0,
+        gpu_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan = plan
         self.records: dict[int, TrialRecord] = {}
         self.epochs = 0
         """Epochs trained so far, over all trials and sessions."""
-        self.stop_reason: str | None = None
+        self.exhausted = False
+        """The searcher has nothing left to propose; trials that run go on."""
+        self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
+        self._budget = Budget(plan.limits, plan.mode, self.meter)
         self.session = session
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
@@ -121,6 +97,16 @@ class Conductor:
     def elapsed(self) -> float:
         """Seconds since the start of the sweep, earlier sessions included."""
         return self._clock() - self._origin
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why running trials are put aside and no more start; None while they go on."""
+        return self._budget.reason
+
+    @property
+    def ended_because(self) -> str | None:
+        """Why no more trials start, though more were asked for; None where that is not so."""
+        return self.stop_reason or (Stop.EXHAUSTED if self.exhausted else None)
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -149,19 +135,20 @@ class Conductor:
     def next(self) -> Assignment | None:
         """The next trial to run; None when the sweep starts no more."""
         self.check_time()
-        if self.stop_reason is not None:
+        if self._more():
+            self._budget.look_at_epochs(self.epochs, others=self.meter.running)
+        if self.stop_reason is not None or not self._more():
             return None
         if self._waiting:
             assignment = self._waiting.popleft()
             assignment.record.session = self.session
             self._history.again(assignment.record)
-            self._saved_at[assignment.record.number] = self._clock()
+            self._begins(assignment.record.number)
             return assignment
         number = len(self.records)
-        if self.plan.trials is not None and number >= self.plan.trials:
-            return None
         config = self._propose(number)
         if config is None:
+            self.exhausted = True
             return None
         record = TrialRecord(
             number=number,
@@ -172,8 +159,20 @@ class Conductor:
         self._keys.add(self._space.key(config))
         self.records[number] = record
         self._history.start(record, self._space)
-        self._saved_at[number] = self._clock()
+        self._begins(number)
         return Assignment(record)
+
+    def _more(self) -> bool:
+        """Whether a trial is left to run, as far as their number goes."""
+        if self._waiting:
+            return True
+        return not self.exhausted and (
+            self.plan.trials is None or len(self.records) < self.plan.trials
+        )
+
+    def _begins(self, number: int) -> None:
+        self.meter.start(number)
+        self._saved_at[number] = self._clock()
 
     def _propose(self, number: int) -> dict[str, Any] | None:
         """The default first, then what has not run yet; None when there is nothing left.
@@ -230,6 +229,8 @@ class Conductor:
         elif not goes_on:
             self._ending[number] = Outcome.STOPPED_EARLY
         goes_on = number not in self._ending
+        if goes_on:
+            self._budget.look_at_epochs(self.epochs, others=self.meter.running - 1)
         if goes_on and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
@@ -242,11 +243,12 @@ class Conductor:
         return Decision(goes_on=goes_on, save=save)
 
     def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> bool:
-        report = Report(epoch, dict(metrics), self._order, self.elapsed)
+        report = Report(epoch, dict(metrics), self._order, self.elapsed, self.meter.gpu_seconds)
         self._order += 1
         self._remember(record, report)
         self._history.report(record.number, report)
         self._show(record.number, report)
+        self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         return self._judge(record.number, report)
 
     def _show(self, number: int, report: Report) -> None:
@@ -279,11 +281,13 @@ class Conductor:
         unfinished, and a resumed sweep goes on with it.
         """
         record = self.records[number]
+        self.meter.stop(number)
         if error is not None:
             record.error = error
             self._finish(record, Outcome.FAILED)
         elif number in self._ending:
             self._finish(record, self._ending.pop(number))
+        self._check_patience()
         keepers = self._keepers()
         return {
             n
@@ -318,14 +322,17 @@ class Conductor:
     # Stopping and going on.
 
     def check_time(self) -> None:
-        """Stop when the budget of seconds is spent."""
-        budget = self.plan.time_budget
-        if budget is not None and self.elapsed >= budget:
-            self.request_stop("time budget")
+        """Stop when the budget of seconds or GPU-hours is spent."""
+        if self.meter.running or self._more():
+            self._budget.look_at_clock(self.elapsed)
+
+    def _check_patience(self) -> None:
+        if self.meter.running or self._more():
+            self._budget.look_at_patience(self.records, self.best)
 
     def request_stop(self, reason: str) -> None:
         """Start no more trials; each running one is saved at its next report and put aside."""
-        self.stop_reason = self.stop_reason or reason
+        self._budget.stop(reason)
 
     def replay(
         self,
@@ -365,6 +372,9 @@ class Conductor:
                 self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
             else:
                 self._waiting.append(Assignment(record, path))
+        best = self.best()
+        self._budget.look_at_value(None if best is None else best[1], self.plan.metric)
+        self._check_patience()
 
     def _measured(self, record: TrialRecord) -> bool:
         """Whether the last report has a value; a trial that may have diverged there has none."""

@@ -80,6 +80,8 @@ class History:
         """One epoch of a trial."""
         value = report.metrics.get(self._metric)
         row = {"order": report.order, "at": round(report.at, 3), "metrics": dict(report.metrics)}
+        if report.gpu_seconds:
+            row["gpu_seconds"] = round(report.gpu_seconds, 3)
         self._attr(number, f"{_EPOCH}{report.epoch}", row)
         if value is not None:
             self._storage.set_trial_intermediate_value(self._ids[number], report.epoch, value)
@@ -116,6 +118,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
             metrics=row["metrics"],
             order=row["order"],
             at=row["at"],
+            gpu_seconds=row.get("gpu_seconds", 0.0),
         )
         for key, row in attrs.items()
         if key.startswith(_EPOCH)

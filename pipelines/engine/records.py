@@ -29,6 +29,8 @@ class Report:
     order: int
     at: float
     """Seconds since the start of the sweep, over all its sessions."""
+    gpu_seconds: float = 0.0
+    """GPU-seconds of all trials of the sweep until then."""
 
 
 @dataclass(slots=True)

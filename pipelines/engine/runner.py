@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipelines.engine import checkpoints, cluster, files, loading, sessions, show, summary
-from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine import checkpoints, cluster, ending, files, loading, sessions, show, summary
+from pipelines.engine.budget import Stop
+from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
+from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.sweep import Sweep
@@ -82,6 +84,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
             history = History(folder, name=name, metric=sweep.metric, mode=sweep.direction)
             try:
                 conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                before = conductor.epochs
                 concurrent = min(sweep.concurrent or slots, slots)
                 show.start(
                     sweep,
@@ -105,9 +108,10 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
             found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
             files.write_json(found, folder / files.SUMMARY)
     show.end(found, conductor, folder=folder, console=console)
-    if conductor.stop_reason is not None:
-        show.how_to_resume(conductor, recipe, name, sweep, console)
-    return Result(found, folder, conductor.stop_reason)
+    ran = conductor.epochs > before or conductor.session == 0
+    first = (sessions.stored(folder) or {}).get("options", {})
+    ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
+    return Result(found, folder, conductor.ended_because)
 
 
 def _workers(sweep: Sweep) -> float:
@@ -146,10 +150,11 @@ def _conductor(
         mode=sweep.direction,
         max_epochs=sweep.max_epochs,
         trials=sweep.trials,
-        time_budget=sweep.time_budget,
         seed=sweep.seed,
         keep_checkpoints=sweep.keep_checkpoints,
         checkpoint_seconds=sweep.checkpoint_seconds,
+        limits=sweep.limits,
+        gpus_per_trial=sweep.gpus_per_trial,
     )
     conductor = Conductor(
         plan,
@@ -159,6 +164,7 @@ def _conductor(
         history=history,
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
+        gpu_seconds=sessions.gpu_seconds(history),
     )
     if sweep.resume:
         conductor.replay(history.records(), sessions.newest_checkpoint(folder))
@@ -232,9 +238,9 @@ def _interruptible(conductor: Conductor, events: Events) -> Iterator[None]:
     """The first Ctrl-C lets running epochs finish and saves them; the second cuts them off."""
 
     def stop(*_: Any) -> None:
-        if conductor.stop_reason == "interrupted":
+        if conductor.stop_reason == Stop.INTERRUPTED:
             events.cut()
-        conductor.request_stop("interrupted")
+        conductor.request_stop(Stop.INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals

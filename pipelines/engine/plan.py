@@ -1,0 +1,43 @@
+"""What a conductor is given: what the sweep may spend and keeps, and where it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipelines.engine.budget import Limits
+from pipelines.engine.records import Mode, Report, TrialRecord
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a sweep may spend and what it keeps."""
+
+    metric: str
+    mode: Mode
+    max_epochs: int
+    trials: int | None
+    seed: int
+    keep_checkpoints: int
+    checkpoint_seconds: float
+    limits: Limits = field(default_factory=Limits)
+    gpus_per_trial: float = 0.0
+    default_first: bool = True
+    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
+
+
+class Log(Protocol):
+    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
+
+    def start(self, record: TrialRecord, space: SearchSpace) -> None:
+        """A new trial."""
+
+    def again(self, record: TrialRecord) -> None:
+        """An unfinished trial of an earlier session runs again in this one."""
+
+    def report(self, number: int, report: Report) -> None:
+        """One epoch of a trial."""
+
+    def end(self, record: TrialRecord, best: float | None) -> None:
+        """How a trial ended, and the objective of its best epoch."""
