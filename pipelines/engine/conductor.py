@@ -11,14 +11,15 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from pipelines.engine import retries
 from pipelines.engine.budget import Budget, Meter, Stop
-from pipelines.engine.plan import Log, Plan
-from pipelines.engine.records import Outcome, Report, TrialRecord, better
+from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, Plan
+from pipelines.engine.records import Outcome, Report, TrialRecord, better, trial_seed
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
@@ -29,22 +30,6 @@ _RANDOM_TRIES = 1000
 """How many random draws may have run already before the space counts as exhausted."""
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to run, from the start or from a checkpoint."""
-
-    record: TrialRecord
-    restore_from: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a trial after a report."""
-
-    goes_on: bool
-    save: bool
 
 
 class Conductor:
@@ -61,6 +46,7 @@ class Conductor:
         searcher: Searcher,
         scheduler: Scheduler,
         history: Log,
+        checkpoint: Checkpoints = lambda _: None,
         session: int = 0,
         spent: float = 0.0,
         gpu_seconds: float = 0.0,
@@ -70,13 +56,18 @@ class Conductor:
         self.records: dict[int, TrialRecord] = {}
         self.epochs = 0
         """Epochs trained so far, over all trials and sessions."""
-        self.exhausted = False
-        """The searcher has nothing left to propose; trials that run go on."""
         self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
         self._budget = Budget(plan.limits, plan.mode, self.meter)
         self.session = session
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
+        self.live: set[int] = set()
+        """Trials that have a worker, or wait for one."""
+        self.endangered: set[int] = set()
+        """Trials whose machine is about to go: they are saved at every report."""
+        self._checkpoint = checkpoint
+        self._failures: dict[int, list[retries.Failure]] = {}
+        self._exhausted = False
         self._space = space
         self._searcher = searcher
         self._scheduler = scheduler
@@ -106,7 +97,7 @@ class Conductor:
     @property
     def ended_because(self) -> str | None:
         """Why no more trials start, though more were asked for; None where that is not so."""
-        return self.stop_reason or (Stop.EXHAUSTED if self.exhausted else None)
+        return self.stop_reason or (Stop.EXHAUSTED if self._exhausted else None)
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -136,25 +127,27 @@ class Conductor:
         """The next trial to run; None when the sweep starts no more."""
         self.check_time()
         if self._more():
-            self._budget.look_at_epochs(self.epochs, others=self.meter.running)
+            self._budget.look_at_epochs(self.epochs, others=len(self.live))
         if self.stop_reason is not None or not self._more():
             return None
         if self._waiting:
             assignment = self._waiting.popleft()
             assignment.record.session = self.session
+            assignment.record.started.append(round(self.elapsed, 3))
             self._history.again(assignment.record)
             self._begins(assignment.record.number)
             return assignment
         number = len(self.records)
         config = self._propose(number)
         if config is None:
-            self.exhausted = True
+            self._exhausted = True
             return None
         record = TrialRecord(
             number=number,
             config=config,
             seed=trial_seed(self.plan.seed, number),
             session=self.session,
+            started=[round(self.elapsed, 3)],
         )
         self._keys.add(self._space.key(config))
         self.records[number] = record
@@ -163,16 +156,14 @@ class Conductor:
         return Assignment(record)
 
     def _more(self) -> bool:
-        """Whether a trial is left to run, as far as their number goes."""
-        if self._waiting:
-            return True
-        return not self.exhausted and (
-            self.plan.trials is None or len(self.records) < self.plan.trials
-        )
+        """Whether a trial is left to start, as far as their number goes."""
+        new = self.plan.trials is None or len(self.records) < self.plan.trials
+        return bool(self._waiting) or (new and not self._exhausted)
 
     def _begins(self, number: int) -> None:
-        self.meter.start(number)
         self._saved_at[number] = self._clock()
+        self.live.add(number)
+        self.meter.start(number)
 
     def _propose(self, number: int) -> dict[str, Any] | None:
         """The default first, then what has not run yet; None when there is nothing left.
@@ -230,12 +221,13 @@ class Conductor:
             self._ending[number] = Outcome.STOPPED_EARLY
         goes_on = number not in self._ending
         if goes_on:
-            self._budget.look_at_epochs(self.epochs, others=self.meter.running - 1)
+            self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
         if goes_on and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
         if goes_on:
-            save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            save = due or number in self.endangered
         else:
             save = not diverged and number in self._keepers(number)
         if save:
@@ -274,19 +266,24 @@ class Conductor:
         # The default configuration is what the winner has to beat, so it is measured to the end.
         return goes_on or (number == 0 and self.plan.default_first)
 
-    def end(self, number: int, *, error: str | None = None) -> set[int]:
+    def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
 
-        Without an error and without a decision of ours before, the trial was cut off: it stays
-        unfinished, and a resumed sweep goes on with it.
+        ``lost`` says that not the trial has failed, but the machine that it ran on. Without an
+        error and without a decision of ours before, the trial was cut off: it stays unfinished,
+        and a resumed sweep goes on with it.
         """
         record = self.records[number]
+        self.live.discard(number)
         self.meter.stop(number)
-        if error is not None:
-            record.error = error
-            self._finish(record, Outcome.FAILED)
-        elif number in self._ending:
-            self._finish(record, self._ending.pop(number))
+        self.endangered.discard(number)
+        outcome = self._ending.pop(number, None)
+        if outcome is not None and (error is None or (lost and self._is_saved(record))):
+            self._finish(record, outcome)
+        elif error is not None:
+            if outcome is Outcome.STOPPED_EARLY:
+                self._judged_out[number] = record.epoch
+            self._fail(record, error, lost=lost)
         self._check_patience()
         keepers = self._keepers()
         return {
@@ -295,8 +292,27 @@ class Conductor:
             if n not in keepers and self.records[n].outcome is not Outcome.RUNNING
         }
 
-    def _finish(self, record: TrialRecord, outcome: Outcome) -> None:
+    def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
+        failures = self._failures.setdefault(record.number, [])
+        failures.append(retries.Failure(epoch=record.epoch, words=error, lost=lost))
+        if not retries.again(failures, retries=self.plan.retries):
+            record.error = error
+            self._finish(record, Outcome.FAILED)
+        elif self.stop_reason is None:
+            record.again.append(error)
+            found = self._checkpoint(record.number)
+            self._waiting.append(Assignment(record, None if found is None else found[0]))
+        # else it stays unfinished, and a resumed sweep goes on with it
+
+    def _is_saved(self, record: TrialRecord) -> bool:
+        """Whether what is worth keeping of an ended trial is in storage."""
+        found = self._checkpoint(record.number)
+        whole = found is not None and found[1] == record.epoch
+        return whole or record.number not in self._keepers(record.number)
+
+    def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
         record.outcome = outcome
+        record.ended = round(self.elapsed if at is None else at, 3)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._searcher.tell(record.number, self._told(record))
@@ -322,12 +338,12 @@ class Conductor:
     # Stopping and going on.
 
     def check_time(self) -> None:
-        """Stop when the budget of seconds or GPU-hours is spent."""
-        if self.meter.running or self._more():
+        """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""
+        if self.live or self._more():
             self._budget.look_at_clock(self.elapsed)
 
     def _check_patience(self) -> None:
-        if self.meter.running or self._more():
+        if self.live or self._more():
             self._budget.look_at_patience(self.records, self.best)
 
     def request_stop(self, reason: str) -> None:
@@ -337,7 +353,7 @@ class Conductor:
     def replay(
         self,
         records: Mapping[int, TrialRecord],
-        checkpoint: Callable[[int], tuple[str, int] | None],
+        checkpoint: Checkpoints,
     ) -> None:
         """Take up an earlier session: its results are told to a fresh searcher and scheduler.
 
@@ -346,7 +362,7 @@ class Conductor:
         """
         reports = [(report, number) for number in records for report in records[number].reports]
         for number, record in records.items():
-            self.records[number] = replace(record, reports=[])
+            self.records[number] = replace(record, reports=[], started=[*record.started])
             self._keys.add(self._space.key(record.config))
         for report, number in sorted(reports, key=lambda item: item[0].order):
             self._remember(self.records[number], report)
@@ -364,24 +380,18 @@ class Conductor:
             for report in self.records[number].reports:
                 self._show(number, report)
             path, epoch = found if found is not None else (None, 0)
-            over = self._measured(record) and (
+            over = record.is_measured(self.plan.metric) and (
                 self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs
             )
             if over and (epoch == record.epoch or number not in self._keepers(number)):
                 completed = record.epoch >= self.plan.max_epochs
-                self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
+                outcome = Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY
+                self._finish(record, outcome, at=record.reports[-1].at)
             else:
                 self._waiting.append(Assignment(record, path))
         best = self.best()
         self._budget.look_at_value(None if best is None else best[1], self.plan.metric)
         self._check_patience()
 
-    def _measured(self, record: TrialRecord) -> bool:
-        """Whether the last report has a value; a trial that may have diverged there has none."""
-        value = record.reports[-1].metrics.get(self.plan.metric) if record.reports else None
-        return value is not None and math.isfinite(value)
 
-
-def trial_seed(seed: int, number: int) -> int:
-    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+__all__ = ["Assignment", "Conductor", "Decision", "Log", "Plan", "trial_seed"]

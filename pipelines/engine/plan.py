@@ -1,7 +1,8 @@
-"""What a conductor is given: what the sweep may spend and keeps, and where it writes."""
+"""What a sweep may spend, what the conductor tells those who carry it out, where it writes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +22,8 @@ class Plan:
     seed: int
     keep_checkpoints: int
     checkpoint_seconds: float
+    retries: int = 0
+    """How often a trial that failed by itself is run again."""
     limits: Limits = field(default_factory=Limits)
     gpus_per_trial: float = 0.0
     default_first: bool = True
@@ -34,10 +37,30 @@ class Log(Protocol):
         """A new trial."""
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
+        """An unfinished trial runs again: of an earlier session, or after a failure."""
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
 
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended, and the objective of its best epoch."""
+
+
+Checkpoints = Callable[[int], tuple[str, int] | None]
+"""Finds the newest checkpoint of a trial and its epoch; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A trial to run, from the start or from a checkpoint."""
+
+    record: TrialRecord
+    restore_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a trial after a report."""
+
+    goes_on: bool
+    save: bool

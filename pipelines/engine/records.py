@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 Mode = Literal["max", "min"]
 
@@ -45,6 +48,13 @@ class TrialRecord:
     reports: list[Report] = field(default_factory=list)
     error: str | None = None
     """The first line of what was raised; the traceback is in the folder ``errors``."""
+    again: list[str] = field(default_factory=list)
+    """Why the trial was run again, each time: what was raised, or that its machine was lost."""
+    started: list[float] = field(default_factory=list)
+    """When it was given to a worker, once in each session that ran it: seconds since the start of
+    the sweep, as ``Report.at``. Empty in a history older than this field."""
+    ended: float | None = None
+    """When its worker was free of it, in the same seconds; None while it has not ended."""
 
     @property
     def epoch(self) -> int:
@@ -54,6 +64,16 @@ class TrialRecord:
     def curve(self, metric: str) -> dict[int, float]:
         """Epoch to value of ``metric``."""
         return {r.epoch: r.metrics[metric] for r in self.reports if metric in r.metrics}
+
+    def is_measured(self, metric: str) -> bool:
+        """Whether the last report has a value; a trial that may have diverged there has none."""
+        value = self.reports[-1].metrics.get(metric) if self.reports else None
+        return value is not None and math.isfinite(value)
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
 
 
 def better(value: float, than: float, mode: Mode) -> bool:

@@ -99,6 +99,8 @@ class InMemory:
 
     def again(self, record):
         self._records[record.number].session = record.session
+        self._records[record.number].again = list(record.again)
+        self._records[record.number].started = list(record.started)
 
     def report(self, number, report):
         self._records[number].reports.append(copy.deepcopy(report))
@@ -106,6 +108,7 @@ class InMemory:
     def end(self, record, best):
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
+        self._records[record.number].ended = record.ended
 
     def records(self):
         return copy.deepcopy(self._records)
@@ -121,6 +124,7 @@ def conductor(
     spent=0.0,
     gpu_seconds=0.0,
     clock=None,
+    checkpoint=lambda number: None,
     **changes,
 ):
     """A conductor of a small sweep; the scheduler stops nothing by default."""
@@ -133,6 +137,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
+        checkpoint=checkpoint,
         session=session,
         spent=spent,
         gpu_seconds=gpu_seconds,
