@@ -12,22 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from pipelines.engine import retries
 from pipelines.engine.budget import Budget, Meter, Stop
 from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, Plan
+from pipelines.engine.proposals import Proposals
 from pipelines.engine.records import Outcome, Report, TrialRecord, better, trial_seed
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
-
-_SEARCHER_TRIES = 20
-"""How often a searcher may propose what has run already; then a random draw takes its place."""
-_RANDOM_TRIES = 1000
-"""How many random draws may have run already before the space counts as exhausted."""
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
 
@@ -71,16 +64,18 @@ class Conductor:
         self._space = space
         self._searcher = searcher
         self._scheduler = scheduler
+        first = [space.default()] if plan.default_first else []
+        self._proposals = Proposals(searcher, space, seed=plan.seed, first=first)
         self._history = history
         self._clock = clock
         self._origin = clock() - spent
         self._order = 0
         self._best: dict[int, Report] = {}
-        self._keys: set[Any] = set()
         self._waiting: deque[Assignment] = deque()
         self._ending: dict[int, Outcome] = {}
         self._judged_out: dict[int, int] = {}
         self._saved_at: dict[int, float] = {}
+        self._words: list[str] = []
 
     # Time and progress.
 
@@ -121,6 +116,16 @@ class Conductor:
             key=lambda n: (sign * self._best[n].metrics[self.plan.metric], n),
         )
 
+    def words(self) -> list[str]:
+        """What the searcher and the scheduler have said since this was asked last."""
+        words, self._words = self._words, []
+        return words
+
+    def _listen(self) -> None:
+        for line in [*self._searcher.said(), *self._scheduler.said()]:
+            self._history.say(line, self.elapsed)
+            self._words.append(line)
+
     # What runs next.
 
     def next(self) -> Assignment | None:
@@ -138,7 +143,8 @@ class Conductor:
             self._begins(assignment.record.number)
             return assignment
         number = len(self.records)
-        config = self._propose(number)
+        config = self._proposals.next(number)
+        self._listen()
         if config is None:
             self._exhausted = True
             return None
@@ -149,7 +155,7 @@ class Conductor:
             session=self.session,
             started=[round(self.elapsed, 3)],
         )
-        self._keys.add(self._space.key(config))
+        self._proposals.runs(config)
         self.records[number] = record
         self._history.start(record, self._space)
         self._begins(number)
@@ -164,26 +170,6 @@ class Conductor:
         self._saved_at[number] = self._clock()
         self.live.add(number)
         self.meter.start(number)
-
-    def _propose(self, number: int) -> dict[str, Any] | None:
-        """The default first, then what has not run yet; None when there is nothing left.
-
-        A model over few choices proposes its favourite again and again: then any new one will do.
-        """
-        if number == 0 and self.plan.default_first:
-            self._searcher.restart(number, self._space.default())
-            return self._space.default()
-        for attempt in range(_SEARCHER_TRIES):
-            config = self._searcher.ask(number, attempt)
-            if config is None or self._space.key(config) not in self._keys:
-                return config
-        rng = np.random.default_rng([self.plan.seed, number, _SEARCHER_TRIES])
-        for _ in range(_RANDOM_TRIES):
-            config = self._space.sample(rng)
-            if self._space.key(config) not in self._keys:
-                self._searcher.restart(number, config)
-                return config
-        return None
 
     # What goes on.
 
@@ -241,7 +227,9 @@ class Conductor:
         self._history.report(record.number, report)
         self._show(record.number, report)
         self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
-        return self._judge(record.number, report)
+        goes_on = self._judge(record.number, report)
+        self._listen()
+        return goes_on
 
     def _show(self, number: int, report: Report) -> None:
         """Let the searcher learn of a trial while it runs: the best ones end last."""
@@ -316,6 +304,7 @@ class Conductor:
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._searcher.tell(record.number, self._told(record))
+        self._listen()
 
     def _told(self, record: TrialRecord) -> Told:
         return Told(
@@ -363,7 +352,7 @@ class Conductor:
         reports = [(report, number) for number in records for report in records[number].reports]
         for number, record in records.items():
             self.records[number] = replace(record, reports=[], started=[*record.started])
-            self._keys.add(self._space.key(record.config))
+            self._proposals.runs(record.config)
         for report, number in sorted(reports, key=lambda item: item[0].order):
             self._remember(self.records[number], report)
             if not self._judge(number, report):

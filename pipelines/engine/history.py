@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines.engine import files, optuna_rows
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
+from pipelines.engine.words import duration
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
 
@@ -118,6 +119,11 @@ class History:
                 value=best if state == TrialState.COMPLETE else None,
                 attrs=attrs,
             )
+
+    def say(self, line: str, at: float) -> None:
+        """Append a line to the log of decisions; ``at`` in seconds since the start of the sweep."""
+        with self.path.with_name(files.DECISIONS).open("a", encoding="utf-8") as log:
+            log.write(f"{duration(at):>14}  {line}\n")
 
     def _attr(self, number: int, key: str, value: Any) -> None:
         self._storage.set_trial_user_attr(self._ids[number], key, value)

@@ -226,11 +226,12 @@ def _conductor(
         limits=sweep.limits,
         gpus_per_trial=sweep.gpus_per_trial,
     )
+    options = sweep.searcher.planned(space, trials=sweep.trials)
     checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
-        searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
+        searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
         checkpoint=checkpoint,
