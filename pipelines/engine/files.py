@@ -13,6 +13,8 @@ OPTIONS = "sweep.json"
 """What the sweep was first asked: recipe, options, space."""
 TRIALS = "trials"
 """Ray's folder: the checkpoints of each trial."""
+REPORT = "report.html"
+"""The sweep as a page that needs no network."""
 ERRORS = "errors"
 """The tracebacks of failed trials."""
 

@@ -104,13 +104,6 @@ def test_another_ending_than_html_is_refused(tmp_path):
         plot.write(ODD, tmp_path / "space.png")
 
 
-def test_without_plotly_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    needs = r"need plotly: pip install 'caviar-tune\[plot\]'"
-    with pytest.raises(plot.MissingExtraError, match=needs):
-        plot.figure(ODD)
-
-
 def test_nothing_to_draw():
     with pytest.raises(ValueError, match=r"space 's' has nothing to draw"):
         plot.figure(SearchSpace("s", [Fixed(name="a", value=1)]))
