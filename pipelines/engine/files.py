@@ -21,6 +21,11 @@ ERRORS = "errors"
 
 def write_json(value: Any, path: Path) -> None:
     """Write readable JSON, whole or not at all; what JSON cannot hold becomes its text."""
+    write_text(json.dumps(value, indent=2, default=str) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text, whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, default=str) + "\n")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)

@@ -1,7 +1,5 @@
 """The picture of what each scale samples."""
 
-import sys
-
 import pytest
 
 import search_spaces
