@@ -2,8 +2,7 @@
 
 ``optuna-dashboard`` opens it, the summary is drawn from it, a resumed sweep is rebuilt from it.
 Parameters are stored in natural units. Each call below is on disk when it returns: a driver that
-is killed has lost nothing that it has shown. (SQLite in write-ahead mode: 0.7 ms a call where the
-default journal takes 1.7 ms; a kill of the process loses nothing, a power cut the last moments.)
+X of the process loses nothing, a power cut the last moments.)
 """
 
 from __future__ import annotations
@@ -14,10 +13,12 @@ from typing import Any
 
 import optuna
 import sqlalchemy.event
+import sqlalchemy.exc
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
-from pipelines.engine import files
+from pipelines.engine import files, optuna_rows
+from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
@@ -60,21 +61,21 @@ class History:
 
     def start(self, record: TrialRecord, space: SearchSpace) -> None:
         """A new trial, in natural units."""
-        distributions = optuna_encoder.natural_distributions(space, record.config)
-        template = create_trial(
-            state=TrialState.RUNNING,
-            params=optuna_encoder.natural_params(space, record.config),
-            distributions=distributions,
-            user_attrs={
-                "config": record.config,
-                "seed": record.seed,
-                "session": record.session,
-                "outcome": record.outcome.value,
-                "started": record.started,
-            },
-        )
-        trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=template)
-        self._ids[record.number] = trial_id
+        with self._storage.engine.begin() as connection:
+            self._ids[record.number] = optuna_rows.start(
+                connection,
+                self._study._study_id,
+                number=record.number,
+                params=optuna_encoder.natural_params(space, record.config),
+                distributions=optuna_encoder.natural_distributions(space, record.config),
+                attrs={
+                    "config": record.config,
+                    "seed": record.seed,
+                    "session": record.session,
+                    "outcome": record.outcome.value,
+                    "started": record.started,
+                },
+            )
 
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session runs again in this one."""
@@ -83,24 +84,35 @@ class History:
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
-        value = report.metrics.get(self._metric)
         row = {"order": report.order, "at": round(report.at, 3), "metrics": dict(report.metrics)}
-        self._attr(number, f"{_EPOCH}{report.epoch}", row)
-        if value is not None:
-            self._storage.set_trial_intermediate_value(self._ids[number], report.epoch, value)
+        with self._storage.engine.begin() as connection:
+            optuna_rows.report(
+                connection,
+                self._ids[number],
+                report,
+                key=f"{_EPOCH}{report.epoch}",
+                row=row,
+                value=report.metrics.get(self._metric),
+            )
 
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended. ``best`` is its objective: the best epoch's value."""
-        if record.error is not None:
-            self._attr(record.number, "error", record.error)
-        if record.ended is not None:
-            self._attr(record.number, "ended", record.ended)
-        self._attr(record.number, "outcome", record.outcome.value)
         state = _STATES[record.outcome]
         if state == TrialState.COMPLETE and best is None:
             state = TrialState.FAIL
-        values = [best] if state == TrialState.COMPLETE and best is not None else None
-        self._storage.set_trial_state_values(self._ids[record.number], state, values)
+        attrs: dict[str, Any] = {"outcome": record.outcome.value}
+        if record.error is not None:
+            attrs["error"] = record.error
+        if record.ended is not None:
+            attrs["ended"] = record.ended
+        with self._storage.engine.begin() as connection:
+            optuna_rows.end(
+                connection,
+                self._ids[record.number],
+                state=state,
+                value=best if state == TrialState.COMPLETE else None,
+                attrs=attrs,
+            )
 
     def _attr(self, number: int, key: str, value: Any) -> None:
         self._storage.set_trial_user_attr(self._ids[number], key, value)
@@ -113,6 +125,28 @@ class History:
         """Let go of the file."""
         self._storage.remove_session()
         self._storage.engine.dispose()
+
+
+def stored_records(folder: Path) -> dict[int, TrialRecord]:
+    """Everything in the history of the sweep in ``folder``, by trial number; nothing is written.
+
+    The folder may have been moved or renamed since. Raises ``UsageError`` where its history cannot
+    be read.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = folder / files.HISTORY
+    try:
+        storage = RDBStorage(f"sqlite:///{path}", engine_kwargs=_WAIT_FOR_A_LOCK)
+        try:
+            study = optuna.load_study(study_name=None, storage=storage)
+            return {t.number: _record(t) for t in study.get_trials(deepcopy=False)}
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    except (sqlalchemy.exc.DatabaseError, ValueError, KeyError, RuntimeError) as error:
+        raise UsageError(
+            f"{path} is not the history of a sweep of ours ({str(error).splitlines()[0]})."
+        ) from error
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:

@@ -15,6 +15,7 @@ import search_spaces
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
+from trainables.options import TrialOptions
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -165,6 +166,22 @@ def load_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     """The data set and, where ``auto`` took digits for Fashion-MNIST, a line that says so."""
     dataset, note = _find_data(sweep)
     return (dataset.standardised() if sweep.standardise else dataset), note
+
+
+def for_trials(sweep: Sweep, data: Dataset) -> tuple[Dataset, TrialOptions]:
+    """What every trial of a sweep is given: the data set, pooled for a cross-validation, and the
+    options that all trials share."""
+    options = TrialOptions(
+        max_epochs=sweep.max_epochs,
+        metric=sweep.metric,
+        mode=sweep.direction,
+        seed=sweep.seed,
+        cpu_threads=max(1, int(sweep.cpus_per_trial)),
+        folds=sweep.folds,
+        augment=sweep.augment,
+        device=sweep.device.sharing(sweep.gpus_per_trial),
+    )
+    return (data if sweep.folds == 1 else data.pooled()), options
 
 
 def _check_data(sweep: Sweep) -> None:

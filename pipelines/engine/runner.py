@@ -185,18 +185,8 @@ def _search(
 
     from pipelines.engine import ray_bridge
     from pipelines.engine.checkpoints import folder_name
-    from trainables.options import TrialOptions
 
-    options = TrialOptions(
-        max_epochs=sweep.max_epochs,
-        metric=sweep.metric,
-        mode=sweep.direction,
-        seed=sweep.seed,
-        cpu_threads=max(1, int(sweep.cpus_per_trial)),
-        folds=sweep.folds,
-        augment=sweep.augment,
-    )
-    data = prepared.data if sweep.folds == 1 else prepared.data.pooled()
+    data, options = loading.for_trials(sweep, prepared.data)
     trainable = tune.with_resources(
         tune.with_parameters(prepared.trainable, data=data, options=options),
         {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},

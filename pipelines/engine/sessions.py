@@ -43,6 +43,8 @@ def describe(sweep: Sweep) -> dict[str, Any]:
         value = getattr(sweep, field.name)
         if field.name in ("searcher", "scheduler"):
             values[field.name] = {"name": type(value).__name__, **dataclasses.asdict(value)}
+        elif field.name == "device":
+            values[field.name] = dataclasses.asdict(value)
         elif field.name in ("space", "trainable"):
             values[field.name] = by_name(value)
         else:
@@ -157,6 +159,8 @@ def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
             options = {key: v for key, v in value.items() if key in known}
             if value["name"] == now[name]["name"]:
                 values[name] = dataclasses.replace(getattr(sweep, name), **options)
+        elif name == "device":
+            values[name] = dataclasses.replace(sweep.device, **value)
         else:
             values[name] = _typed(name, value)
     return dataclasses.replace(sweep, **values)

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from trainables.data import Dataset
 
 
+COMPILES = (
+    "--device.compile compiles anew for every shape of model and batch: where they vary between "
+    "trials, that can take longer than the training. Fix them, or keep it for long trials."
+)
+"""Said here because what a worker logs stays in Ray's own files."""
+
+
 def start(
     sweep: Sweep,
     space: SearchSpace,
@@ -40,6 +47,8 @@ def start(
     """The space, the rungs, the machines, the data, before the first trial."""
     if note is not None:
         console.print(note, style="yellow", markup=False, highlight=False)
+    if sweep.device.compile:
+        console.print(COMPILES, style="yellow", markup=False, highlight=False)
     console.print(f"space {space.name}\n", style="italic", markup=False, highlight=False)
     console.print(space_table(space, source=False))
     console.print()

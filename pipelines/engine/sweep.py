@@ -13,7 +13,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.schedulers import Asha, SchedulerOptions
 from pipelines.engine.searchers import Random, SearcherOptions
 from search_spaces import SearchSpace
-from trainables.options import Augmentation
+from trainables.options import Augmentation, DeviceOptions
 
 
 def by_name(value: str | SearchSpace | type[Any]) -> str:
@@ -102,6 +102,8 @@ class Sweep:
     """Who proposes the next configuration."""
     scheduler: SchedulerOptions = field(default_factory=Asha)
     """Which trials go on."""
+    device: DeviceOptions = field(default_factory=DeviceOptions)
+    """How the GPU, or the CPU, computes."""
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

@@ -253,3 +253,17 @@ def test_damaged_data_is_a_sentence(tmp_path):
     loading.check(asked)  # the files are there
     with pytest.raises(UsageError, match=r"train-images-idx3-ubyte.gz"):
         loading.load_data(asked)
+
+
+def test_what_every_trial_is_given():
+    sweep = Sweep(
+        max_epochs=5, metric="val_loss", seed=3, cpus_per_trial=2.5, gpus_per_trial=0.25, folds=3
+    )
+    digits = loading.load_data(Sweep(dataset="digits"))[0]
+    given, options = loading.for_trials(sweep, digits)
+    assert (len(given.x_train), given.is_pooled) == (len(digits.x_train) + len(digits.x_val), True)
+    assert (options.max_epochs, options.metric, options.mode) == (5, "val_loss", "min")
+    assert (options.seed, options.cpu_threads, options.folds) == (3, 2, 3)
+    assert options.device.memory_share == 0.25
+    assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[0] is digits
+    assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[1].cpu_threads == 1

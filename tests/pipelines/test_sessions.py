@@ -13,6 +13,7 @@ from without_ray import CONDITIONAL, LINE, Clock, InMemory, conductor, report, r
 from pipelines import Sweep
 from pipelines.engine import Asha, Grid, Optuna, UsageError, sessions
 from pipelines.engine.history import History
+from trainables import DeviceOptions
 
 
 class WithAttributes(InMemory):
@@ -56,6 +57,7 @@ SWEEPS = [
         resume=True,
         searcher=Optuna(startup_trials=3),
         scheduler=Asha(min_epochs=2),
+        device=DeviceOptions(channels_last=False, compile=True, memory_share=0.5),
     ),
 ]
 

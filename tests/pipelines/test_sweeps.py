@@ -220,3 +220,8 @@ def test_the_same_seed_gives_the_same_sweep(tmp_path):
         for one, other in zip(a[number].reports, b[number].reports, strict=True):
             for metric in ("train_loss", "val_loss", "val_accuracy", "val_f1"):
                 assert one.metrics[metric] == other.metrics[metric]
+    # And one of its trials alone, in another process without Ray, has the same curve.
+    code, out, err = finish(start(caviar("reproduce", tmp_path / "a", 4, "--tolerance", 0)))
+    assert code == 0, f"{out}\n{err}"
+    assert "The same: largest difference 0 over 2 epochs" in out
+    assert "Its versions and data are those of the sweep." in out
