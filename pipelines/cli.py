@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import doctor, init, reproduce, simulate, spaces, sweeps
+from pipelines.commands import doctor, init, report, reproduce, simulate, spaces, sweeps
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
-_COMMANDS = (sweeps, reproduce, simulate, spaces, init, doctor)
+_COMMANDS = (sweeps, report, reproduce, simulate, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,21 +73,17 @@ class Cause:
 def causes(facts: Facts) -> list[Cause]:
     """The failures by cause, the commonest first.
 
-    Two errors are the same where they differ in digits only: a size, an address, a trial's number.
+    Two errors are the same where they differ in numbers only: a size, an address, a trial's number.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for number, record in facts.records.items():
         if record.outcome is Outcome.FAILED:
-            groups[_without_digits(record.error or "no message")].append(number)
+            groups[re.sub(r"\d+", "#", record.error or "no message")].append(number)
     found = [
         Cause(facts.records[numbers[0]].error or "no message", tuple(numbers))
         for numbers in groups.values()
     ]
     return sorted(found, key=lambda cause: (-len(cause.trials), cause.trials))
-
-
-def _without_digits(error: str) -> str:
-    return "".join("#" if character.isdigit() else character for character in error)
 
 
 def failures(facts: Facts) -> Iterator[Advice]:
@@ -99,8 +96,8 @@ def failures(facts: Facts) -> Iterator[Advice]:
     share = failed / len(facts.records)
     yield Advice(
         "failures",
-        f"Look at why {_trials(failed)} of {len(facts.records)} failed: caviar shows the traceback "
-        f"of trial {first.trials[0]} under Failures.",
+        f"Look at why {_trials(failed)} of {len(facts.records)} failed: the traceback of trial "
+        f"{first.trials[0]} is in the report and under errors/.",
         f"{len(first.trials)} of them: {_shortened(first.error)}",
         3 + share,
     )
@@ -261,7 +258,10 @@ def without_effect(facts: Facts, importances: list[Importance]) -> Iterator[Advi
     none = [
         one.name
         for one in importances
-        if one.share + _SURE * one.error < fair / 2 and facts.space[one.name].when is None
+        if one.share + _SURE * one.error < fair / 2
+        and one.among_best is not None
+        and one.among_best < fair / 2
+        and facts.space[one.name].when is None
     ]
     if not none:
         return
@@ -272,7 +272,8 @@ def without_effect(facts: Facts, importances: list[Importance]) -> Iterator[Advi
         "no effect",
         f"Search {_listed(named)} no longer: --fix {fixes}.",
         f"{'They explain' if len(named) > 1 else 'It explains'} less than "
-        f"{fair / 2:.0%} of the differences between trials, error included.",
+        f"{fair / 2:.0%} of the differences between trials, error included, and as little among "
+        "the best ones.",
         1.2,
     )
 

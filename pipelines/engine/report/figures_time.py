@@ -172,7 +172,7 @@ def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict
     x: list[float | None] = []
     y: list[float | None] = []
     trials: list[int | None] = []
-    ends: tuple[list[int], list[float | None], list[int]] = ([], [], [])
+    ends: list[tuple[int, float, int]] = []
     for number in numbers:
         points = sorted(facts.records[number].curve(facts.metric).items())
         shown = [(epoch, compact(value)) for epoch, value in points]
@@ -181,8 +181,7 @@ def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict
         trials += [number] * len(shown) + [None]
         known = [(epoch, value) for epoch, value in shown if value is not None]
         if known:
-            for into, value in zip(ends, (*known[-1], number), strict=True):
-                into.append(value)  # type: ignore[arg-type]
+            ends.append((*known[-1], number))
     name = f"{how_it_ended(outcome)} ({len(numbers)})"
     hover = (
         f"trial %{{customdata}}, {how_it_ended(outcome)}<br>epoch %{{x}}<br>%{{y}}<extra></extra>"
@@ -208,9 +207,9 @@ def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict
             "name": name,
             "legendgroup": outcome.value,
             "showlegend": False,
-            "x": ends[0],
-            "y": ends[1],
-            "customdata": ends[2],
+            "x": [epoch for epoch, _, _ in ends],
+            "y": [value for _, value, _ in ends],
+            "customdata": [number for _, _, number in ends],
             "mode": "markers",
             "marker": {
                 "color": colour,

@@ -32,8 +32,7 @@ from search_spaces.encoders.optuna_encoder import distribution_of, raw_to_param,
 LEAST_TRIALS = 20
 """With fewer, a forest has nothing to split."""
 _TREES, _DEPTH = 32, 8
-"""Two seconds for 1,000 trials."""
-_SUBSETS = 10
+_SUBSETS, _SUBSET_TREES = 8, 16
 _SUBSET_AT_MOST = 250
 _SURE = 2.0
 """Standard errors beyond which a difference counts."""
@@ -47,6 +46,9 @@ class Importance:
     share: float
     error: float
     """One standard error, in the same unit."""
+    among_best: float | None
+    """Its share among the best quarter of the trials alone (20 at least): what a parameter decides
+    once another one is not hopeless. None where there are fewer than 40 trials."""
     tier: int | None
     """Its place in the documented order, 1 first; None where no document ranks it."""
 
@@ -68,19 +70,32 @@ def importances(facts: Facts, *, seed: int = 0) -> list[Importance]:
     if len(ranked) < LEAST_TRIALS or len(set(ranked.values())) < 2 or not facts.space.searched:
         return []
     measured = _Measured(facts, ranked)
-    whole = measured.shares(set(ranked), seed)
+    whole = measured.shares(set(ranked), _TREES, seed)
     rng = np.random.default_rng(seed)
     numbers = np.array(sorted(ranked))
     size = min(len(numbers) // 2, _SUBSET_AT_MOST)
     scale = size / (len(numbers) - size) / _SUBSETS
     squares = dict.fromkeys(whole, 0.0)
     for subset in range(_SUBSETS):
-        kept = rng.choice(numbers, size=size, replace=False)
-        shares = measured.shares({int(number) for number in kept}, seed + 1 + subset)
+        drawn = rng.choice(numbers, size=size, replace=False)
+        shares = measured.shares(
+            {int(number) for number in drawn}, _SUBSET_TREES, seed + 1 + subset
+        )
         for name in whole:
             squares[name] += scale * (shares[name] - whole[name]) ** 2
+    among_best: dict[str, float] = {}
+    if len(ranked) >= 2 * LEAST_TRIALS:
+        best = sorted(ranked, key=lambda number: ranked[number])
+        kept = best[: max(LEAST_TRIALS, len(best) // 4)]
+        among_best = measured.shares(set(kept), _TREES, seed)
     found = [
-        Importance(name, share, math.sqrt(squares[name]), facts.space[name].tier)
+        Importance(
+            name,
+            share,
+            math.sqrt(squares[name]),
+            among_best.get(name),
+            facts.space[name].tier,
+        )
         for name, share in whole.items()
     ]
     return sorted(found, key=lambda one: (-one.share, one.name))
@@ -120,6 +135,7 @@ class _Measured:
     def __init__(self, facts: Facts, ranked: Mapping[int, float]) -> None:
         import optuna
 
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._ranked = ranked
         self._names = [p.name for p in facts.space.searched]
         self._study = optuna.create_study(direction="minimize")
@@ -135,7 +151,7 @@ class _Measured:
             ]
         )
 
-    def shares(self, numbers: set[int], seed: int) -> dict[str, float]:
+    def shares(self, numbers: set[int], trees: int, seed: int) -> dict[str, float]:
         """The share of each parameter, by these trials alone; 0 where nothing explains anything."""
         from optuna.importance import FanovaImportanceEvaluator, get_param_importances
         from optuna.trial import FrozenTrial
@@ -146,7 +162,7 @@ class _Measured:
 
         found = get_param_importances(
             self._study,
-            evaluator=FanovaImportanceEvaluator(n_trees=_TREES, max_depth=_DEPTH, seed=seed),
+            evaluator=FanovaImportanceEvaluator(n_trees=trees, max_depth=_DEPTH, seed=seed),
             params=self._names,
             target=rank,
         )

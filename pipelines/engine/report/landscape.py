@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Edge:
     """The best trial and most of the good ones lie at one end of a parameter's range."""
 
     name: str
-    direction: Literal["upwards", "downwards"]
+    direction: str
+    """``upwards`` or ``downwards``."""
     bound: float
     suggested: float
     """A bound a quarter of the scale further out."""
@@ -111,15 +112,18 @@ def edges(facts: Facts) -> list[Edge]:
         good = [facts.records[n].config.get(name) for n in best_trials(facts)]
         places = [position(parameter, value) for value in good if value is not None]
         best = position(parameter, winner.config[name])
-        near = _near(parameter)
-        for direction, distance in (("downwards", lambda p: p), ("upwards", lambda p: 1 - p)):
-            at_edge = sum(distance(place) <= near for place in places)
-            enough = len(places) >= BEST_LEAST and at_edge > _crowded(parameter) * len(places)
-            if distance(best) <= near and enough and not _natural_end(parameter, direction):
+        for direction, places_in, best_in in (
+            ("downwards", places, best),
+            ("upwards", [1 - place for place in places], 1 - best),
+        ):
+            near = _near(parameter)
+            at_edge = sum(place <= near for place in places_in)
+            presses = len(places) >= BEST_LEAST and at_edge > _crowded(parameter) * len(places)
+            if best_in <= near and presses and not _natural_end(parameter, direction):
                 up = direction == "upwards"
                 bound = parameter.high if up else parameter.low
                 wider = _beyond(parameter, up=up)
-                found.append(Edge(name, direction, bound, wider, at_edge, len(places)))  # type: ignore[arg-type]
+                found.append(Edge(name, direction, bound, wider, at_edge, len(places)))
     return sorted(found, key=lambda edge: -edge.at_edge / edge.of)
 
 

@@ -197,12 +197,14 @@ def _importance(findings: Findings, section: Section) -> None:
             place,
             one.name,
             f"{one.share:.0%} ± {one.error:.0%}",
+            "–" if one.among_best is None else f"{one.among_best:.0%}",
             "–" if one.tier is None else one.tier,
             findings.facts.space[one.name].source or "–",
         ]
         for place, one in enumerate(found, start=1)
     ]
-    headings = ["place here", "parameter", "importance", "documented place", "document"]
+    headings = ["place here", "parameter", "importance", "among the best quarter"]
+    headings += ["documented place", "document"]
     section.table(headings, rows)
 
 
@@ -331,7 +333,7 @@ def _provenance(findings: Findings, section: Section) -> None:
         section.text(command, "code")
     first = facts.sessions[0] if facts.sessions else {}
     versions = first.get("versions") or {}
-    rows = [
+    rows: list[list[Any]] = [
         ["recipe", facts.recipe],
         ["seed", facts.options.seed],
         ["git commit", standing.commit(first) or "not known"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from pipelines.engine.records import TrialRecord
@@ -56,8 +57,7 @@ def schedule(
 def _spans(records: Mapping[int, TrialRecord]) -> list[Span]:
     found = []
     for record in records.values():
-        starts = record.started
-        for start, following in zip(starts, [*starts[1:], None], strict=True):
+        for start, following in zip_longest(record.started, record.started[1:]):
             reports = [
                 report.at
                 for report in record.reports
