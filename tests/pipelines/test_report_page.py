@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import importlib.metadata
+import io
 import json
 import re
 import tomllib
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 from made_up import SPACE, facts, sampled, trial, write
 from plotly import graph_objects
+from rich.console import Console
 from without_ray import LINE, METRIC
 
 from pipelines import cli
-from pipelines.engine import NoStopping, report
+from pipelines.engine import NoStopping, report, runner
 from pipelines.engine.experiments import best_report, find
 from pipelines.engine.records import Outcome
 from pipelines.engine.report import compare
@@ -342,3 +344,51 @@ def test_sweeps_with_other_goals_are_not_compared(tmp_path, run):
     assert (code, out) == (2, "")
     assert "Only sweeps with the same goal can be compared" in err
     assert "b has min val_accuracy" in err
+
+
+# At the end of a sweep.
+
+
+def said_at_the_end(folder):
+    console = Console(file=io.StringIO(), width=60)
+    findings = runner._report(folder, console)
+    return findings, console.file.getvalue()
+
+
+def test_a_sweep_ends_with_its_report(tmp_path):
+    folder = write(tmp_path / "a", sampled(3))
+    findings, out = said_at_the_end(folder)
+    assert (out, findings.facts.name) == ("", "a")
+    assert (folder / "report.html").is_file()
+
+
+def test_an_error_in_the_report_is_one_line_and_the_sweep_has_ended_well(tmp_path, monkeypatch):
+    folder = write(tmp_path / "a [b]", sampled(3))
+
+    def broken(*_):
+        raise KeyError("[red]what[/red]")
+
+    monkeypatch.setattr(report, "write", broken)
+    assert said_at_the_end(folder) == (
+        None,
+        "report.html could not be written (KeyError: '[red]what[/red]'). Try again: caviar report "
+        f"'{folder}'\n",
+    )
+    assert not (folder / "report.html").exists()
+
+
+def test_a_full_disk_leaves_no_half_of_a_report(tmp_path, monkeypatch):
+    folder = write(tmp_path / "a", sampled(3))
+    report.write(find(folder))
+    before = (folder / "report.html").read_bytes()
+
+    def full(self, text, **_):
+        with self.open("w") as file:
+            file.write(text[:1000])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    findings, out = said_at_the_end(folder)
+    assert findings is None
+    assert "could not be written (OSError: [Errno 28] No space left on device)" in out
+    assert (folder / "report.html").read_bytes() == before

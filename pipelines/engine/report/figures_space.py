@@ -149,8 +149,8 @@ def _band(
         "y": y,
         "customdata": numbers,
         "mode": "lines",
-        "line": {"color": colour, "width": 1.4},
-        "opacity": max(0.25, min(0.9, 30 / len(trials))),
+        "line": {"color": colour, "width": 1.4 if len(trials) <= 60 else 0.6},
+        "opacity": 0.85,
         "hovertemplate": "trial %{customdata}<extra></extra>",
     }
 

@@ -186,7 +186,8 @@ def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict
     hover = (
         f"trial %{{customdata}}, {how_it_ended(outcome)}<br>epoch %{{x}}<br>%{{y}}<extra></extra>"
     )
-    opacity = max(0.25, min(0.8, 25 / len(numbers)))
+    opacity = 0.75 if len(numbers) <= 60 else 0.5
+    width = 1.3 if len(numbers) <= 60 else 0.6
     colour = COLOURS[outcome]
     return [
         {
@@ -197,7 +198,7 @@ def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict
             "y": y,
             "customdata": trials,
             "mode": "lines",
-            "line": {"color": colour, "width": 1.3},
+            "line": {"color": colour, "width": width},
             "opacity": opacity,
             "hovertemplate": hover,
             "connectgaps": False,
@@ -215,7 +216,7 @@ def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict
                 "color": colour,
                 "size": 5 if outcome in (Outcome.COMPLETED, Outcome.STOPPED_EARLY) else 8,
                 "symbol": "x" if outcome in (Outcome.FAILED, Outcome.DIVERGED) else "circle",
-                "opacity": max(opacity, 0.5),
+                "opacity": 0.8,
             },
             "hovertemplate": hover,
         },
@@ -225,6 +226,7 @@ def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict
 def workers(facts: Facts, schedule: Schedule) -> Figure:
     """Which worker ran which trial when, coloured by how the trial ended."""
     unit, seconds = unit_of_time(facts.seconds)
+    gap = 0.6 if len(schedule.spans) <= 200 else 0  # a gap beside each of many would look idle
     data = []
     for outcome in Outcome:
         spans = [s for s in schedule.spans if facts.records[s.trial].outcome is outcome]
@@ -240,7 +242,7 @@ def workers(facts: Facts, schedule: Schedule) -> Figure:
                     "customdata": [[s.trial, facts.records[s.trial].epoch] for s in spans],
                     "marker": {
                         "color": COLOURS[outcome],
-                        "line": {"width": 0.6, "color": "--paper"},
+                        "line": {"width": gap, "color": "--paper"},
                     },
                     "hovertemplate": "trial %{customdata[0]}, " + how_it_ended(outcome) + "<br>"
                     f"%{{customdata[1]}} epochs, %{{x}} {unit}<extra></extra>",
