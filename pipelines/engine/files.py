@@ -15,6 +15,8 @@ TRIALS = "trials"
 """Ray's folder: the checkpoints of each trial."""
 REPORT = "report.html"
 """The sweep as a page that needs no network."""
+DECISIONS = "decisions.log"
+"""What the searcher and the scheduler have said while they decided, with the time."""
 ERRORS = "errors"
 """The tracebacks of failed trials."""
 

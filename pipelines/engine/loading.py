@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import json
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import search_spaces
 from pipelines.engine.errors import UsageError, did_you_mean
-from pipelines.engine.sweep import Sweep, by_name
+from pipelines.engine.sweep import AUTO, Sweep, by_name
 from search_spaces import SearchSpace
+from trainables import understood
 from trainables.options import TrialOptions
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def load_space(sweep: Sweep, data: Dataset | None = None) -> SearchSpace:
             inputs = math.prod(data.input_shape)
             space = search_spaces.get(sweep.space, inputs=inputs, outputs=data.classes)
         space = _fixed(space, sweep.fix)
-        sweep.searcher.check(space)
+        sweep.searcher.planned(space, trials=sweep.trials).check(space)
         return space
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -96,8 +98,57 @@ def _value(text: str) -> Any:
         return text
 
 
+def with_trainable(sweep: Sweep, space: SearchSpace) -> Sweep:
+    """``sweep`` with the built-in trainable that understands its space, where it names none.
+
+    Nothing is imported.
+    """
+    if sweep.trainable != AUTO:
+        return sweep
+    missing = {p: understood.not_understood(kind, space.names) for p, kind in _BUILT_IN.items()}
+    best = min(missing, key=lambda path: len(missing[path]))
+    if missing[best]:
+        raise UsageError(
+            f"No built-in trainable understands {', '.join(missing[best])} of the space "
+            f"{space.name}: name yours with --trainable package.module:Class."
+        )
+    return dataclasses.replace(sweep, trainable=best)
+
+
+def check_trainable(sweep: Sweep, space: SearchSpace) -> None:
+    """Refuse a built-in trainable that does not understand the space, without importing it."""
+    if sweep.trainable in _BUILT_IN:
+        try:
+            understood.check_names(_BUILT_IN[str(sweep.trainable)], space.names)
+        except ValueError as error:
+            raise _another_trainable(error) from error
+
+
+_BUILT_IN = {f"trainables:{kind}": kind for kind in understood.BUILT_IN}
+
+
+def check_fits(
+    trainable: type[Any], space: SearchSpace, data: Dataset, options: TrialOptions
+) -> None:
+    """Refuse a sweep of which every trial would fail, as far as its trainable can tell."""
+    if not hasattr(trainable, "check_sweep"):
+        return
+    try:
+        trainable.check_sweep(space.names, data, options)
+    except ValueError as error:
+        raise _another_trainable(error) from error
+
+
+def _another_trainable(error: ValueError) -> UsageError:
+    if "does not understand" in str(error):
+        return UsageError(f"{error} Leave --trainable out, or name one that does.")
+    return UsageError(str(error))
+
+
 def load_trainable(sweep: Sweep) -> type[Any]:
     """The trainable class: of this package, of yours, or given as a class from Python."""
+    if sweep.trainable == AUTO:
+        sweep = with_trainable(sweep, load_space(sweep))
     found: Any = sweep.trainable
     if isinstance(sweep.trainable, str):
         module_name, name = _trainable_path(sweep)
@@ -119,6 +170,8 @@ def load_trainable(sweep: Sweep) -> type[Any]:
 def _trainable_path(sweep: Sweep) -> tuple[str, str]:
     """The module and the class of the trainable's name; the module is there, and not imported."""
     path = by_name(sweep.trainable)
+    if path == AUTO:
+        return "trainables", "TorchTrainable"
     module_name, _, name = path.partition(":")
     if isinstance(sweep.trainable, type):
         return module_name, name
@@ -198,6 +251,7 @@ def _asked(sweep: Sweep) -> dict[str, Any]:
         "data_dir": None if sweep.data_dir is None else str(sweep.data_dir),
         "train_size": sweep.train_size,
         "val_size": sweep.val_size,
+        "target": sweep.target,
     }
 
 

@@ -18,12 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipelines.engine import checkpoints, cluster, files, loading, sessions, show, summary
+from pipelines.engine import (
+    capacity,
+    checkpoints,
+    cluster,
+    files,
+    loading,
+    nodes,
+    sessions,
+    show,
+    storage,
+    summary,
+)
 from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.errors import UsageError
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
-from pipelines.engine.sweep import Sweep
+from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -31,6 +42,7 @@ if TYPE_CHECKING:
     from pipelines.engine.ray_bridge import Events
     from pipelines.engine.report.sections import Findings
     from trainables.data import Dataset
+    from trainables.options import TrialOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,12 @@ class _Prepared:
     """What is loaded while Ray starts."""
 
     trainable: type[Any]
-    data: Dataset
+    found: Dataset
+    """As it is described to a person."""
     note: str | None
+    data: Dataset
+    """As the trials get it."""
+    options: TrialOptions
 
 
 def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
@@ -65,55 +81,71 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     # Most spaces ask nothing of the data, which is then loaded while Ray starts.
     loaded = loading.load_data(sweep) if loading.space_depends_on_data(sweep) else None
     space = loading.load_space(sweep, loaded[0] if loaded else None)
+    sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = sweep.storage.expanduser().resolve() / name
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
+    loading.check_trainable(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
-        preparing = helper.submit(_prepare, sweep, loaded)
+        preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
-            slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
+            slots = capacity.check(_request(sweep), private=private)
+            shared = not private and _several_machines(folder, sweep)
             from pipelines.engine.history import History
 
-            folder.mkdir(parents=True, exist_ok=True)
-            history = History(folder, name=name, metric=sweep.metric, mode=sweep.direction)
-            try:
-                conductor = _conductor(sweep, space, scheduler, history, folder, started)
-                concurrent = min(sweep.concurrent or slots, slots)
-                show.start(
-                    sweep,
-                    space,
-                    scheduler,
-                    prepared.data,
-                    console,
-                    note=prepared.note,
-                    concurrent=concurrent,
-                    folder=folder,
-                    session=conductor.session,
-                )
-                with (
-                    sessions.recorded(
-                        history,
-                        conductor,
+            with storage.working_folder(
+                folder,
+                shared=shared,
+                resume=sweep.resume,
+                say=lambda line: console.print(line, markup=False, highlight=False),
+            ) as working:
+                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                try:
+                    conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    concurrent = min(sweep.concurrent or slots, slots)
+                    show.start(
                         sweep,
                         space,
-                        recipe,
-                        data=prepared.data.describe(),
+                        scheduler,
+                        prepared.found,
+                        console,
+                        note=prepared.note,
                         concurrent=concurrent,
-                    ),
-                    cluster.environment_inherited() if private else nullcontext(),
-                ):
-                    _search(sweep, conductor, prepared, folder, concurrent, console)
-            finally:
-                history.close()
-            checkpoints.tidy(folder / files.TRIALS)
-            found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
-            files.write_json(found, folder / files.SUMMARY)
+                        folder=folder,
+                        session=conductor.session,
+                    )
+                    with (
+                        sessions.recorded(
+                            history,
+                            conductor,
+                            sweep,
+                            space,
+                            recipe,
+                            data=prepared.found.describe(),
+                            concurrent=concurrent,
+                        ),
+                        cluster.environment_inherited() if private else nullcontext(),
+                    ):
+                        _search(
+                            sweep,
+                            conductor,
+                            prepared,
+                            console,
+                            folder=folder,
+                            working=working,
+                            private=private,
+                        )
+                finally:
+                    history.close()
+                checkpoints.tidy(folder / files.TRIALS)
+                found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
+                files.write_json(found, working / files.SUMMARY)
     findings = _report(folder, console)
     show.end(found, conductor, folder=folder, console=console)
     if findings is not None:
@@ -141,6 +173,30 @@ def _report(folder: Path, console: Console) -> Findings | None:
         return None
 
 
+def _several_machines(folder: Path, sweep: Sweep) -> bool:
+    """Whether trials may run on other machines than this; then all of them have been checked.
+
+    Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
+    """
+    grows = bool(capacity.node_types()[0])
+    if len(capacity.alive()) == 1 and not grows:
+        return False
+    if grows:
+        nodes.check_own_disk(folder)
+    module = by_name(sweep.trainable).partition(":")[0]
+    needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
+    nodes.check(storage.Place.folder(folder), needed)
+    return True
+
+
+def _request(sweep: Sweep) -> capacity.Request:
+    return capacity.Request(
+        cpus=sweep.cpus_per_trial,
+        gpus=sweep.gpus_per_trial,
+        accelerator=sweep.accelerator_type,
+    )
+
+
 def _workers(sweep: Sweep) -> float:
     """The trials that this machine alone could run at once, by its CPUs."""
     fit = (os.cpu_count() or 1) / sweep.cpus_per_trial
@@ -154,14 +210,18 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
 
 
-def _prepare(sweep: Sweep, loaded: tuple[Dataset, str | None] | None) -> _Prepared:
+def _prepare(
+    sweep: Sweep, space: SearchSpace, loaded: tuple[Dataset, str | None] | None
+) -> _Prepared:
     import pipelines.engine.history
     import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
 
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
-    data, note = loaded or loading.load_data(sweep)
-    return _Prepared(trainable, data, note)
+    found, note = loaded or loading.load_data(sweep)
+    data, options = loading.for_trials(sweep, found)
+    loading.check_fits(trainable, space, found, options)
+    return _Prepared(trainable, found, note, data, options)
 
 
 def _conductor(
@@ -181,18 +241,22 @@ def _conductor(
         seed=sweep.seed,
         keep_checkpoints=sweep.keep_checkpoints,
         checkpoint_seconds=sweep.checkpoint_seconds,
+        retries=sweep.retries,
     )
+    options = sweep.searcher.planned(space, trials=sweep.trials)
+    checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
-        searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
+        searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
+        checkpoint=checkpoint,
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
     )
     if sweep.resume:
-        conductor.replay(history.records(), sessions.newest_checkpoint(folder))
+        conductor.replay(history.records(), checkpoint)
     return conductor
 
 
@@ -200,39 +264,46 @@ def _search(
     sweep: Sweep,
     conductor: Conductor,
     prepared: _Prepared,
-    folder: Path,
-    concurrent: int,
     console: Console,
+    *,
+    folder: Path,
+    working: Path,
+    private: bool,
 ) -> None:
     from ray import tune
 
     from pipelines.engine import ray_bridge
-    from pipelines.engine.checkpoints import folder_name
 
-    data, options = loading.for_trials(sweep, prepared.data)
     trainable = tune.with_resources(
-        tune.with_parameters(prepared.trainable, data=data, options=options),
-        {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
+        tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
+        tune.PlacementGroupFactory([_request(sweep).bundle]),
     )
     numbers: dict[str, int] = {}
-    session = conductor.session  # by itself: Ray pickles what the function below holds
+    request, concurrent = _request(sweep), sweep.concurrent
+    limit = capacity.every(
+        capacity.REFRESH_SECONDS,
+        lambda: capacity.limit(request, concurrent=concurrent, private=private),
+    )
+    going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
+    folder_of = ray_bridge.FolderNames(numbers, conductor.session)
     with Progress(conductor, console) as progress:
         events = ray_bridge.Events(
             conductor,
             numbers=numbers,
-            folder=folder,
+            errors=working / files.ERRORS,
+            trials=folder / files.TRIALS,
             metrics=prepared.trainable.metrics,
             on_change=progress.changed,
+            going=frozenset if private else going,
         )
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ray_bridge.Search(conductor, numbers),
+                search_alg=ray_bridge.Search(conductor, numbers, limit=limit),
                 scheduler=ray_bridge.Schedule(events),
                 num_samples=-1,  # the conductor says when it is enough
-                max_concurrent_trials=concurrent,
                 reuse_actors=True,
-                trial_dirname_creator=lambda trial: folder_name(numbers[trial.trial_id], session),
+                trial_dirname_creator=folder_of,
             ),
             run_config=tune.RunConfig(
                 name=files.TRIALS,

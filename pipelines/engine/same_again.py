@@ -29,10 +29,10 @@ def command(recipe: str, sweep: Sweep) -> str | None:
     words = ["caviar", "sweep", recipe]
     for field in dataclasses.fields(sweep):
         value, default = getattr(sweep, field.name), getattr(usual, field.name)
-        if field.name in ("searcher", "scheduler"):
+        if field.name in ("searcher", "scheduler", "device"):
             words += _part(field.name, value, default)
         elif field.name not in _OF_ITS_RUN and (value != default or field.name == "seed"):
-            words += _option(field.name, value)
+            words += option(field.name, value, default)
     return shlex.join(words)
 
 
@@ -42,14 +42,19 @@ def _part(name: str, value: Any, default: Any) -> list[str]:
     words: list[str] = []
     for field in dataclasses.fields(value):
         given = getattr(value, field.name)
-        if given != getattr(default, field.name):
-            words += _option(f"{name}.{field.name}", given)
+        usual = getattr(default, field.name)
+        if given != usual:
+            words += option(f"{name}.{field.name}", given, usual)
     return words
 
 
-def _option(name: str, value: Any) -> list[str]:
+def option(name: str, value: Any, default: Any) -> list[str]:
+    """The words of one option: ``("searcher.points", 3, 2)`` is ``--searcher.points 3``.
+
+    What is either true or false by ``default`` is a switch; what may be undecided takes a value.
+    """
     option = name.replace("_", "-")
-    if isinstance(value, bool):
+    if isinstance(value, bool) and isinstance(default, bool):
         part, dot, last = option.rpartition(".")
         return [f"--{option}" if value else f"--{part}{dot}no-{last}"]
     if isinstance(value, tuple | list):

@@ -18,7 +18,7 @@ from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
-from pipelines.engine.sweep import Sweep
+from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.words import duration, number
 from search_spaces import SearchSpace
 
@@ -60,6 +60,7 @@ def start(
         rungs.add_row(what, how_much)
     console.print(f"{searcher} proposes, {kind} stops", style="italic")
     console.print(Padding(rungs, (0, 0, 1, 2)))
+    console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
@@ -97,6 +98,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         "report": folder / files.REPORT if (folder / files.REPORT).is_file() else None,
         "summary": folder / files.SUMMARY,
         "history": history,
+        "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
         "curves": f"optuna-dashboard sqlite:///{history}",
     }

@@ -30,12 +30,15 @@ def test_public_names():
     assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
     assert pipelines.engine.__all__ == [
         "Asha",
+        "CoarseToFine",
         "Grid",
         "HyperBand",
         "HyperOpt",
+        "ImportanceStaged",
         "NoStopping",
         "Optuna",
         "Parzen",
+        "QuasiRandom",
         "Random",
         "Result",
         "Sweep",
@@ -90,8 +93,11 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
+        "importance_staged",
+        "quasi_random_search",
         "random_search",
     ]
     assert all(line.endswith(".") for line in found.values())
@@ -100,6 +106,7 @@ def test_recipes():
 COMMON = [
     "--dataset",
     "--data-dir",
+    "--target",
     "--train-size",
     "--val-size",
     "--standardise",
@@ -115,6 +122,8 @@ COMMON = [
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
+    "--accelerator-type",
+    "--retries",
     "--seed",
     "--metric",
     "--mode",
@@ -147,10 +156,28 @@ MODEL = [
 ]
 OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
-    "asha_optuna": [*COMMON, *MODEL, *ASHA],
+    "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "coarse_to_fine": [
+        *COMMON,
+        "--searcher.stages",
+        "--searcher.stage-trials",
+        "--searcher.best",
+        "--searcher.margin",
+        "--searcher.coarse",
+        "--searcher.fine",
+        *ASHA,
+    ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING],
+    "importance_staged": [
+        *COMMON,
+        "--searcher.stage-trials",
+        "--searcher.margin",
+        "--searcher.inner",
+        *ASHA,
+    ],
+    "quasi_random_search": [*COMMON, *ASHA],
     "random_search": [*COMMON, *ASHA],
 }
 OPTIONS = {recipe: [*options, *DEVICE] for recipe, options in OPTIONS.items()}
@@ -289,6 +316,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "lacks.py").write_text("import not_installed_at_all")
     (tmp_path / "a_file").write_text("")
+    (tmp_path / "rows.csv").write_text("length,kind\n1,a\n2,b\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "results" / "notes").mkdir(parents=True)
     (tmp_path / "results" / "notes" / "todo.txt").write_text("")
@@ -423,6 +451,16 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
             r"data_dir must hold the four files of Fashion-MNIST, but empty lacks train-images.*, "
             r"t10k-labels-.*\. Put the missing files there, or leave data_dir out\.",
         ),
+        (["--dataset", "table"], r"The data set table is read from a file of yours: give .*"),
+        (
+            ["--dataset", "table", "--data-dir", "rows.csv", "--target", "knid"],
+            r"rows.csv has no column 'knid'\. Did you mean 'kind'\? It has length, kind\.",
+        ),
+        (["--dataset", "arrays", "--data-dir", "a_file"], r"data_dir .* but a_file is neither\."),
+        (
+            [*DIGITS, "--target", "kind"],
+            r"target names a column of a table, and .*: leave it out.*",
+        ),
         ([*DIGITS, "--data-dir", "empty"], r"digits .* reads no directory, but .* 'empty'\. .*"),
         (
             [*DIGITS, "--train-size", 2000],
@@ -478,6 +516,11 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
             ["--trainable", "mine:Trains", "--metric", "perplexty"],
             r"There is no metric 'perplexty'; Trains reports val_accuracy, perplexity\. "
             r"Did you mean 'perplexity'\?",
+        ),
+        (
+            ["--space", "resnet", "--trainable", "trainables:CNNTrainable"],
+            r"CNNTrainable does not understand the hyperparameters depth, width, and "
+            r"ResNetTrainable would\. Leave --trainable out, or name one that does\.",
         ),
         # where it is written
         (["--name", "a/b"], r"--name is one folder inside --storage, and it is 'a/b': .*"),
@@ -571,7 +614,8 @@ def test_what_does_not_fit_the_sweep_that_is_there(
 def there(tmp_path_factory):
     """A storage with the sweep x, which nobody writes to."""
     storage = tmp_path_factory.mktemp("storage")
-    write_sweep(storage / "x", Sweep(max_epochs=5), space=search_spaces.get("mlp"))
+    asked = Sweep(max_epochs=5, trainable="trainables:TorchTrainable")
+    write_sweep(storage / "x", asked, space=search_spaces.get("mlp"))
     return storage
 
 
@@ -599,6 +643,28 @@ def test_bad_input_imports_neither_ray_nor_torch():
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("recipe", "args", "told"),
+    [
+        (
+            "coarse_to_fine",
+            ["--trials", "None", "--time-budget", 60],
+            r"The trials are shared out among the stages, and without --trials nobody knows how "
+            r"many there will be: give --trials, or --searcher.stage-trials\.",
+        ),
+        ("coarse_to_fine", ["--searcher.stages", 1], r"stages must be at least 2, .* it is 1\."),
+        ("coarse_to_fine", ["--searcher.fine", "tpe"], r"--searcher.fine takes .* it got 'tpe'\."),
+        (
+            "importance_staged",
+            ["--space", "mine:good"],
+            r"Every searched parameter of the space 'good' has the same tier .*asha_parzen\.",
+        ),
+    ],
+)
+def test_stages_that_cannot_be_made(recipe, args, told, sentence, ray_is_not_started):
+    assert re.fullmatch(told, sentence("sweep", recipe, *DIGITS, *args))
 
 
 # How the command ends.

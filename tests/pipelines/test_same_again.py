@@ -14,6 +14,7 @@ from pipelines.engine import Asha, Parzen
 from pipelines.engine.command_line import parse
 from pipelines.engine.provenance import git, provenance
 from pipelines.engine.same_again import command
+from trainables import DeviceOptions
 
 
 def of(recipe):
@@ -29,6 +30,7 @@ def of(recipe):
         {"gpus_per_trial": 0.25, "mode": "min", "metric": "val_loss", "max_epochs": 3},
         {"scheduler": Asha(min_epochs=3, quota=False)},
         {"searcher": Parzen(random_share=0.5), "space": "a b:c"},
+        {"device": DeviceOptions(compile=True, tf32=False, channels_last=False), "target": "kind"},
     ],
 )
 def test_read_back_it_is_the_same_sweep(changes):

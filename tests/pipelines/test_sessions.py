@@ -42,6 +42,7 @@ SWEEPS = [
     Sweep(
         dataset="digits",
         data_dir=Path("/data"),
+        target="kind",
         train_size=10,
         standardise=False,
         space="cnn",
@@ -214,7 +215,7 @@ def test_what_a_resumed_sweep_may_change(changes, there):
         ({"val_size": 10}, "val_size of 'x' was None"),
         ({"standardise": False}, "standardise of 'x' was True"),
         ({"fix": ("a=1",)}, "fix of 'x' was"),
-        ({"trainable": Model}, "trainable of 'x' was trainables:TorchTrainable"),
+        ({"trainable": Model}, "trainable of 'x' was auto"),
         ({"searcher": Optuna()}, "searcher of 'x' was {'name': 'Random'}"),
         ({"scheduler": Asha(min_epochs=2)}, "scheduler of 'x' was .*'min_epochs': 1"),
     ],

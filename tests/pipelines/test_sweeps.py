@@ -44,6 +44,8 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("coarse_to_fine", True, 8),
+        ("importance_staged", False, 10),
         ("hyperband_optuna", True, 8),
         ("random_search", False, 8),
         ("grid_search", True, 5),
@@ -71,6 +73,14 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
+    if recipe in ("coarse_to_fine", "importance_staged"):
+        decided = (tmp_path / "x" / "decisions.log").read_text()
+        said = [line[16:] for line in decided.splitlines()]  # without the time
+        assert said == [line for line in out.splitlines() if line in said]
+        stages = 3 if recipe == "coarse_to_fine" else 5
+        begun = [line for line in said if re.match(rf"stage \d of {stages}: ", line)]
+        assert len(begun) == stages
+        assert any(re.match(r"  learning_rate 0.0001 … 1 -> 0\.\d+ … ", line) for line in said)
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -157,6 +167,29 @@ def test_folds_are_trained_side_by_side_and_their_spread_is_kept(tmp_path):
         for report in record.reports:
             assert 0 < report.metrics["val_accuracy_std"] < 0.5
     assert summary(tmp_path / "x")["trials"]["total"] == 3
+
+
+def test_a_table_of_ones_own(tmp_path):
+    """Two columns tell the two kinds apart; the labels are words."""
+    lines = [f"{n % 7},{n % 2},{'odd' if n % 2 else 'even'}" for n in range(200)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,parity", *lines]))
+    data = ["--dataset", "table", "--data-dir", tmp_path / "rows.csv", "--target", "parity"]
+    options = ["--trials", 2, "--max-epochs", 2, "--storage", tmp_path, "--name", "x"]
+    out, _ = sweep("random_search", *data, *options)
+    assert "data       rows: 128 training, 32 validation and 40 test rows of 2, 2 classes" in out
+    assert summary(tmp_path / "x")["baseline"]["metrics"]["val_accuracy"] == 1.0
+
+
+def test_the_space_chooses_what_trains_it(tmp_path):
+    fixed = ["--fix", "conv_blocks=2", "filters=16", "kernel_size=3", "dense_units=16"]
+    options = ["--trials", 2, "--max-epochs", 1, "--storage", tmp_path, "--name", "x"]
+    out, _ = sweep(
+        "random_search", *DIGITS, "--train-size", 200, "--space", "cnn", *fixed, *options
+    )
+    assert "trains     trainables:CNNTrainable" in out
+    assert summary(tmp_path / "x")["trials"]["completed"] == 2
+    sweep("random_search", "--storage", tmp_path, "--name", "x", "--resume", "--trials", 3)
+    assert summary(tmp_path / "x")["trials"]["completed"] == 3
 
 
 def test_failed_and_diverged_trials_do_not_stop_a_sweep(tmp_path):
