@@ -200,6 +200,9 @@ def test_on_paper_every_figure_is_there_light_and_no_wider_than_the_page(opened,
     for figure in figures:
         assert figure["width"] <= 660
         assert figure["ground"] == "#ffffff"
+    fits = "Math.max(...[...document.querySelectorAll('table')].map(one => one.offsetWidth))"
+    page.set_viewport_size({"width": 680, "height": 900})
+    assert page.evaluate(fits) <= 680
     assert page.locator("details[open]").count() == page.locator("details").count() > 0
     assert page.locator("nav").is_hidden()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 
 import pytest
 from made_up import SPACE, facts, sampled, trial
 from without_ray import CONDITIONAL, LINE, METRIC
 
-from pipelines.engine import Asha, HyperBand, NoStopping
+from pipelines import Sweep
+from pipelines.engine import Asha, HyperBand, NoStopping, loading
 from pipelines.engine.report import advice, landscape
 from pipelines.engine.report.facts import Finalist
 from pipelines.engine.report.figures_time import best_so_far
@@ -496,7 +498,7 @@ def test_a_parameter_without_effect():
     ]
     assert said(advice.without_effect(told, weights)) == [
         (
-            "Search layers and widths no longer: --fix layers=2 widths=[8].",
+            "Search layers and widths no longer: --fix layers=2 'widths=[8]'.",
             "They explain less than 10% of the differences between trials, error included, and as "
             "little among the best ones.",
         )
@@ -517,3 +519,13 @@ def test_five_at_most_the_weightiest_first():
     found = advice.advise(told, schedule(told.records), weights, found_of(told))
     kinds = ["failures", "range edge", "divergence", "idle workers", "no effect"]
     assert [one.kind for one in found] == kinds
+
+
+@pytest.mark.parametrize("name", ["decay_on", "learning_rate", "kind", "shape", "number"])
+def test_what_is_advised_can_be_typed(name):
+    options = {"kind": ["a b", "c"], "shape": [[1, 2], [3]], "number": ["1", "2"]}
+    choices = [Choice(name=n, options=values) for n, values in options.items()]
+    space = SearchSpace("s", [SPACE["learning_rate"], SPACE["decay_on"], *choices])
+    value = space.default()[name]
+    (typed,) = shlex.split(advice._fix(name, value))
+    assert loading.load_space(Sweep(space=space, fix=(typed,)))[name].default == value

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -267,7 +270,7 @@ def without_effect(facts: Facts, importances: list[Importance]) -> Iterator[Advi
         return
     default = facts.space.default()
     named = none[:3]
-    fixes = " ".join(f"{name}={show(default[name])}" for name in named)
+    fixes = " ".join(_fix(name, default[name]) for name in named)
     yield Advice(
         "no effect",
         f"Search {_listed(named)} no longer: --fix {fixes}.",
@@ -276,6 +279,21 @@ def without_effect(facts: Facts, importances: list[Importance]) -> Iterator[Advi
         "the best ones.",
         1.2,
     )
+
+
+def _fix(name: str, value: Any) -> str:
+    """What ``--fix`` reads as this value: JSON, or a text that is none.
+
+    >>> _fix("decay_on", False), _fix("kind", "a b"), _fix("kind", "1")
+    ('decay_on=false', "'kind=a b'", '\'kind="1"\'')
+    """
+    text = json.dumps(value)
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except json.JSONDecodeError:
+            text = value
+    return shlex.quote(f"{name}={text}")
 
 
 def _listed(names: list[str]) -> str:

@@ -143,7 +143,8 @@ def _curves(findings: Findings, section: Section) -> None:
     rungs = ", ".join(map(str, facts.rungs))
     text = f"{', '.join(counts)}. "
     if rungs:
-        text += f"Trials were judged at epoch {rungs}, the dotted lines. "
+        which = "epoch" if len(facts.rungs) == 1 else "epochs"
+        text += f"Trials were judged at {which} {rungs}, the dotted lines. "
     text += "A click on a name in the legend switches it off, a double click all others."
     section.text(text, "note")
     label = "learning curves of all trials"
