@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
+import importlib
 import math
 import shlex
 
@@ -529,3 +531,10 @@ def test_what_is_advised_can_be_typed(name):
     value = space.default()[name]
     (typed,) = shlex.split(advice._fix(name, value))
     assert loading.load_space(Sweep(space=space, fix=(typed,)))[name].default == value
+
+
+@pytest.mark.parametrize("name", ["advice", "drawing", "page", "statistics", "verdict"])
+def test_the_examples_in_the_docstrings(name):
+    module = importlib.import_module(f"pipelines.engine.report.{name}")
+    assert doctest.testmod(module).attempted > 0
+    assert doctest.testmod(module).failed == 0

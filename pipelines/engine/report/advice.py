@@ -284,8 +284,8 @@ def without_effect(facts: Facts, importances: list[Importance]) -> Iterator[Advi
 def _fix(name: str, value: Any) -> str:
     """What ``--fix`` reads as this value: JSON, or a text that is none.
 
-    >>> _fix("decay_on", False), _fix("kind", "a b"), _fix("kind", "1")
-    ('decay_on=false', "'kind=a b'", '\'kind="1"\'')
+    >>> print(_fix("decay_on", False), _fix("kind", "a b"), _fix("kind", "1"))
+    decay_on=false 'kind=a b' 'kind="1"'
     """
     text = json.dumps(value)
     if isinstance(value, str):
