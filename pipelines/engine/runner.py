@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -43,6 +44,7 @@ from search_spaces import SearchSpace
 if TYPE_CHECKING:
     from pipelines.engine.history import History
     from pipelines.engine.ray_bridge import Events
+    from pipelines.engine.report.sections import Findings
     from trainables.data import Dataset
     from trainables.options import TrialOptions
 
@@ -157,11 +159,32 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 checkpoints.tidy(folder / files.TRIALS)
                 found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
                 files.write_json(found, working / files.SUMMARY)
+    findings = _report(folder, console)
     show.end(found, conductor, folder=folder, console=console)
+    if findings is not None:
+        show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
     first = (sessions.stored(folder) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
     return Result(found, folder, conductor.ended_because)
+
+
+def _report(folder: Path, console: Console) -> Findings | None:
+    """Write the report; a sweep that has ended well does not fail with it."""
+    try:
+        from pipelines.engine import experiments, report
+
+        return report.write(experiments.find(folder))[1]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
+        console.print(
+            f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
+            f"Try again: caviar report {shlex.quote(str(folder))}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return None
 
 
 def _several_machines(folder: Path, sweep: Sweep) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.engine import cluster, files
 from pipelines.engine.conductor import Conductor
@@ -21,6 +22,7 @@ from pipelines.engine.words import duration, how_it_ended, number
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
+    from pipelines.engine.report.advice import Advice
     from trainables.data import Dataset
 
 
@@ -109,6 +111,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],
+        "report": folder / files.REPORT if (folder / files.REPORT).is_file() else None,
         "summary": folder / files.SUMMARY,
         "history": history,
         "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
@@ -118,6 +121,18 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     for what, where in rows.items():
         if where is not None:
             console.print(f"{what:<11}{where}", markup=False, highlight=False, soft_wrap=True)
+
+
+def advice(found: Sequence[Advice], console: Console) -> None:
+    """What to do next, each with its evidence; nothing where all is well."""
+    if not found:
+        return
+    console.print("\nnext time", style="bold")
+    for one in found:
+        line = Text("· ")
+        line.append(one.text)
+        line.append(f" {one.evidence}", "dim")
+        console.print(line, soft_wrap=True)
 
 
 _NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")
