@@ -45,12 +45,13 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
 
 def parse(sweep: Sweep, *, recipe: str, args: Sequence[str]) -> Sweep:
     """``sweep`` with the options of ``args``. On resume, options left out are as they were."""
-    from pipelines.engine import sessions
+    from pipelines.engine import sessions, storage
 
     asked = _parse(sweep, recipe, args)
     if not asked.resume or asked.name is None:
         return asked
-    before = sessions.stored(asked.storage.expanduser() / asked.name)
+    folder = storage.home(asked.storage, asked.name)
+    before = sessions.stored(storage.on_disk(folder, resume=True))
     if before is None or before["recipe"] != recipe:
         return asked  # the sentence about it comes from sessions.check
     return _parse(sessions.with_stored_options(sweep, before), recipe, args)

@@ -34,6 +34,7 @@ from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.errors import UsageError
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
@@ -83,8 +84,9 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
-    folder = sweep.storage.expanduser().resolve() / name
-    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    folder = storage.home(sweep.storage, name)
+    on_disk = storage.on_disk(folder, resume=sweep.resume)
+    sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
@@ -156,10 +158,10 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     show.end(found, conductor, folder=folder, console=console)
     if conductor.stop_reason is not None:
         show.how_to_resume(conductor, recipe, name, sweep, console)
-    return Result(found, folder, conductor.stop_reason)
+    return Result(found, on_disk, conductor.stop_reason)
 
 
-def _several_machines(folder: Path, sweep: Sweep) -> bool:
+def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     """Whether trials may run on other machines than this; then all of them have been checked.
 
     Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
@@ -167,11 +169,11 @@ def _several_machines(folder: Path, sweep: Sweep) -> bool:
     grows = bool(capacity.node_types()[0])
     if len(capacity.alive()) == 1 and not grows:
         return False
-    if grows:
+    if grows and isinstance(folder, Path):
         nodes.check_own_disk(folder)
     module = by_name(sweep.trainable).partition(":")[0]
     needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
-    nodes.check(storage.Place.folder(folder), needed)
+    nodes.check(Place.folder(folder) if isinstance(folder, Path) else folder, needed)
     return True
 
 
@@ -215,7 +217,7 @@ def _conductor(
     space: SearchSpace,
     scheduler: Scheduler,
     history: History,
-    folder: Path,
+    folder: Path | Place,
     started: float,
 ) -> Conductor:
     plan = Plan(
@@ -252,7 +254,7 @@ def _search(
     prepared: _Prepared,
     console: Console,
     *,
-    folder: Path,
+    folder: Path | Place,
     working: Path,
     private: bool,
 ) -> None:

@@ -17,6 +17,7 @@ from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
+from pipelines.engine.storage import Place, written
 from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.words import duration, number
 from search_spaces import SearchSpace
@@ -41,7 +42,7 @@ def start(
     *,
     note: str | None,
     concurrent: int,
-    folder: Path,
+    folder: Path | Place,
     session: int,
 ) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
@@ -73,7 +74,9 @@ def start(
     console.print(f"folder     {folder}\n", markup=False, highlight=False, soft_wrap=True)
 
 
-def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
+def end(
+    found: Mapping[str, Any], conductor: Conductor, *, folder: Path | Place, console: Console
+) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
     counts = found["trials"]
@@ -97,7 +100,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         "history": history,
         "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
-        "curves": f"optuna-dashboard sqlite:///{history}",
+        "curves": f"optuna-dashboard sqlite:///{history}" if isinstance(history, Path) else None,
     }
     for what, where in rows.items():
         if where is not None:
@@ -140,7 +143,7 @@ def how_to_resume(
         "sweep",
         recipe,
         "--storage",
-        str(sweep.storage),
+        written(sweep.storage),
         "--name",
         name,
         "--resume",
