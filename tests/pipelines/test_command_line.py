@@ -38,6 +38,7 @@ def test_public_names():
         "NoStopping",
         "Optuna",
         "Parzen",
+        "QuasiRandom",
         "Random",
         "Result",
         "Sweep",
@@ -96,6 +97,7 @@ def test_recipes():
         "grid_search",
         "hyperband_optuna",
         "importance_staged",
+        "quasi_random_search",
         "random_search",
     ]
     assert all(line.endswith(".") for line in found.values())
@@ -155,7 +157,7 @@ MODEL = [
 ]
 OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
-    "asha_optuna": [*COMMON, *MODEL, *ASHA],
+    "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
     "coarse_to_fine": [
         *COMMON,
@@ -168,7 +170,7 @@ OPTIONS = {
         *ASHA,
     ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING],
     "importance_staged": [
         *COMMON,
         "--searcher.stage-trials",
@@ -176,6 +178,7 @@ OPTIONS = {
         "--searcher.inner",
         *ASHA,
     ],
+    "quasi_random_search": [*COMMON, *ASHA],
     "random_search": [*COMMON, *ASHA],
 }
 OPTIONS = {recipe: [*options, *DEVICE] for recipe, options in OPTIONS.items()}
