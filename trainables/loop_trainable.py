@@ -318,7 +318,7 @@ class LoopTrainable(tune.Trainable):
             self._loop = self.build(hyperparameters)
             self.check_config(hyperparameters)
             if self._trial.restore_from is not None:
-                self.load_checkpoint(self._trial.restore_from)
+                self._go_on_from(self._trial.restore_from)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -326,6 +326,17 @@ class LoopTrainable(tune.Trainable):
         if words is not None:
             epoch = 1 if self._loop is None else self._loop.epoch + 1
             self._out_of_memory(epoch, time.perf_counter() - started, words)
+
+    def _go_on_from(self, checkpoint: str) -> None:
+        """Load a checkpoint of an earlier attempt: a directory, or the URI of one."""
+        if "://" not in checkpoint:
+            self.load_checkpoint(checkpoint)
+            return
+        from pyarrow import fs
+
+        with tempfile.TemporaryDirectory() as scratch:
+            fs.copy_files(checkpoint, scratch)
+            self.load_checkpoint(scratch)
 
     def _running(self) -> Loop:
         if self._loop is None:

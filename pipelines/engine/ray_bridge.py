@@ -21,6 +21,7 @@ from ray.tune.search import Searcher
 
 from pipelines.engine.checkpoints import folder_name, remove
 from pipelines.engine.conductor import Conductor, Decision
+from pipelines.engine.storage import Place
 from trainables.options import RESERVED_KEY, TrialInfo
 
 GRACE_SECONDS = 30.0
@@ -134,7 +135,7 @@ class Events(_Unpickled, tune.Callback):
         *,
         numbers: dict[str, int],
         errors: Path,
-        trials: Path,
+        trials: Path | Place,
         metrics: tuple[str, ...],
         on_change: Callable[[int | None], None],
         going: Callable[[], Collection[str]] = frozenset,

@@ -38,6 +38,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
@@ -88,8 +89,9 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
-    folder = sweep.storage.expanduser().resolve() / name
-    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    folder = storage.home(sweep.storage, name)
+    on_disk = storage.on_disk(folder, resume=sweep.resume)
+    sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
@@ -159,22 +161,22 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 checkpoints.tidy(folder / files.TRIALS)
                 found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
                 files.write_json(found, working / files.SUMMARY)
-    findings = _report(folder, console)
+                findings = _report(working, folder, console)
     show.end(found, conductor, folder=folder, console=console)
     if findings is not None:
         show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
-    first = (sessions.stored(folder) or {}).get("options", {})
+    first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
-    return Result(found, folder, conductor.ended_because)
+    return Result(found, on_disk, conductor.ended_because)
 
 
-def _report(folder: Path, console: Console) -> Findings | None:
+def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:
     """Write the report; a sweep that has ended well does not fail with it."""
     try:
         from pipelines.engine import experiments, report
 
-        return report.write(experiments.find(folder))[1]
+        return report.write(experiments.find(working))[1]
     except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
         console.print(
             f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
@@ -187,7 +189,7 @@ def _report(folder: Path, console: Console) -> Findings | None:
         return None
 
 
-def _several_machines(folder: Path, sweep: Sweep) -> bool:
+def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     """Whether trials may run on other machines than this; then all of them have been checked.
 
     Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
@@ -195,11 +197,11 @@ def _several_machines(folder: Path, sweep: Sweep) -> bool:
     grows = bool(capacity.node_types()[0])
     if len(capacity.alive()) == 1 and not grows:
         return False
-    if grows:
+    if grows and isinstance(folder, Path):
         nodes.check_own_disk(folder)
     module = by_name(sweep.trainable).partition(":")[0]
     needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
-    nodes.check(storage.Place.folder(folder), needed)
+    nodes.check(Place.folder(folder) if isinstance(folder, Path) else folder, needed)
     return True
 
 
@@ -243,7 +245,7 @@ def _conductor(
     space: SearchSpace,
     scheduler: Scheduler,
     history: History,
-    folder: Path,
+    folder: Path | Place,
     started: float,
 ) -> Conductor:
     plan = Plan(
@@ -282,7 +284,7 @@ def _search(
     prepared: _Prepared,
     console: Console,
     *,
-    folder: Path,
+    folder: Path | Place,
     working: Path,
     private: bool,
 ) -> None:

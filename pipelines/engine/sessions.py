@@ -14,6 +14,7 @@ from pipelines.engine import checkpoints, files, schedulers, searchers
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
+from pipelines.engine.storage import Place
 from pipelines.engine.summary import versions
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
@@ -250,7 +251,7 @@ def recorded(
         history.set("sessions", [*before, session])
 
 
-def newest_checkpoint(folder: Path) -> Callable[[int], tuple[str, int] | None]:
+def newest_checkpoint(folder: Path | Place) -> Callable[[int], tuple[str, int] | None]:
     """Looks up the newest whole checkpoint of a trial and its epoch."""
 
     def find(number: int) -> tuple[str, int] | None:

@@ -17,6 +17,7 @@ from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.words import duration, how_it_ended, number
 from search_spaces import SearchSpace
@@ -42,7 +43,7 @@ def start(
     *,
     note: str | None,
     concurrent: int,
-    folder: Path,
+    folder: Path | Place,
     session: int,
 ) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
@@ -91,7 +92,9 @@ def _budget(sweep: Sweep) -> str:
     return " or ".join(parts)
 
 
-def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
+def end(
+    found: Mapping[str, Any], conductor: Conductor, *, folder: Path | Place, console: Console
+) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
     counts = found["trials"]
@@ -116,7 +119,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         "history": history,
         "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
-        "curves": f"optuna-dashboard sqlite:///{history}",
+        "curves": f"optuna-dashboard sqlite:///{history}" if isinstance(history, Path) else None,
     }
     for what, where in rows.items():
         if where is not None:
