@@ -80,6 +80,7 @@ def test_options_as_json():
     assert described["trials"] is None
     assert described["searcher"] == {
         "name": "Optuna",
+        "sampler": "tpe",
         "startup_trials": 3,
         "random_share": 0.1,
         "near_default": True,
