@@ -21,12 +21,8 @@ from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, Plan
 from pipelines.engine.records import Outcome, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
+from pipelines.engine.searchers.unseen import unseen
 from search_spaces import SearchSpace
-
-_SEARCHER_TRIES = 20
-"""How often a searcher may propose what has run already; then a random draw takes its place."""
-_RANDOM_TRIES = 1000
-"""How many random draws may have run already before the space counts as exhausted."""
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
 
@@ -161,17 +157,7 @@ class Conductor:
         if number == 0 and self.plan.default_first:
             self._searcher.restart(number, self._space.default())
             return self._space.default()
-        for attempt in range(_SEARCHER_TRIES):
-            config = self._searcher.ask(number, attempt)
-            if config is None or self._space.key(config) not in self._keys:
-                return config
-        rng = np.random.default_rng([self.plan.seed, number, _SEARCHER_TRIES])
-        for _ in range(_RANDOM_TRIES):
-            config = self._space.sample(rng)
-            if self._space.key(config) not in self._keys:
-                self._searcher.restart(number, config)
-                return config
-        return None
+        return unseen(self._searcher, number, self._keys, seed=self.plan.seed)
 
     # What goes on.
 
