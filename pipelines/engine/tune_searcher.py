@@ -27,10 +27,10 @@ from typing import Any
 from ray.tune.search import Searcher as RaySearcher
 
 from pipelines.engine.errors import UsageError
+from pipelines.engine.proposals import Proposals
 from pipelines.engine.records import Mode, Outcome
 from pipelines.engine.searchers import SearcherOptions
 from pipelines.engine.searchers.base import Searcher, Told
-from pipelines.engine.searchers.unseen import unseen
 from search_spaces import SearchSpace
 
 _log = logging.getLogger(__name__)
@@ -78,11 +78,12 @@ class TuneSearcher(RaySearcher):
         self._max_epochs = max_epochs
         self._default_first = default_first
         self._trials: dict[str, _Trial] = {}
-        self._keys: set[Any] = set()
-        self._searcher = self._fresh()
+        self._searcher, self._proposals = self._fresh()
 
-    def _fresh(self) -> Searcher:
-        return self._options.build(self._space, mode=self._objective[1], seed=self._seed)
+    def _fresh(self) -> tuple[Searcher, Proposals]:
+        searcher = self._options.build(self._space, mode=self._objective[1], seed=self._seed)
+        first = [self._space.default()] if self._default_first else []
+        return searcher, Proposals(searcher, self._space, seed=self._seed, first=first)
 
     # What Ray asks and tells.
 
@@ -99,12 +100,7 @@ class TuneSearcher(RaySearcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The configuration of a new trial; FINISHED when every one has run."""
-        number = len(self._trials)
-        if number == 0 and self._default_first:
-            config: dict[str, Any] | None = self._space.default()
-            self._searcher.restart(number, self._space.default())
-        else:
-            config = unseen(self._searcher, number, self._keys, seed=self._seed)
+        config = self._proposals.next(len(self._trials))
         if config is None:
             return RaySearcher.FINISHED
         self._add(trial_id, config)
@@ -140,7 +136,7 @@ class TuneSearcher(RaySearcher):
 
     def _add(self, trial_id: str, config: Mapping[str, Any]) -> None:
         self._trials[trial_id] = _Trial(len(self._trials), dict(config))
-        self._keys.add(self._space.key(config))
+        self._proposals.runs(config)
 
     def _known(self, trial_id: str, result: Mapping[str, Any]) -> _Trial | None:
         """A trial by its name; where that is lost, by the configuration that its result has."""
@@ -193,7 +189,8 @@ class TuneSearcher(RaySearcher):
                 f"The state that was saved belongs to another search space than "
                 f"{self._space.name!r} as it is now: restore with the space it had."
             )
-        self._searcher, self._trials, self._keys = self._fresh(), {}, set()
+        self._trials = {}
+        self._searcher, self._proposals = self._fresh()
         for trial_id, said in state["trials"].items():
             self._add(trial_id, said["config"])
             trial = self._trials[trial_id]
@@ -217,9 +214,9 @@ class TuneSearcher(RaySearcher):
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray pickles a searcher with its Tuner; what a backend keeps may not be pickled."""
-        return {k: v for k, v in vars(self).items() if k != "_searcher"} | {
-            "_happened": self.get_state()
-        }
+        rebuilt = ("_searcher", "_proposals")
+        kept = {name: value for name, value in vars(self).items() if name not in rebuilt}
+        return kept | {"_happened": self.get_state()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         happened = state.pop("_happened")
