@@ -27,7 +27,7 @@ from trainables import DeviceOptions
 
 
 def test_public_names():
-    assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
+    assert pipelines.__all__ == ["Result", "Sweep", "TuneSearcher", "UsageError", "run"]
     assert pipelines.engine.__all__ == [
         "Asha",
         "CoarseToFine",
