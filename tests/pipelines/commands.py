@@ -42,9 +42,9 @@ def caviar(*args: object) -> list[str]:
     return [sys.executable, "-m", "pipelines.cli", *map(str, args)]
 
 
-def sweep(*args: object, code: int = 0) -> tuple[str, str]:
+def sweep(*args: object, code: int = 0, seconds: float = 200) -> tuple[str, str]:
     """Run ``caviar sweep ...`` to its end; what it wrote to stdout and stderr."""
-    returned, out, err = finish(start(caviar("sweep", *args)))
+    returned, out, err = finish(start(caviar("sweep", *args)), seconds)
     assert returned == code, f"exit code {returned}\n{out}\n{err}"
     return out, err
 
