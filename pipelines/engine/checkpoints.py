@@ -46,6 +46,14 @@ def remove(trials: Path, number: int) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def keep_newest(trials: Path, number: int) -> None:
+    """Delete all checkpoints of a trial but its newest whole one; all stay where none is whole."""
+    found = newest(trials, number)
+    for path in _all(trials, number):
+        if found is not None and path != found[0]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def tidy(trials: Path) -> None:
     """Remove the folders that Ray made for trials which keep no checkpoint."""
     for folder in trials.glob("trial-*"):

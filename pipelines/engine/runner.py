@@ -21,6 +21,7 @@ from pipelines.engine import (
     capacity,
     checkpoints,
     cluster,
+    disk,
     files,
     loading,
     nodes,
@@ -32,6 +33,7 @@ from pipelines.engine import (
 from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.errors import UsageError
 from pipelines.engine.progress import Progress
+from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
@@ -95,6 +97,16 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
             prepared = preparing.result()
             slots = capacity.check(_request(sweep), private=private)
             shared = not private and _several_machines(folder, sweep)
+            concurrent = min(sweep.concurrent or slots, slots)
+            disk.check(
+                sweep,
+                space,
+                prepared.trainable,
+                prepared.data,
+                prepared.options,
+                concurrent=concurrent,
+                folder=folder,
+            )
             from pipelines.engine.history import History
 
             with storage.working_folder(
@@ -106,7 +118,6 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
-                    concurrent = min(sweep.concurrent or slots, slots)
                     show.start(
                         sweep,
                         space,
@@ -141,13 +152,22 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         )
                 finally:
                     history.close()
-                checkpoints.tidy(folder / files.TRIALS)
+                _prune(conductor, folder / files.TRIALS)
                 found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
                 files.write_json(found, working / files.SUMMARY)
     show.end(found, conductor, folder=folder, console=console)
     if conductor.stop_reason is not None:
         show.how_to_resume(conductor, recipe, name, sweep, console)
     return Result(found, folder, conductor.stop_reason)
+
+
+def _prune(conductor: Conductor, trials: Path) -> None:
+    """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
+    the best epoch. Unfinished ones keep both."""
+    for number in conductor.saved:
+        if conductor.records[number].outcome is not Outcome.RUNNING:
+            checkpoints.keep_newest(trials, number)
+    checkpoints.tidy(trials)
 
 
 def _several_machines(folder: Path, sweep: Sweep) -> bool:

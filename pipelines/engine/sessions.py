@@ -25,7 +25,8 @@ MAY_CHANGE = frozenset(
     {
         "trials", "time_budget", "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
         "accelerator_type", "retries",
-        "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds", "verbose",
+        "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds",
+        "disk_limit", "verbose",
     }
 )  # fmt: skip
 """What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""

@@ -103,6 +103,9 @@ class Sweep:
     """Go on with the sweep --name: its unfinished trials first, then new ones up to the budget."""
     keep_checkpoints: int = 3
     """Trials whose checkpoints are kept, the best ones."""
+    disk_limit: float | None = None
+    """Gigabytes that the checkpoints may take; a sweep whose largest models may need more is not
+    started, nor is one that may need more than is free."""
     checkpoint_seconds: float = 10
     """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
     verbose: bool = False
@@ -120,11 +123,11 @@ class Sweep:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
-        for name in ("cpus_per_trial", "time_budget"):
+        for name in ("cpus_per_trial", "time_budget", "disk_limit"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
-        for name in ("cpus_per_trial", "gpus_per_trial", "time_budget", "checkpoint_seconds"):
+        for name in _FINITE:
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise UsageError(f"{_option(name)} must be finite, and it is {value}.")
@@ -153,6 +156,7 @@ class Sweep:
         return "min" if self.metric.endswith(("loss", "error", "seconds")) else "max"
 
 
+_FINITE = ("cpus_per_trial", "gpus_per_trial", "time_budget", "checkpoint_seconds", "disk_limit")
 _LEAST: dict[str, float] = {
     "train_size": 1,
     "val_size": 1,

@@ -126,6 +126,7 @@ COMMON = [
     "--resume",
     "--no-resume",
     "--keep-checkpoints",
+    "--disk-limit",
     "--checkpoint-seconds",
     "--verbose",
     "--no-verbose",
