@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     version = importlib.metadata.version("caviar-tune")
     parser.add_argument("--version", action="version", version=f"caviar {version}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    listing = "\n".join(f"  {name:<18}{what}" for name, what in recipes().items())
+    listing = "\n".join(f"  {name:<21}{what}" for name, what in recipes().items())
     sweep = commands.add_parser(
         "sweep",
         help="run a recipe",

@@ -75,6 +75,7 @@ class Conductor:
         self._ending: dict[int, Outcome] = {}
         self._judged_out: dict[int, int] = {}
         self._saved_at: dict[int, float] = {}
+        self._words: list[str] = []
 
     # Time and progress.
 
@@ -105,6 +106,16 @@ class Conductor:
             key=lambda n: (sign * self._best[n].metrics[self.plan.metric], n),
         )
 
+    def words(self) -> list[str]:
+        """What the searcher and the scheduler have said since this was asked last."""
+        words, self._words = self._words, []
+        return words
+
+    def _listen(self) -> None:
+        for line in [*self._searcher.said(), *self._scheduler.said()]:
+            self._history.say(line, self.elapsed)
+            self._words.append(line)
+
     # What runs next.
 
     def next(self) -> Assignment | None:
@@ -124,6 +135,7 @@ class Conductor:
         if self._exhausted or (self.plan.trials is not None and number >= self.plan.trials):
             return None
         config = self._propose(number)
+        self._listen()
         if config is None:
             self._exhausted = True
             return None
@@ -214,7 +226,9 @@ class Conductor:
         self._remember(record, report)
         self._history.report(record.number, report)
         self._show(record.number, report)
-        return self._judge(record.number, report)
+        goes_on = self._judge(record.number, report)
+        self._listen()
+        return goes_on
 
     def _show(self, number: int, report: Report) -> None:
         """Let the searcher learn of a trial while it runs: the best ones end last."""
@@ -287,6 +301,7 @@ class Conductor:
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._searcher.tell(record.number, self._told(record))
+        self._listen()
 
     def _told(self, record: TrialRecord) -> Told:
         return Told(

@@ -44,6 +44,10 @@ class Log(Protocol):
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended, and the objective of its best epoch."""
 
+    def say(self, line: str, at: float) -> None:
+        """What the searcher or the scheduler has decided, in words, so many seconds into the
+        sweep."""
+
 
 Checkpoints = Callable[[int], tuple[str, int] | None]
 """Finds the newest checkpoint of a trial and its epoch; None where there is none."""

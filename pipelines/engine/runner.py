@@ -21,6 +21,7 @@ from pipelines.engine import (
     capacity,
     checkpoints,
     cluster,
+    databases,
     disk,
     files,
     loading,
@@ -88,6 +89,8 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
+    if sweep.history_url is not None:
+        databases.check(sweep.history_url)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -115,7 +118,13 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 resume=sweep.resume,
                 say=lambda line: console.print(line, markup=False, highlight=False),
             ) as working:
-                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                history = History(
+                    working,
+                    name=name,
+                    metric=sweep.metric,
+                    mode=sweep.direction,
+                    url=sweep.history_url,
+                )
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
                     show.start(
@@ -240,11 +249,12 @@ def _conductor(
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
     )
+    options = sweep.searcher.planned(space, trials=sweep.trials)
     checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
-        searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
+        searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
         checkpoint=checkpoint,

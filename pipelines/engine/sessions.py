@@ -25,8 +25,8 @@ MAY_CHANGE = frozenset(
     {
         "trials", "time_budget", "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
         "accelerator_type", "retries",
-        "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds",
-        "disk_limit", "verbose",
+        "storage", "name", "resume",
+        "history_url", "keep_checkpoints", "checkpoint_seconds", "disk_limit", "verbose",
     }
 )  # fmt: skip
 """What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""
@@ -62,7 +62,7 @@ def stored(folder: Path) -> dict[str, Any] | None:
     """What the sweep in ``folder`` was first asked: recipe, options, space; None without one."""
     path = folder / files.OPTIONS
     with _usable(folder):
-        if not path.is_file() or not (folder / files.HISTORY).is_file():
+        if not path.is_file() or not files.has_history(folder):
             return None
         text = path.read_text()
     try:

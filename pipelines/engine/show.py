@@ -95,6 +95,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         "checkpoint": None if best is None else best["checkpoint"],
         "summary": folder / files.SUMMARY,
         "history": history,
+        "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
         "curves": f"optuna-dashboard sqlite:///{history}",
     }

@@ -97,6 +97,9 @@ class Sweep:
 
     storage: Path = Path("results")
     """The folder of all sweeps."""
+    history_url: str | None = None
+    """A database for the history, postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD;
+    the file history.db by default."""
     name: str | None = None
     """The folder of this one in it; recipe, data set and time by default."""
     resume: bool = False

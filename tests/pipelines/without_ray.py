@@ -81,6 +81,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self._records = {}
+        self.decisions = []
 
     def start(self, record, space):
         self._records[record.number] = copy.deepcopy(record)
@@ -97,6 +98,9 @@ class InMemory:
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
         self._records[record.number].ended = record.ended
+
+    def say(self, line, at):
+        self.decisions.append((line, at))
 
     def records(self):
         return copy.deepcopy(self._records)
