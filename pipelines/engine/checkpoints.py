@@ -44,10 +44,15 @@ def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] |
 def remove(trials: Path | Place, number: int) -> None:
     """Delete all checkpoints of a trial."""
     for path in _all(trials, number):
-        if isinstance(path, Path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.remove_all()
+        _delete(path)
+
+
+def keep_newest(trials: Path | Place, number: int) -> None:
+    """Delete all checkpoints of a trial but its newest whole one; all stay where none is whole."""
+    found = newest(trials, number)
+    for path in _all(trials, number):
+        if found is not None and path != found[0]:
+            _delete(path)
 
 
 def tidy(trials: Path | Place) -> None:
@@ -57,6 +62,13 @@ def tidy(trials: Path | Place) -> None:
     for folder in trials.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _delete(path: Path | Place) -> None:
+    if isinstance(path, Path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.remove_all()
 
 
 def _all(trials: Path | Place, number: int) -> list[Path | Place]:

@@ -23,6 +23,7 @@ from pipelines.engine import (
     checkpoints,
     cluster,
     databases,
+    disk,
     ending,
     files,
     loading,
@@ -37,6 +38,7 @@ from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
+from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
@@ -105,6 +107,17 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
             prepared = preparing.result()
             slots = capacity.check(_request(sweep), private=private)
             shared = not private and _several_machines(folder, sweep)
+            concurrent = min(sweep.concurrent or slots, slots)
+            if isinstance(folder, Path):  # nobody knows what an object store has left
+                disk.check(
+                    sweep,
+                    space,
+                    prepared.trainable,
+                    prepared.data,
+                    prepared.options,
+                    concurrent=concurrent,
+                    folder=folder,
+                )
             from pipelines.engine.history import History
 
             with storage.working_folder(
@@ -123,7 +136,6 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
                     before = conductor.epochs
-                    concurrent = min(sweep.concurrent or slots, slots)
                     show.start(
                         sweep,
                         space,
@@ -158,7 +170,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         )
                 finally:
                     history.close()
-                checkpoints.tidy(folder / files.TRIALS)
+                _prune(conductor, folder / files.TRIALS)
                 found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
                 files.write_json(found, working / files.SUMMARY)
                 findings = _report(working, folder, console)
@@ -187,6 +199,15 @@ def _report(working: Path, folder: Path | Place, console: Console) -> Findings |
             soft_wrap=True,
         )
         return None
+
+
+def _prune(conductor: Conductor, trials: Path | Place) -> None:
+    """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
+    the best epoch. Unfinished ones keep both."""
+    for number in conductor.saved:
+        if conductor.records[number].outcome is not Outcome.RUNNING:
+            checkpoints.keep_newest(trials, number)
+    checkpoints.tidy(trials)
 
 
 def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:

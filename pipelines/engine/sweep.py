@@ -115,6 +115,9 @@ class Sweep:
     """Go on with the sweep --name: its unfinished trials first, then new ones up to the budget."""
     keep_checkpoints: int = 3
     """Trials whose checkpoints are kept, the best ones."""
+    disk_limit: float | None = None
+    """Gigabytes that the checkpoints may take; a sweep whose largest models may need more is not
+    started, nor is one that may need more than is free."""
     checkpoint_seconds: float = 10
     """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
     verbose: bool = False
@@ -132,7 +135,7 @@ class Sweep:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
-        for name in ("cpus_per_trial", "time_budget", "gpu_hours"):
+        for name in ("cpus_per_trial", "time_budget", "gpu_hours", "disk_limit"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
@@ -203,6 +206,7 @@ _LEAST: dict[str, float] = {
 
 _FINITE = (
     "cpus_per_trial", "gpus_per_trial", "time_budget", "gpu_hours", "stop_at", "checkpoint_seconds",
+    "disk_limit",
 )  # fmt: skip
 _ENDS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience")
 """Options that end a sweep by themselves."""

@@ -137,6 +137,7 @@ COMMON = [
     "--resume",
     "--no-resume",
     "--keep-checkpoints",
+    "--disk-limit",
     "--checkpoint-seconds",
     "--verbose",
     "--no-verbose",
