@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from pipelines.engine import cluster, files
+from pipelines.engine.best_curves import best_curves
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
@@ -90,6 +91,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         console.print("No trial reported a finite value: there is no best one.", style="red")
     else:
         console.print(best_table(found["metric"], best, found["baseline"]))
+        console.print(best_curves(conductor))
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],

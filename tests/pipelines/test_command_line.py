@@ -92,6 +92,7 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "caviar",
         "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
@@ -156,6 +157,7 @@ OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
     "asha_optuna": [*COMMON, *MODEL, *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "caviar": COMMON,
     "coarse_to_fine": [
         *COMMON,
         "--searcher.stages",
