@@ -127,7 +127,7 @@ def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
 def names(storage: Path = STORAGE) -> list[str]:
     """The names of the sweeps in ``storage``, sorted; none where there is no such folder."""
     found = storage.expanduser().glob(f"*/{files.OPTIONS}")
-    return sorted(path.parent.name for path in found if (path.parent / files.HISTORY).is_file())
+    return sorted(path.parent.name for path in found if files.has_history(path.parent))
 
 
 def trial(records: Mapping[int, TrialRecord], number: int, name: str) -> TrialRecord:

@@ -8,6 +8,8 @@ from typing import Any
 
 HISTORY = "history.db"
 """Every report and every end of every trial: an Optuna storage in SQLite."""
+HISTORY_URL = "history.url"
+"""In place of it where the history is in a database of a server: its address, and the study."""
 SUMMARY = "summary.json"
 OPTIONS = "sweep.json"
 """What the sweep was first asked: recipe, options, space."""
@@ -17,6 +19,11 @@ DECISIONS = "decisions.log"
 """What the searcher and the scheduler have said while they decided, with the time."""
 ERRORS = "errors"
 """The tracebacks of failed trials."""
+
+
+def has_history(folder: Path) -> bool:
+    """Whether there is a history, or the address of one."""
+    return (folder / HISTORY).is_file() or (folder / HISTORY_URL).is_file()
 
 
 def write_json(value: Any, path: Path) -> None:
