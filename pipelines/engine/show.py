@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.engine import cluster, files
+from pipelines.engine.best_curves import best_curves
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
@@ -111,6 +112,7 @@ def end(
         console.print("No trial reported a finite value: there is no best one.", style="red")
     else:
         console.print(best_table(found["metric"], best, found["baseline"]))
+        console.print(best_curves(conductor))
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],

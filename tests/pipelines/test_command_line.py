@@ -93,6 +93,7 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "caviar",
         "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
@@ -164,6 +165,7 @@ OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
     "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "caviar": COMMON,
     "coarse_to_fine": [
         *COMMON,
         "--searcher.stages",

@@ -44,6 +44,7 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("caviar", True, 5),
         ("coarse_to_fine", True, 8),
         ("importance_staged", False, 10),
         ("hyperband_optuna", True, 8),
@@ -69,10 +70,14 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     found = check_whole(tmp_path / "x", trials=trials, max_epochs=4)
     assert found["recipe"] == recipe
     assert "space mlp" in out
-    assert ("rung at epoch 1" in out) == (recipe != "grid_search")
+    assert ("rung at epoch 1" in out) == (recipe not in ("grid_search", "caviar"))
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
+    curves = out.partition("best learning curves: val_accuracy")[2].splitlines()
+    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", curves[4])
+    if recipe == "caviar":
+        assert found["trials"]["completed"] == trials
     if recipe in ("coarse_to_fine", "importance_staged"):
         decided = (tmp_path / "x" / "decisions.log").read_text()
         said = [line[16:] for line in decided.splitlines()]  # without the time
