@@ -19,7 +19,8 @@ from trainables.options import TrialInfo, TrialOptions, split_config
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
-    from trainables.loops import BestEpoch, Loop
+    from trainables.loops import Alone, BestEpoch, Loop
+    from trainables.team import Team
 
 
 class LoopTrainable(tune.Trainable):
@@ -49,6 +50,10 @@ class LoopTrainable(tune.Trainable):
     _best: BestEpoch
     _last: dict[str, Any]
     _end: dict[str, Any] | None
+    _group: Alone | None = None
+    """In a worker, the workers that train one trial together."""
+    _team: Team | None = None
+    """In a trial's actor, its workers."""
 
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """Build what trains one configuration. Override this.
@@ -69,7 +74,9 @@ class LoopTrainable(tune.Trainable):
         return MeanOfFolds([self.build_loop(config, part) for part in parts])
 
     @classmethod
-    def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
+    def check_sweep(  # noqa: ARG003 - for those that override it
+        cls, names: Sequence[str], data: Dataset, options: TrialOptions
+    ) -> None:
         """Refuse, before the first trial, a sweep of which every trial would fail.
 
         Args:
@@ -79,9 +86,19 @@ class LoopTrainable(tune.Trainable):
 
         Raises ValueError with a sentence that says what to change.
         """
+        if options.workers > 1 and not cls.distributes():
+            raise ValueError(
+                f"{cls.__name__} trains in one process, and a trial is to have {options.workers} "
+                "workers: give it one."
+            )
 
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial."""
+
+    @classmethod
+    def distributes(cls) -> bool:
+        """Whether one trial can be trained by several workers."""
+        return False
 
     def check_config(self, config: Hyperparameters) -> None:
         """Refuse hyperparameters that were not understood, after `build_loop` has read its own."""
@@ -127,8 +144,28 @@ class LoopTrainable(tune.Trainable):
                 f"{data.name} is pooled for a cross-validation: set folds to 2 or more."
             )
         torch.set_num_threads(options.cpu_threads)
-        self.prepare()
+        if not self._leads:
+            self.prepare()
         self._start(config)
+
+    @property
+    def _leads(self) -> bool:
+        """Whether workers train for this actor."""
+        return self._options.workers > 1 and self._group is None
+
+    def join(self, rank: int, size: int, meeting: str) -> None:
+        """Be the worker of a trial, before `setup`: see `trainables.loops.Group`."""
+        raise NotImplementedError(f"{type(self).__name__} trains in one process.")
+
+    @property
+    def loop(self) -> Loop:
+        """What is trained now. Raises CheckpointError when it ran out of memory."""
+        return self._running()
+
+    @property
+    def end(self) -> Mapping[str, Any] | None:
+        """The report of a trial that has ended by itself; None while it has not."""
+        return self._end
 
     @property
     def reported(self) -> tuple[str, ...]:
@@ -199,7 +236,8 @@ class LoopTrainable(tune.Trainable):
         from trainables.loops import CheckpointError, is_out_of_memory, read_checkpoint
 
         loop = self._running()
-        saved = read_checkpoint(str(checkpoint), device=self._load_to())
+        device = "cpu" if self._leads else self._load_to()
+        saved = read_checkpoint(str(checkpoint), device=device)
         try:
             loop.load_state_dict(saved.state)
         except (KeyError, RuntimeError, ValueError) as error:
@@ -218,6 +256,8 @@ class LoopTrainable(tune.Trainable):
     def cleanup(self) -> None:
         """Ray's last call to an actor."""
         self._let_go()
+        if self._team is not None:
+            self._team.dismiss()
 
     def _load_to(self) -> Any:
         """The device a checkpoint's tensors go to."""
@@ -238,8 +278,11 @@ class LoopTrainable(tune.Trainable):
         seed_initial_weights(self._trial.seed)
         hyperparameters = Hyperparameters(self._hyperparameters)
         try:
-            self._loop = self.build(hyperparameters)
-            self.check_config(hyperparameters)
+            if self._leads:
+                self._loop = self._led(config)
+            else:
+                self._loop = self.build(hyperparameters)
+                self.check_config(hyperparameters)
             if self._trial.restore_from is not None:
                 self.load_checkpoint(self._trial.restore_from)
         except (RuntimeError, MemoryError) as error:
@@ -249,6 +292,14 @@ class LoopTrainable(tune.Trainable):
         if words is not None:
             epoch = 1 if self._loop is None else self._loop.epoch + 1
             self._out_of_memory(epoch, time.perf_counter() - started, words)
+
+    def _led(self, config: dict[str, Any]) -> Loop:
+        """The loop that workers run: those of the trial before, unless one of them failed."""
+        from trainables.team import Team, TeamLoop
+
+        if self._team is None or not self._team.works:
+            self._team = Team(type(self), self._options.workers)
+        return TeamLoop(self._team, config)
 
     def _running(self) -> Loop:
         if self._loop is None:
