@@ -13,13 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import doctor, init, reproduce, simulate, spaces, sweeps
+from pipelines.commands import (
+    doctor,
+    init,
+    reproduce,
+    retrain,
+    simulate,
+    spaces,
+    submit,
+    sweeps,
+)
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
-_COMMANDS = (sweeps, reproduce, simulate, spaces, init, doctor)
+_COMMANDS = (sweeps, reproduce, retrain, simulate, submit, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:
@@ -40,11 +49,15 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run ``caviar``; the exit code: 0, 1 where a command says so, 2 for input that cannot be
     carried out, 130 after Ctrl-C."""
     parser = _parser()
+    words = list(sys.argv[1:] if args is None else args)
     try:
-        asked, more = parser.parse_known_args(args)
+        # What `submit` runs is not ours to read: argparse would look for options in it.
+        cut = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
+        asked, more = parser.parse_known_args(words[:cut])
         if more and not getattr(asked, "takes_more", False):
             parser.error(f"unrecognized arguments: {' '.join(more)}")
         asked.more = more
+        asked.words = words[cut + 1 :]
         if asked.command is None:
             parser.print_help()
             return 0

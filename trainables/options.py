@@ -66,7 +66,7 @@ class TrialOptions:
     """Options that every trial of a sweep shares.
 
     Raises ValueError when max_epochs, folds, cpu_threads or workers is below 1, a seed is negative,
-    or mode or augment is unknown.
+    or mode, keep or augment is unknown.
     """
 
     max_epochs: int
@@ -75,6 +75,9 @@ class TrialOptions:
     """The metric that decides which epoch is the best; one of the trainable's `metrics`."""
     mode: Literal["max", "min"] = "max"
     """Whether a larger or a smaller metric is better."""
+    keep: Literal["best", "last"] = "best"
+    """The epoch whose weights are kept: the best by the metric, or the last one, where there are no
+    validation rows to choose by."""
     seed: int = 0
     """Seed of a trial that brings none of its own; at least 0."""
     cpu_threads: int = 1
@@ -102,6 +105,7 @@ class TrialOptions:
                 raise ValueError(f"{name} must be at least {lowest}, but it is {value}.")
         if self.mode not in ("max", "min"):
             raise ValueError(f"mode must be 'max' or 'min', but it is {self.mode!r}.")
+        one_of("keep", self.keep, ("best", "last"))
         one_of("augment", self.augment, AUGMENTATIONS)
 
 

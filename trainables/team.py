@@ -34,6 +34,9 @@ _GRACE_SECONDS = 5.0
 class WorkerError(Exception):
     """A worker of a trial has failed or died; the message names its rank and the cause."""
 
+    reason: RayError
+    """What Ray says of it: whether its machine was lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
@@ -224,7 +227,9 @@ class Team:
             self.dismiss()
             # A worker that dies makes the others fail, who lose the connection to it.
             rank = min(errors, key=lambda rank: (not isinstance(errors[rank], RayActorError), rank))
-            raise WorkerError(f"Rank {rank} of {size} {_in_words(errors[rank])}") from errors[rank]
+            failure = WorkerError(f"Rank {rank} of {size} {_in_words(errors[rank])}")
+            failure.reason = errors[rank]
+            raise failure from errors[rank]
         return [answers[rank] for rank in sorted(answers)]
 
     def _settle(self, answers: list[_Answer]) -> Any:
@@ -242,7 +247,9 @@ def _in_words(error: RayError) -> str:
     if isinstance(error, RayTaskError):
         text = str(error.cause).strip().partition("\n")[0]
         return f"failed: {type(error.cause).__name__}: {text}"
-    return "died: " + " ".join(str(error).split())
+    # Without the indented lines of numbers, by which no two deaths would be the same.
+    lines = [line for line in str(error).splitlines() if not line.startswith(("\t", " "))]
+    return "died: " + " ".join(" ".join(lines).split())
 
 
 class TeamLoop:

@@ -1,8 +1,9 @@
 """Where the checkpoints of a trial lie, which is the newest whole one, and what may go.
 
 ``trials/trial-0007.2/checkpoint_000003``: trial 7, in the third session of the sweep (counted
-from 0), its fourth checkpoint there. A session writes into folders of its own because Ray numbers
-checkpoints from 0 in each: an old one is never overwritten by a newer that may end half-written.
+from 0), its fourth checkpoint there; ``trial-0007.2.1`` when the trial ran again in that session,
+its machine being lost. Each has a folder of its own because Ray numbers checkpoints from 0 in each:
+an old one is never overwritten by a newer that may end half-written.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from pathlib import Path
 from trainables.manifest import CheckpointError, Manifest, read_manifest
 
 
-def folder_name(number: int, session: int) -> str:
-    """The name of the folder of a trial in one session of the sweep."""
-    return f"trial-{number:04d}" + (f".{session}" if session else "")
+def folder_name(number: int, session: int, attempt: int = 0) -> str:
+    """The name of the folder of a trial in one session of the sweep, and one attempt in it.
+
+    >>> folder_name(7, 0), folder_name(7, 2), folder_name(7, 0, 1)
+    ('trial-0007', 'trial-0007.2', 'trial-0007.0.1')
+    """
+    name = f"trial-{number:04d}"
+    if attempt:
+        return f"{name}.{session}.{attempt}"
+    return f"{name}.{session}" if session else name
 
 
 def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:

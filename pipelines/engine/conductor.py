@@ -11,12 +11,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
+from pipelines.engine import retries
+from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, Plan
+from pipelines.engine.records import Outcome, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
@@ -29,57 +31,8 @@ _RANDOM_TRIES = 1000
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a sweep may spend and what it keeps."""
-
-    metric: str
-    mode: Mode
-    max_epochs: int
-    trials: int | None
-    time_budget: float | None
-    """Seconds over all sessions."""
-    seed: int
-    keep_checkpoints: int
-    checkpoint_seconds: float
-    default_first: bool = True
-    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
-
-
-class Log(Protocol):
-    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
-
-    def start(self, record: TrialRecord, space: SearchSpace) -> None:
-        """A new trial."""
-
-    def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
-
-    def report(self, number: int, report: Report) -> None:
-        """One epoch of a trial."""
-
-    def end(self, record: TrialRecord, best: float | None) -> None:
-        """How a trial ended, and the objective of its best epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to run, from the start or from a checkpoint."""
-
-    record: TrialRecord
-    restore_from: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a trial after a report."""
-
-    goes_on: bool
-    save: bool
-
-
 class Conductor:
-    """The state of a running sweep. ``started`` is the seconds that earlier sessions took."""
+    """The state of a running sweep. ``spent`` is the seconds that earlier sessions took."""
 
     def __init__(
         self,
@@ -89,6 +42,7 @@ class Conductor:
         searcher: Searcher,
         scheduler: Scheduler,
         history: Log,
+        checkpoint: Checkpoints = lambda _: None,
         session: int = 0,
         spent: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -101,6 +55,13 @@ class Conductor:
         self.session = session
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
+        self.live: set[int] = set()
+        """Trials that have a worker, or wait for one."""
+        self.endangered: set[int] = set()
+        """Trials whose machine is about to go: they are saved at every report."""
+        self._checkpoint = checkpoint
+        self._failures: dict[int, list[retries.Failure]] = {}
+        self._exhausted = False
         self._space = space
         self._searcher = searcher
         self._scheduler = scheduler
@@ -114,6 +75,7 @@ class Conductor:
         self._ending: dict[int, Outcome] = {}
         self._judged_out: dict[int, int] = {}
         self._saved_at: dict[int, float] = {}
+        self._words: list[str] = []
 
     # Time and progress.
 
@@ -144,6 +106,16 @@ class Conductor:
             key=lambda n: (sign * self._best[n].metrics[self.plan.metric], n),
         )
 
+    def words(self) -> list[str]:
+        """What the searcher and the scheduler have said since this was asked last."""
+        words, self._words = self._words, []
+        return words
+
+    def _listen(self) -> None:
+        for line in [*self._searcher.said(), *self._scheduler.said()]:
+            self._history.say(line, self.elapsed)
+            self._words.append(line)
+
     # What runs next.
 
     def next(self) -> Assignment | None:
@@ -157,12 +129,15 @@ class Conductor:
             assignment.record.started.append(round(self.elapsed, 3))
             self._history.again(assignment.record)
             self._saved_at[assignment.record.number] = self._clock()
+            self.live.add(assignment.record.number)
             return assignment
         number = len(self.records)
-        if self.plan.trials is not None and number >= self.plan.trials:
+        if self._exhausted or (self.plan.trials is not None and number >= self.plan.trials):
             return None
         config = self._propose(number)
+        self._listen()
         if config is None:
+            self._exhausted = True
             return None
         record = TrialRecord(
             number=number,
@@ -175,6 +150,7 @@ class Conductor:
         self.records[number] = record
         self._history.start(record, self._space)
         self._saved_at[number] = self._clock()
+        self.live.add(number)
         return Assignment(record)
 
     def _propose(self, number: int) -> dict[str, Any] | None:
@@ -236,7 +212,8 @@ class Conductor:
             return Decision(goes_on=False, save=True)
         now = self._clock()
         if goes_on:
-            save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            save = due or number in self.endangered
         else:
             save = not diverged and number in self._keepers(number)
         if save:
@@ -249,7 +226,9 @@ class Conductor:
         self._remember(record, report)
         self._history.report(record.number, report)
         self._show(record.number, report)
-        return self._judge(record.number, report)
+        goes_on = self._judge(record.number, report)
+        self._listen()
+        return goes_on
 
     def _show(self, number: int, report: Report) -> None:
         """Let the searcher learn of a trial while it runs: the best ones end last."""
@@ -274,18 +253,23 @@ class Conductor:
         # The default configuration is what the winner has to beat, so it is measured to the end.
         return goes_on or (number == 0 and self.plan.default_first)
 
-    def end(self, number: int, *, error: str | None = None) -> set[int]:
+    def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
 
-        Without an error and without a decision of ours before, the trial was cut off: it stays
-        unfinished, and a resumed sweep goes on with it.
+        ``lost`` says that not the trial has failed, but the machine that it ran on. Without an
+        error and without a decision of ours before, the trial was cut off: it stays unfinished,
+        and a resumed sweep goes on with it.
         """
         record = self.records[number]
-        if error is not None:
-            record.error = error
-            self._finish(record, Outcome.FAILED)
-        elif number in self._ending:
-            self._finish(record, self._ending.pop(number))
+        self.live.discard(number)
+        self.endangered.discard(number)
+        outcome = self._ending.pop(number, None)
+        if outcome is not None and (error is None or (lost and self._is_saved(record))):
+            self._finish(record, outcome)
+        elif error is not None:
+            if outcome is Outcome.STOPPED_EARLY:
+                self._judged_out[number] = record.epoch
+            self._fail(record, error, lost=lost)
         keepers = self._keepers()
         return {
             n
@@ -293,12 +277,31 @@ class Conductor:
             if n not in keepers and self.records[n].outcome is not Outcome.RUNNING
         }
 
+    def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
+        failures = self._failures.setdefault(record.number, [])
+        failures.append(retries.Failure(epoch=record.epoch, words=error, lost=lost))
+        if not retries.again(failures, retries=self.plan.retries):
+            record.error = error
+            self._finish(record, Outcome.FAILED)
+        elif self.stop_reason is None:
+            record.again.append(error)
+            found = self._checkpoint(record.number)
+            self._waiting.append(Assignment(record, None if found is None else found[0]))
+        # else it stays unfinished, and a resumed sweep goes on with it
+
+    def _is_saved(self, record: TrialRecord) -> bool:
+        """Whether what is worth keeping of an ended trial is in storage."""
+        found = self._checkpoint(record.number)
+        whole = found is not None and found[1] == record.epoch
+        return whole or record.number not in self._keepers(record.number)
+
     def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
         record.outcome = outcome
         record.ended = round(self.elapsed if at is None else at, 3)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._searcher.tell(record.number, self._told(record))
+        self._listen()
 
     def _told(self, record: TrialRecord) -> Told:
         return Told(
@@ -333,7 +336,7 @@ class Conductor:
     def replay(
         self,
         records: Mapping[int, TrialRecord],
-        checkpoint: Callable[[int], tuple[str, int] | None],
+        checkpoint: Checkpoints,
     ) -> None:
         """Take up an earlier session: its results are told to a fresh searcher and scheduler.
 
@@ -379,3 +382,6 @@ class Conductor:
 def trial_seed(seed: int, number: int) -> int:
     """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+
+
+__all__ = ["Assignment", "Conductor", "Decision", "Log", "Plan", "trial_seed"]

@@ -13,6 +13,8 @@ OPTIONS = "sweep.json"
 """What the sweep was first asked: recipe, options, space."""
 TRIALS = "trials"
 """Ray's folder: the checkpoints of each trial."""
+DECISIONS = "decisions.log"
+"""What the searcher and the scheduler have said while they decided, with the time."""
 ERRORS = "errors"
 """The tracebacks of failed trials."""
 

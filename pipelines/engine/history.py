@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines.engine import files, optuna_rows
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
+from pipelines.engine.words import duration
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
 
@@ -78,8 +79,10 @@ class History:
             )
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
+        """An unfinished trial runs again: of an earlier session, or after a failure."""
         self._attr(record.number, "session", record.session)
+        if record.again:
+            self._attr(record.number, "again", record.again)
         self._attr(record.number, "started", record.started)
 
     def report(self, number: int, report: Report) -> None:
@@ -113,6 +116,11 @@ class History:
                 value=best if state == TrialState.COMPLETE else None,
                 attrs=attrs,
             )
+
+    def say(self, line: str, at: float) -> None:
+        """Append a line to the log of decisions; ``at`` in seconds since the start of the sweep."""
+        with self.path.with_name(files.DECISIONS).open("a", encoding="utf-8") as log:
+            log.write(f"{duration(at):>14}  {line}\n")
 
     def _attr(self, number: int, key: str, value: Any) -> None:
         self._storage.set_trial_user_attr(self._ids[number], key, value)
@@ -169,6 +177,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        again=list(attrs.get("again", [])),
         started=list(attrs.get("started", [])),
         ended=attrs.get("ended"),
     )

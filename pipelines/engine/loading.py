@@ -52,7 +52,7 @@ def load_space(sweep: Sweep, data: Dataset | None = None) -> SearchSpace:
             inputs = math.prod(data.input_shape)
             space = search_spaces.get(sweep.space, inputs=inputs, outputs=data.classes)
         space = _fixed(space, sweep.fix)
-        sweep.searcher.check(space)
+        sweep.searcher.planned(space, trials=sweep.trials).check(space)
         return space
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -137,6 +137,11 @@ def check_fits(
         trainable.check_sweep(space.names, data, options)
     except ValueError as error:
         raise _another_trainable(error) from error
+
+
+def distributes(trainable: type[Any]) -> bool:
+    """Whether several workers can train one trial of it."""
+    return hasattr(trainable, "distributes") and bool(trainable.distributes())
 
 
 def _another_trainable(error: ValueError) -> UsageError:

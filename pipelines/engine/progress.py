@@ -54,11 +54,13 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._say()
         if self._console.is_terminal:
             self._live.stop()
 
     def changed(self, ended: int | None) -> None:
         """Something happened; ``ended`` is the trial whose worker became free, if one did."""
+        self._say()
         if ended is not None:
             record = self._conductor.records[ended]
             if self._console.is_terminal:
@@ -69,6 +71,11 @@ class Progress:
         if self._console.is_terminal and now - self._drawn >= _REFRESH_SECONDS:
             self._drawn = now
             self._live.refresh()
+
+    def _say(self) -> None:
+        """Print what was decided, above the live view where there is one."""
+        if words := self._conductor.words():
+            self._console.print("\n".join(words), markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, record: TrialRecord) -> Text:
         metric = self._conductor.plan.metric

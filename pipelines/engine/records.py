@@ -43,6 +43,8 @@ class TrialRecord:
     reports: list[Report] = field(default_factory=list)
     error: str | None = None
     """The first line of what was raised; the traceback is in the folder ``errors``."""
+    again: list[str] = field(default_factory=list)
+    """Why the trial was run again, each time: what was raised, or that its machine was lost."""
     started: list[float] = field(default_factory=list)
     """When it was given to a worker, once in each session that ran it: seconds since the start of
     the sweep, as ``Report.at``. Empty in a history older than this field."""

@@ -11,18 +11,29 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipelines.engine import checkpoints, cluster, files, loading, sessions, show, summary
+from pipelines.engine import (
+    capacity,
+    checkpoints,
+    cluster,
+    files,
+    loading,
+    nodes,
+    sessions,
+    show,
+    storage,
+    summary,
+)
 from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.errors import UsageError
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
-from pipelines.engine.sweep import Sweep
+from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -82,47 +93,87 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
         preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
-            slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
+            slots = capacity.check(_request(sweep, prepared), private=private)
+            shared = not private and _several_machines(folder, sweep)
             from pipelines.engine.history import History
 
-            folder.mkdir(parents=True, exist_ok=True)
-            history = History(folder, name=name, metric=sweep.metric, mode=sweep.direction)
-            try:
-                conductor = _conductor(sweep, space, scheduler, history, folder, started)
-                concurrent = min(sweep.concurrent or slots, slots)
-                show.start(
-                    sweep,
-                    space,
-                    scheduler,
-                    prepared.found,
-                    console,
-                    note=prepared.note,
-                    concurrent=concurrent,
-                    folder=folder,
-                    session=conductor.session,
-                )
-                with (
-                    sessions.recorded(
-                        history,
-                        conductor,
+            with storage.working_folder(
+                folder,
+                shared=shared,
+                resume=sweep.resume,
+                say=lambda line: console.print(line, markup=False, highlight=False),
+            ) as working:
+                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                try:
+                    conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    concurrent = min(sweep.concurrent or slots, slots)
+                    show.start(
                         sweep,
                         space,
-                        recipe,
-                        data=prepared.data.describe(),
+                        scheduler,
+                        prepared.found,
+                        console,
+                        note=prepared.note,
                         concurrent=concurrent,
-                    ),
-                    cluster.environment_inherited() if private else nullcontext(),
-                ):
-                    _search(sweep, conductor, prepared, folder, concurrent, console)
-            finally:
-                history.close()
-            checkpoints.tidy(folder / files.TRIALS)
-            found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
-            files.write_json(found, folder / files.SUMMARY)
+                        folder=folder,
+                        session=conductor.session,
+                    )
+                    with (
+                        sessions.recorded(
+                            history,
+                            conductor,
+                            sweep,
+                            space,
+                            recipe,
+                            data=prepared.found.describe(),
+                            concurrent=concurrent,
+                        ),
+                        cluster.environment_inherited() if private else nullcontext(),
+                    ):
+                        _search(
+                            sweep,
+                            conductor,
+                            prepared,
+                            console,
+                            folder=folder,
+                            working=working,
+                            private=private,
+                        )
+                finally:
+                    history.close()
+                checkpoints.tidy(folder / files.TRIALS)
+                found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
+                files.write_json(found, working / files.SUMMARY)
     show.end(found, conductor, folder=folder, console=console)
     if conductor.stop_reason is not None:
         show.how_to_resume(conductor, recipe, name, sweep, console)
     return Result(found, folder, conductor.stop_reason)
+
+
+def _several_machines(folder: Path, sweep: Sweep) -> bool:
+    """Whether trials may run on other machines than this; then all of them have been checked.
+
+    Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
+    """
+    grows = bool(capacity.node_types()[0])
+    if len(capacity.alive()) == 1 and not grows:
+        return False
+    if grows:
+        nodes.check_own_disk(folder)
+    module = by_name(sweep.trainable).partition(":")[0]
+    needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
+    nodes.check(storage.Place.folder(folder), needed)
+    return True
+
+
+def _request(sweep: Sweep, prepared: _Prepared) -> capacity.Request:
+    return capacity.Request(
+        cpus=sweep.cpus_per_trial,
+        gpus=sweep.gpus_per_trial,
+        accelerator=sweep.accelerator_type,
+        workers=prepared.options.workers,
+        spread=sweep.spread_trial,
+    )
 
 
 def _workers(sweep: Sweep) -> float:
@@ -148,6 +199,10 @@ def _prepare(
     loading.check_metric(sweep, trainable)
     found, note = loaded or loading.load_data(sweep)
     data, options = loading.for_trials(sweep, found)
+    if sweep.workers_per_trial is not None or loading.distributes(trainable):
+        # Else a loop of one's own has all GPUs of its trial in one process.
+        threads = max(1, int(sweep.cpus_per_trial / sweep.workers))
+        options = replace(options, workers=sweep.workers, cpu_threads=threads)
     loading.check_fits(trainable, space, found, options)
     return _Prepared(trainable, found, note, data, options)
 
@@ -169,18 +224,22 @@ def _conductor(
         seed=sweep.seed,
         keep_checkpoints=sweep.keep_checkpoints,
         checkpoint_seconds=sweep.checkpoint_seconds,
+        retries=sweep.retries,
     )
+    options = sweep.searcher.planned(space, trials=sweep.trials)
+    checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
-        searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
+        searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
+        checkpoint=checkpoint,
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
     )
     if sweep.resume:
-        conductor.replay(history.records(), sessions.newest_checkpoint(folder))
+        conductor.replay(history.records(), checkpoint)
     return conductor
 
 
@@ -188,38 +247,46 @@ def _search(
     sweep: Sweep,
     conductor: Conductor,
     prepared: _Prepared,
-    folder: Path,
-    concurrent: int,
     console: Console,
+    *,
+    folder: Path,
+    working: Path,
+    private: bool,
 ) -> None:
     from ray import tune
 
     from pipelines.engine import ray_bridge
-    from pipelines.engine.checkpoints import folder_name
 
+    request, concurrent = _request(sweep, prepared), sweep.concurrent
     trainable = tune.with_resources(
         tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
-        {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
+        tune.PlacementGroupFactory(request.bundles, strategy=request.strategy),
     )
     numbers: dict[str, int] = {}
-    session = conductor.session  # by itself: Ray pickles what the function below holds
+    limit = capacity.every(
+        capacity.REFRESH_SECONDS,
+        lambda: capacity.limit(request, concurrent=concurrent, private=private),
+    )
+    going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
+    folder_of = ray_bridge.FolderNames(numbers, conductor.session)
     with Progress(conductor, console) as progress:
         events = ray_bridge.Events(
             conductor,
             numbers=numbers,
-            folder=folder,
+            errors=working / files.ERRORS,
+            trials=folder / files.TRIALS,
             metrics=prepared.trainable.metrics,
             on_change=progress.changed,
+            going=frozenset if private else going,
         )
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ray_bridge.Search(conductor, numbers),
+                search_alg=ray_bridge.Search(conductor, numbers, limit=limit),
                 scheduler=ray_bridge.Schedule(events),
                 num_samples=-1,  # the conductor says when it is enough
-                max_concurrent_trials=concurrent,
                 reuse_actors=True,
-                trial_dirname_creator=lambda trial: folder_name(numbers[trial.trial_id], session),
+                trial_dirname_creator=folder_of,
             ),
             run_config=tune.RunConfig(
                 name=files.TRIALS,

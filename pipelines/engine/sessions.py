@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAY_CHANGE = frozenset(
     {
         "trials", "time_budget", "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
+        "accelerator_type", "retries", "workers_per_trial", "spread_trial",
         "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds", "verbose",
     }
 )  # fmt: skip

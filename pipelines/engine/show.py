@@ -60,9 +60,10 @@ def start(
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
+    several = f" for {sweep.workers} workers" if sweep.workers > 1 else ""
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
-        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU",
+        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
         highlight=False,
     )
     console.print(
@@ -95,6 +96,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         "checkpoint": None if best is None else best["checkpoint"],
         "summary": folder / files.SUMMARY,
         "history": history,
+        "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
         "curves": f"optuna-dashboard sqlite:///{history}",
     }

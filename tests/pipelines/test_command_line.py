@@ -30,9 +30,11 @@ def test_public_names():
     assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
     assert pipelines.engine.__all__ == [
         "Asha",
+        "CoarseToFine",
         "Grid",
         "HyperBand",
         "HyperOpt",
+        "ImportanceStaged",
         "NoStopping",
         "Optuna",
         "Parzen",
@@ -90,8 +92,10 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
+        "importance_staged",
         "random_search",
     ]
     assert all(line.endswith(".") for line in found.values())
@@ -116,6 +120,11 @@ COMMON = [
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
+    "--workers-per-trial",
+    "--spread-trial",
+    "--no-spread-trial",
+    "--accelerator-type",
+    "--retries",
     "--seed",
     "--metric",
     "--mode",
@@ -150,8 +159,25 @@ OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
     "asha_optuna": [*COMMON, *MODEL, *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "coarse_to_fine": [
+        *COMMON,
+        "--searcher.stages",
+        "--searcher.stage-trials",
+        "--searcher.best",
+        "--searcher.margin",
+        "--searcher.coarse",
+        "--searcher.fine",
+        *ASHA,
+    ],
     "grid_search": [*COMMON, "--searcher.points"],
     "hyperband_optuna": [*COMMON, *MODEL, *HALVING],
+    "importance_staged": [
+        *COMMON,
+        "--searcher.stage-trials",
+        "--searcher.margin",
+        "--searcher.inner",
+        *ASHA,
+    ],
     "random_search": [*COMMON, *ASHA],
 }
 OPTIONS = {recipe: [*options, *DEVICE] for recipe, options in OPTIONS.items()}
@@ -377,6 +403,11 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--cpus-per-trial", 0], r"--cpus-per-trial must be above 0, and it is 0.0\."),
         (["--gpus-per-trial", -1], r"--gpus-per-trial must be at least 0, and it is -1.0\."),
         (["--gpus-per-trial", 1.5], r"--gpus-per-trial is whole above 1, .* and it is 1.5\."),
+        (["--workers-per-trial", 0], r"--workers-per-trial must be at least 1, and it is 0\."),
+        (
+            ["--workers-per-trial", 4, "--gpus-per-trial", 2],
+            r"With GPUs each worker .* is 4 with --gpus-per-trial 2: make them the same\.",
+        ),
         (["--seed", -1], r"--seed must be at least 0, and it is -1\."),
         (["--keep-checkpoints", 0], r"--keep-checkpoints must be at least 1, and it is 0\."),
         (["--checkpoint-seconds", -1], r"--checkpoint-seconds must be at least 0, .* -1.0\."),
@@ -617,6 +648,28 @@ def test_bad_input_imports_neither_ray_nor_torch():
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("recipe", "args", "told"),
+    [
+        (
+            "coarse_to_fine",
+            ["--trials", "None", "--time-budget", 60],
+            r"The trials are shared out among the stages, and without --trials nobody knows how "
+            r"many there will be: give --trials, or --searcher.stage-trials\.",
+        ),
+        ("coarse_to_fine", ["--searcher.stages", 1], r"stages must be at least 2, .* it is 1\."),
+        ("coarse_to_fine", ["--searcher.fine", "tpe"], r"--searcher.fine takes .* it got 'tpe'\."),
+        (
+            "importance_staged",
+            ["--space", "mine:good"],
+            r"Every searched parameter of the space 'good' has the same tier .*asha_parzen\.",
+        ),
+    ],
+)
+def test_stages_that_cannot_be_made(recipe, args, told, sentence, ray_is_not_started):
+    assert re.fullmatch(told, sentence("sweep", recipe, *DIGITS, *args))
 
 
 # How the command ends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,7 +12,15 @@ from without_ray import CHOICES, CONDITIONAL, LINE
 import search_spaces
 from pipelines.engine import UsageError
 from pipelines.engine.records import Outcome
-from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Parzen, Random
+from pipelines.engine.searchers import (
+    CoarseToFine,
+    Grid,
+    HyperOpt,
+    ImportanceStaged,
+    Optuna,
+    Parzen,
+    Random,
+)
 from pipelines.engine.searchers.base import NearDefault, Told
 from search_spaces import Choice, Fixed, Float, SearchSpace
 
@@ -25,6 +34,9 @@ SEARCHERS = [
     Optuna(startup_trials=6),
     HyperOpt(startup_trials=6),
     Parzen(startup_trials=6),
+    CoarseToFine(stage_trials=5, best=3),
+    CoarseToFine(stage_trials=5, stages=2, fine="random"),
+    ImportanceStaged(stage_trials=4),
 ]
 MODELS = [Optuna, HyperOpt, Parzen]
 
@@ -35,6 +47,11 @@ every_searcher = pytest.mark.parametrize("options", SEARCHERS, ids=lambda o: typ
 def build(options, space, *, mode="max", seed=0):
     if isinstance(options, Grid) and space.name == "mlp":
         options = Grid(points=2)
+    if isinstance(options, ImportanceStaged) and space.name != "mlp":
+        if len(space.searched) == 1:
+            pytest.skip("one parameter has no order of importance")
+        ranked = [dataclasses.replace(p, tier=1 + i % 3) for i, p in enumerate(space)]
+        space = SearchSpace(space.name, ranked)
     return options.build(space, mode=mode, seed=seed)
 
 

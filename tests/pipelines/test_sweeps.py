@@ -44,6 +44,8 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("coarse_to_fine", True, 8),
+        ("importance_staged", False, 10),
         ("hyperband_optuna", True, 8),
         ("random_search", False, 8),
         ("grid_search", True, 5),
@@ -71,6 +73,14 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
+    if recipe in ("coarse_to_fine", "importance_staged"):
+        decided = (tmp_path / "x" / "decisions.log").read_text()
+        said = [line[16:] for line in decided.splitlines()]  # without the time
+        assert said == [line for line in out.splitlines() if line in said]
+        stages = 3 if recipe == "coarse_to_fine" else 5
+        begun = [line for line in said if re.match(rf"stage \d of {stages}: ", line)]
+        assert len(begun) == stages
+        assert any(re.match(r"  learning_rate 0.0001 … 1 -> 0\.\d+ … ", line) for line in said)
 
 
 @pytest.mark.parametrize("seed", [0, 7])

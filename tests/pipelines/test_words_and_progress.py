@@ -7,6 +7,7 @@ import math
 import re
 from pathlib import Path
 
+import pyte
 import pytest
 from rich.console import Console
 from without_ray import LINE, METRIC, Clock, conductor, report, run_trial
@@ -15,6 +16,7 @@ from pipelines import Sweep
 from pipelines.engine import show, summary
 from pipelines.engine.progress import Progress
 from pipelines.engine.records import Outcome
+from pipelines.engine.searchers import CoarseToFine
 from pipelines.engine.words import configuration, duration, how_it_ended, number
 
 # Words.
@@ -127,6 +129,27 @@ def test_many_reports_print_nothing():
             report(sweep, 0, epoch, epoch / 100)
             progress.changed(None)
     assert said(out) == ""
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_is_decided_is_said_above_what_runs(terminal):
+    options = CoarseToFine(stages=2, stage_trials=2, fine="random")
+    sweep, out = conductor(searcher=options, trials=3), console(terminal=terminal)
+    with Progress(sweep, out) as progress:
+        for number in range(3):
+            run_trial(sweep, [0.5] * 9)
+            progress.changed(number)
+    screen = pyte.Screen(100, 40)
+    pyte.Stream(screen).feed(said(out).replace("\n", "\r\n"))
+    lines = [line.rstrip() for line in screen.display]
+    stage = lines.index("stage 2 of 2: random search, closer")
+    # the best of two equals is the first, with the default rate 0.01; 0.1 of four decades around it
+    assert lines[stage + 1 : stage + 3] == [
+        "  the best so far is trial 0 with 0.5",
+        "  learning_rate 0.0001 … 1 -> 0.003981 … 0.02512",
+    ]
+    assert sum(line.startswith("stage ") for line in lines) == 2
+    assert sweep.words() == []
 
 
 # The live view.

@@ -81,12 +81,14 @@ class InMemory:
 
     def __init__(self) -> None:
         self._records = {}
+        self.decisions = []
 
     def start(self, record, space):
         self._records[record.number] = copy.deepcopy(record)
 
     def again(self, record):
         self._records[record.number].session = record.session
+        self._records[record.number].again = list(record.again)
         self._records[record.number].started = list(record.started)
 
     def report(self, number, report):
@@ -96,6 +98,9 @@ class InMemory:
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
         self._records[record.number].ended = record.ended
+
+    def say(self, line, at):
+        self.decisions.append((line, at))
 
     def records(self):
         return copy.deepcopy(self._records)
@@ -110,6 +115,7 @@ def conductor(
     session=0,
     spent=0.0,
     clock=None,
+    checkpoint=lambda number: None,
     **changes,
 ):
     """A conductor of a small sweep; the scheduler stops nothing by default."""
@@ -122,6 +128,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
+        checkpoint=checkpoint,
         session=session,
         spent=spent,
         clock=clock or Clock(),

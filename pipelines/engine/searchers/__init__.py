@@ -8,5 +8,15 @@ from pipelines.engine.searchers.options import (
     Random,
     SearcherOptions,
 )
+from pipelines.engine.searchers.staged_options import CoarseToFine, ImportanceStaged
 
-__all__ = ["Grid", "HyperOpt", "Optuna", "Parzen", "Random", "SearcherOptions"]
+__all__ = [
+    "CoarseToFine",
+    "Grid",
+    "HyperOpt",
+    "ImportanceStaged",
+    "Optuna",
+    "Parzen",
+    "Random",
+    "SearcherOptions",
+]

@@ -21,6 +21,13 @@ class SearcherOptions(ABC):
     def check(self, space: SearchSpace) -> None:  # noqa: B027 - most search any space
         """Raise ``UsageError`` where this searcher cannot search ``space``; imports no backend."""
 
+    def planned(self, space: SearchSpace, *, trials: int | None) -> SearcherOptions:
+        """These options for a sweep of so many trials (None: of as many as the time allows).
+
+        Raises ``UsageError`` where they need a number and there is none.
+        """
+        return self
+
     @abstractmethod
     def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
         """The searcher for ``space``; raises ``UsageError`` where the two do not fit."""

@@ -149,6 +149,9 @@ class _Nowhere:
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended."""
 
+    def say(self, line: str, at: float) -> None:
+        """What was decided."""
+
 
 class _UntilKnown(Scheduler):
     """Stops a trial where the record of its row ends, even if the scheduler would let it go on."""

@@ -1,0 +1,69 @@
+"""What a sweep may spend, what the conductor tells those who carry it out, where it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipelines.engine.records import Mode, Report, TrialRecord
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a sweep may spend and what it keeps."""
+
+    metric: str
+    mode: Mode
+    max_epochs: int
+    trials: int | None
+    time_budget: float | None
+    """Seconds over all sessions."""
+    seed: int
+    keep_checkpoints: int
+    checkpoint_seconds: float
+    retries: int = 0
+    """How often a trial that failed by itself is run again."""
+    default_first: bool = True
+    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
+
+
+class Log(Protocol):
+    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
+
+    def start(self, record: TrialRecord, space: SearchSpace) -> None:
+        """A new trial."""
+
+    def again(self, record: TrialRecord) -> None:
+        """An unfinished trial runs again: of an earlier session, or after a failure."""
+
+    def report(self, number: int, report: Report) -> None:
+        """One epoch of a trial."""
+
+    def end(self, record: TrialRecord, best: float | None) -> None:
+        """How a trial ended, and the objective of its best epoch."""
+
+    def say(self, line: str, at: float) -> None:
+        """What the searcher or the scheduler has decided, in words, so many seconds into the
+        sweep."""
+
+
+Checkpoints = Callable[[int], tuple[str, int] | None]
+"""Finds the newest checkpoint of a trial and its epoch; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A trial to run, from the start or from a checkpoint."""
+
+    record: TrialRecord
+    restore_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a trial after a report."""
+
+    goes_on: bool
+    save: bool
