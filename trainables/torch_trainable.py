@@ -136,6 +136,18 @@ class TorchTrainable(LoopTrainable):
         else:
             self._tensors = TensorData.of(self._dataset, self._device)
 
+    @classmethod
+    def distributes(cls) -> bool:
+        """Unless the loop is one's own: workers share each batch of ours."""
+        return cls.build_loop is TorchTrainable.build_loop
+
+    def join(self, rank: int, size: int, meeting: str) -> None:
+        """Be the worker of a trial: on a GPU where there is one."""
+        from trainables.loops import Group
+
+        device = "cuda" if self._has_gpu() else "cpu"
+        self._group = Group(rank, size, meeting=meeting, device=device)
+
     def build(self, config: Mapping[str, Any]) -> SupervisedLoop:
         """Build the loop of a trial: of all folds at once in a cross-validation."""
         return self.build_loop(config, self._dataset)
@@ -153,6 +165,7 @@ class TorchTrainable(LoopTrainable):
             "schedule": self.build_schedule(config),
             "augment": config.get("augment", self._options.augment),
             "execution": self._execution,
+            "group": self._group,
         }
         if type(self).measure is not TorchTrainable.measure:
             options["measure"] = self.measure
@@ -188,6 +201,7 @@ class TorchTrainable(LoopTrainable):
 
         Of a model of one's own nothing is known, and nothing is refused.
         """
+        super().check_sweep(names, data, options)
         has_images = len(data.input_shape) in _IMAGES
         if options.augment != "none" and not has_images:
             raise ValueError(

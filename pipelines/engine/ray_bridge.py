@@ -36,6 +36,11 @@ def is_lost(error: BaseException | None) -> bool:
     """Whether a trial ended with this error because its machine, or the way to it, was lost."""
     from ray.exceptions import ActorUnavailableError, NodeDiedError, RayActorError
 
+    from trainables.team import WorkerError
+
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, WorkerError):  # one of several workers that train a trial
+        return is_lost(cause.reason)
     if isinstance(error, ActorUnavailableError | NodeDiedError):
         return True
     if isinstance(error, RayActorError) and not error.actor_init_failed:

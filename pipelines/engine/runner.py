@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +105,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
         preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
-            slots = capacity.check(_request(sweep), private=private)
+            slots = capacity.check(_request(sweep, prepared), private=private)
             shared = not private and _several_machines(folder, sweep)
             concurrent = min(sweep.concurrent or slots, slots)
             if isinstance(folder, Path):  # nobody knows what an object store has left
@@ -226,11 +226,13 @@ def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     return True
 
 
-def _request(sweep: Sweep) -> capacity.Request:
+def _request(sweep: Sweep, prepared: _Prepared) -> capacity.Request:
     return capacity.Request(
         cpus=sweep.cpus_per_trial,
         gpus=sweep.gpus_per_trial,
         accelerator=sweep.accelerator_type,
+        workers=prepared.options.workers,
+        spread=sweep.spread_trial,
     )
 
 
@@ -257,6 +259,10 @@ def _prepare(
     loading.check_metric(sweep, trainable)
     found, note = loaded or loading.load_data(sweep)
     data, options = loading.for_trials(sweep, found)
+    if sweep.workers_per_trial is not None or loading.distributes(trainable):
+        # Else a loop of one's own has all GPUs of its trial in one process.
+        threads = max(1, int(sweep.cpus_per_trial / sweep.workers))
+        options = replace(options, workers=sweep.workers, cpu_threads=threads)
     loading.check_fits(trainable, space, found, options)
     return _Prepared(trainable, found, note, data, options)
 
@@ -313,12 +319,12 @@ def _search(
 
     from pipelines.engine import ray_bridge
 
+    request, concurrent = _request(sweep, prepared), sweep.concurrent
     trainable = tune.with_resources(
         tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
-        tune.PlacementGroupFactory([_request(sweep).bundle]),
+        tune.PlacementGroupFactory(request.bundles, strategy=request.strategy),
     )
     numbers: dict[str, int] = {}
-    request, concurrent = _request(sweep), sweep.concurrent
     limit = capacity.every(
         capacity.REFRESH_SECONDS,
         lambda: capacity.limit(request, concurrent=concurrent, private=private),

@@ -63,9 +63,10 @@ def start(
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
+    several = f" for {sweep.workers} workers" if sweep.workers > 1 else ""
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
-        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU",
+        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
         highlight=False,
     )
     console.print(
