@@ -2,7 +2,8 @@
 
 ``optuna-dashboard`` opens it, the summary is drawn from it, a resumed sweep is rebuilt from it.
 Parameters are stored in natural units. Each call below is on disk when it returns: a driver that
-X of the process loses nothing, a power cut the last moments.)
+is killed has lost nothing that it has shown. (SQLite in write-ahead mode: a kill of the process
+loses nothing, a power cut the last moments.)
 """
 
 from __future__ import annotations
@@ -107,6 +108,8 @@ class History:
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
         row = {"order": report.order, "at": round(report.at, 3), "metrics": dict(report.metrics)}
+        if report.gpu_seconds:
+            row["gpu_seconds"] = round(report.gpu_seconds, 3)
         with self._storage.engine.begin() as connection:
             optuna_rows.report(
                 connection,
@@ -196,6 +199,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
             metrics=row["metrics"],
             order=row["order"],
             at=row["at"],
+            gpu_seconds=row.get("gpu_seconds", 0.0),
         )
         for key, row in attrs.items()
         if key.startswith(_EPOCH)

@@ -119,6 +119,10 @@ COMMON = [
     "--trials",
     "--max-epochs",
     "--time-budget",
+    "--max-total-epochs",
+    "--gpu-hours",
+    "--patience",
+    "--stop-at",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
@@ -396,7 +400,10 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         # out of range
         (["--trials", 0], r"--trials must be at least 1, and it is 0\."),
         (["--trials", -3], r"--trials must be at least 1, and it is -3\."),
-        (["--trials", "None"], r"A sweep needs an end: give --trials or --time-budget, or both\."),
+        (
+            ["--trials", "None"],
+            r"A sweep needs an end: give --trials or --time-budget, or .*--patience\.",
+        ),
         (["--max-epochs", 0], r"--max-epochs must be at least 1, and it is 0\."),
         (["--time-budget", 0], r"--time-budget must be above 0, and it is 0.0\."),
         (["--time-budget", "inf"], r"--time-budget must be finite, and it is inf\."),
@@ -534,6 +541,7 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--storage", "a_file"], r"The folder .*/a_file/.* \(Not a directory\): choose .*"),
         (["--storage", "/proc/caviar"], r"The folder /proc/caviar/.* cannot be used \(.*\): .*"),
         # resuming
+        (["--resume", "--name"], r"--name takes text or None, and it got nothing\."),
         (["--resume"], r"--resume goes on with a sweep by its name: give --name too\."),
         (["--resume", "--name", "x"], r"There is no sweep 'x' to resume in .*/results\."),
     ],
