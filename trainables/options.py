@@ -118,7 +118,8 @@ class TrialInfo:
     seed: int = 0
     """Seed of the initial weights, the order of the batches and the dropout masks."""
     restore_from: str | None = None
-    """A local checkpoint directory from which this trial goes on; None starts it afresh."""
+    """A checkpoint directory, or the URI of one in an object store, from which this trial goes on;
+    None starts it afresh."""
 
 
 def split_config(

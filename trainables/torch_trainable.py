@@ -6,12 +6,13 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import ray
 
 from trainables.checks import whole
 from trainables.loop_trainable import LoopTrainable
+from trainables.options import TrialInfo
 from trainables.understood import check_names, readers
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from trainables.options import TrialOptions
 
 _BATCH_SIZE = 128
+_COPIES = 4  # of the weights in a checkpoint, with Adam's two values for each and the best epoch's
 _IMAGES = (2, 3)  # dimensions of a row: height and width, in colour with the channels before
 
 
@@ -188,6 +190,11 @@ class TorchTrainable(LoopTrainable):
         else:
             config.check_spelling(name)
 
+    @property
+    def model(self) -> nn.Module:
+        """The model of the trial that runs now; in a cross-validation the stack of all folds."""
+        return cast("SupervisedLoop", self._running()).model
+
     @classmethod
     def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
         """Refuse parameters that the model does not read, and what needs images without any.
@@ -210,6 +217,30 @@ class TorchTrainable(LoopTrainable):
                 f"{kind} needs images, rows of (height, width) or (channels, height, width), but "
                 f"those of {data.name} have the shape {data.input_shape}: search a space of MLPs."
             )
+
+    @classmethod
+    def checkpoint_bytes(
+        cls, config: Mapping[str, Any], data: Dataset, options: TrialOptions
+    ) -> int | None:
+        """About how large a checkpoint is: the weights, two values a weight for the optimizer
+        (Adam's; no other keeps more), and the weights of the best epoch; for each fold.
+
+        The model is built without memory for its weights. None where it cannot be: a model of one's
+        own may read them while it is built.
+        """
+        import torch
+
+        trial = cls.__new__(cls)
+        trial._options, trial._dataset, trial._trial = options, data, TrialInfo()
+        try:
+            prepared = trial.prepare_data(data)
+            with torch.device("meta"):
+                model = trial.build_model(config, prepared.input_shape, prepared.classes)
+        except Exception:  # noqa: BLE001 - the trial itself will say what is wrong
+            return None
+        state = model.state_dict().values()
+        weights = sum(t.numel() * t.element_size() for t in state)
+        return int(_COPIES * weights * options.folds)
 
     @classmethod
     def _model_of(cls) -> str | None:

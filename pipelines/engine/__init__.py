@@ -11,6 +11,7 @@ from pipelines.engine.searchers import (
     ImportanceStaged,
     Optuna,
     Parzen,
+    QuasiRandom,
     Random,
 )
 from pipelines.engine.sweep import Sweep
@@ -25,6 +26,7 @@ __all__ = [
     "NoStopping",
     "Optuna",
     "Parzen",
+    "QuasiRandom",
     "Random",
     "Result",
     "Sweep",

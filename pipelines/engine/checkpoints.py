@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from pipelines.engine.storage import Place
 from trainables.manifest import CheckpointError, Manifest, read_manifest
 
 
@@ -26,7 +27,7 @@ def folder_name(number: int, session: int, attempt: int = 0) -> str:
     return f"{name}.{session}" if session else name
 
 
-def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
+def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] | None:
     """The newest whole checkpoint of a trial, over all sessions; None where there is none.
 
     A truncated one is passed over: the one before it is whole.
@@ -40,20 +41,37 @@ def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
     return max(found, key=lambda item: (item[1].epoch, item[0].name), default=None)
 
 
-def remove(trials: Path, number: int) -> None:
+def remove(trials: Path | Place, number: int) -> None:
     """Delete all checkpoints of a trial."""
     for path in _all(trials, number):
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
 
 
-def tidy(trials: Path) -> None:
+def keep_newest(trials: Path | Place, number: int) -> None:
+    """Delete all checkpoints of a trial but its newest whole one; all stay where none is whole."""
+    found = newest(trials, number)
+    for path in _all(trials, number):
+        if found is not None and path != found[0]:
+            _delete(path)
+
+
+def tidy(trials: Path | Place) -> None:
     """Remove the folders that Ray made for trials which keep no checkpoint."""
+    if not isinstance(trials, Path):
+        return  # an object store has no folders
     for folder in trials.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _all(trials: Path, number: int) -> list[Path]:
+def _delete(path: Path | Place) -> None:
+    if isinstance(path, Path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.remove_all()
+
+
+def _all(trials: Path | Place, number: int) -> list[Path | Place]:
     name = folder_name(number, 0)
     folders = [trials / name, *trials.glob(f"{name}.*")]
     return [path for folder in folders for path in folder.glob("checkpoint_*")]

@@ -12,27 +12,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from pipelines.engine import retries
+from pipelines.engine.budget import Budget, Meter, Stop
 from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, Plan
-from pipelines.engine.records import Outcome, Report, TrialRecord, better
+from pipelines.engine.proposals import Proposals
+from pipelines.engine.records import Outcome, Report, TrialRecord, better, trial_seed
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
-
-_SEARCHER_TRIES = 20
-"""How often a searcher may propose what has run already; then a random draw takes its place."""
-_RANDOM_TRIES = 1000
-"""How many random draws may have run already before the space counts as exhausted."""
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
 
 
 class Conductor:
-    """The state of a running sweep. ``spent`` is the seconds that earlier sessions took."""
+    """The state of a running sweep.
+
+    ``spent`` and ``gpu_seconds`` are what earlier sessions took, in seconds and GPU-seconds.
+    """
 
     def __init__(
         self,
@@ -45,13 +42,15 @@ class Conductor:
         checkpoint: Checkpoints = lambda _: None,
         session: int = 0,
         spent: float = 0.0,
+        gpu_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan = plan
         self.records: dict[int, TrialRecord] = {}
         self.epochs = 0
         """Epochs trained so far, over all trials and sessions."""
-        self.stop_reason: str | None = None
+        self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
+        self._budget = Budget(plan.limits, plan.mode, self.meter)
         self.session = session
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
@@ -65,12 +64,13 @@ class Conductor:
         self._space = space
         self._searcher = searcher
         self._scheduler = scheduler
+        first = [space.default()] if plan.default_first else []
+        self._proposals = Proposals(searcher, space, seed=plan.seed, first=first)
         self._history = history
         self._clock = clock
         self._origin = clock() - spent
         self._order = 0
         self._best: dict[int, Report] = {}
-        self._keys: set[Any] = set()
         self._waiting: deque[Assignment] = deque()
         self._ending: dict[int, Outcome] = {}
         self._judged_out: dict[int, int] = {}
@@ -83,6 +83,16 @@ class Conductor:
     def elapsed(self) -> float:
         """Seconds since the start of the sweep, earlier sessions included."""
         return self._clock() - self._origin
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why running trials are put aside and no more start; None while they go on."""
+        return self._budget.reason
+
+    @property
+    def ended_because(self) -> str | None:
+        """Why no more trials start, though more were asked for; None where that is not so."""
+        return self.stop_reason or (Stop.EXHAUSTED if self._exhausted else None)
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -121,20 +131,19 @@ class Conductor:
     def next(self) -> Assignment | None:
         """The next trial to run; None when the sweep starts no more."""
         self.check_time()
-        if self.stop_reason is not None:
+        if self._more():
+            self._budget.look_at_epochs(self.epochs, others=len(self.live))
+        if self.stop_reason is not None or not self._more():
             return None
         if self._waiting:
             assignment = self._waiting.popleft()
             assignment.record.session = self.session
             assignment.record.started.append(round(self.elapsed, 3))
             self._history.again(assignment.record)
-            self._saved_at[assignment.record.number] = self._clock()
-            self.live.add(assignment.record.number)
+            self._begins(assignment.record.number)
             return assignment
         number = len(self.records)
-        if self._exhausted or (self.plan.trials is not None and number >= self.plan.trials):
-            return None
-        config = self._propose(number)
+        config = self._proposals.next(number)
         self._listen()
         if config is None:
             self._exhausted = True
@@ -146,32 +155,21 @@ class Conductor:
             session=self.session,
             started=[round(self.elapsed, 3)],
         )
-        self._keys.add(self._space.key(config))
+        self._proposals.runs(config)
         self.records[number] = record
         self._history.start(record, self._space)
-        self._saved_at[number] = self._clock()
-        self.live.add(number)
+        self._begins(number)
         return Assignment(record)
 
-    def _propose(self, number: int) -> dict[str, Any] | None:
-        """The default first, then what has not run yet; None when there is nothing left.
+    def _more(self) -> bool:
+        """Whether a trial is left to start, as far as their number goes."""
+        new = self.plan.trials is None or len(self.records) < self.plan.trials
+        return bool(self._waiting) or (new and not self._exhausted)
 
-        A model over few choices proposes its favourite again and again: then any new one will do.
-        """
-        if number == 0 and self.plan.default_first:
-            self._searcher.restart(number, self._space.default())
-            return self._space.default()
-        for attempt in range(_SEARCHER_TRIES):
-            config = self._searcher.ask(number, attempt)
-            if config is None or self._space.key(config) not in self._keys:
-                return config
-        rng = np.random.default_rng([self.plan.seed, number, _SEARCHER_TRIES])
-        for _ in range(_RANDOM_TRIES):
-            config = self._space.sample(rng)
-            if self._space.key(config) not in self._keys:
-                self._searcher.restart(number, config)
-                return config
-        return None
+    def _begins(self, number: int) -> None:
+        self._saved_at[number] = self._clock()
+        self.live.add(number)
+        self.meter.start(number)
 
     # What goes on.
 
@@ -208,6 +206,8 @@ class Conductor:
         elif not goes_on:
             self._ending[number] = Outcome.STOPPED_EARLY
         goes_on = number not in self._ending
+        if goes_on:
+            self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
         if goes_on and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
@@ -221,11 +221,12 @@ class Conductor:
         return Decision(goes_on=goes_on, save=save)
 
     def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> bool:
-        report = Report(epoch, dict(metrics), self._order, self.elapsed)
+        report = Report(epoch, dict(metrics), self._order, self.elapsed, self.meter.gpu_seconds)
         self._order += 1
         self._remember(record, report)
         self._history.report(record.number, report)
         self._show(record.number, report)
+        self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         goes_on = self._judge(record.number, report)
         self._listen()
         return goes_on
@@ -262,6 +263,7 @@ class Conductor:
         """
         record = self.records[number]
         self.live.discard(number)
+        self.meter.stop(number)
         self.endangered.discard(number)
         outcome = self._ending.pop(number, None)
         if outcome is not None and (error is None or (lost and self._is_saved(record))):
@@ -270,6 +272,7 @@ class Conductor:
             if outcome is Outcome.STOPPED_EARLY:
                 self._judged_out[number] = record.epoch
             self._fail(record, error, lost=lost)
+        self._check_patience()
         keepers = self._keepers()
         return {
             n
@@ -324,14 +327,17 @@ class Conductor:
     # Stopping and going on.
 
     def check_time(self) -> None:
-        """Stop when the budget of seconds is spent."""
-        budget = self.plan.time_budget
-        if budget is not None and self.elapsed >= budget:
-            self.request_stop("time budget")
+        """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""
+        if self.live or self._more():
+            self._budget.look_at_clock(self.elapsed)
+
+    def _check_patience(self) -> None:
+        if self.live or self._more():
+            self._budget.look_at_patience(self.records, self.best)
 
     def request_stop(self, reason: str) -> None:
         """Start no more trials; each running one is saved at its next report and put aside."""
-        self.stop_reason = self.stop_reason or reason
+        self._budget.stop(reason)
 
     def replay(
         self,
@@ -346,7 +352,7 @@ class Conductor:
         reports = [(report, number) for number in records for report in records[number].reports]
         for number, record in records.items():
             self.records[number] = replace(record, reports=[], started=[*record.started])
-            self._keys.add(self._space.key(record.config))
+            self._proposals.runs(record.config)
         for report, number in sorted(reports, key=lambda item: item[0].order):
             self._remember(self.records[number], report)
             if not self._judge(number, report):
@@ -363,7 +369,7 @@ class Conductor:
             for report in self.records[number].reports:
                 self._show(number, report)
             path, epoch = found if found is not None else (None, 0)
-            over = self._measured(record) and (
+            over = record.is_measured(self.plan.metric) and (
                 self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs
             )
             if over and (epoch == record.epoch or number not in self._keepers(number)):
@@ -372,16 +378,9 @@ class Conductor:
                 self._finish(record, outcome, at=record.reports[-1].at)
             else:
                 self._waiting.append(Assignment(record, path))
-
-    def _measured(self, record: TrialRecord) -> bool:
-        """Whether the last report has a value; a trial that may have diverged there has none."""
-        value = record.reports[-1].metrics.get(self.plan.metric) if record.reports else None
-        return value is not None and math.isfinite(value)
-
-
-def trial_seed(seed: int, number: int) -> int:
-    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+        best = self.best()
+        self._budget.look_at_value(None if best is None else best[1], self.plan.metric)
+        self._check_patience()
 
 
 __all__ = ["Assignment", "Conductor", "Decision", "Log", "Plan", "trial_seed"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipelines.engine.budget import Limits
 from pipelines.engine.records import Mode, Report, TrialRecord
 from search_spaces import SearchSpace
 
@@ -18,13 +19,13 @@ class Plan:
     mode: Mode
     max_epochs: int
     trials: int | None
-    time_budget: float | None
-    """Seconds over all sessions."""
     seed: int
     keep_checkpoints: int
     checkpoint_seconds: float
     retries: int = 0
     """How often a trial that failed by itself is run again."""
+    limits: Limits = field(default_factory=Limits)
+    gpus_per_trial: float = 0.0
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 

@@ -21,6 +21,7 @@ from ray.tune.search import Searcher
 
 from pipelines.engine.checkpoints import folder_name, remove
 from pipelines.engine.conductor import Conductor, Decision
+from pipelines.engine.storage import Place
 from trainables.options import RESERVED_KEY, TrialInfo
 
 GRACE_SECONDS = 30.0
@@ -84,6 +85,7 @@ class Search(_Unpickled, Searcher):
             return None if conductor.live and conductor.stop_reason is None else Searcher.FINISHED
         record = assignment.record
         self._numbers[trial_id] = record.number
+        conductor.meter.stop(record.number)  # it waits for a worker, and perhaps for a machine
         info = TrialInfo(
             number=record.number, seed=record.seed, restore_from=assignment.restore_from
         )
@@ -138,7 +140,7 @@ class Events(_Unpickled, tune.Callback):
         *,
         numbers: dict[str, int],
         errors: Path,
-        trials: Path,
+        trials: Path | Place,
         metrics: tuple[str, ...],
         on_change: Callable[[int | None], None],
         going: Callable[[], Collection[str]] = frozenset,
@@ -178,6 +180,11 @@ class Events(_Unpickled, tune.Callback):
             self.decide(trial, result)
         result[SHOULD_CHECKPOINT] = self._decisions.pop(trial.trial_id).save
         self._on_change(None)
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        self._conductor.meter.start(self._numbers[trial.trial_id])
 
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._conductor.saved.add(self._numbers[trial.trial_id])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -22,6 +23,9 @@ from pipelines.engine import (
     captured,
     checkpoints,
     cluster,
+    databases,
+    disk,
+    ending,
     files,
     loading,
     nodes,
@@ -30,16 +34,21 @@ from pipelines.engine import (
     storage,
     summary,
 )
-from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.budget import Stop
+from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
+from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
+from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from pipelines.engine.history import History
     from pipelines.engine.ray_bridge import Events
+    from pipelines.engine.report.sections import Findings
     from trainables.data import Dataset
     from trainables.options import TrialOptions
 
@@ -83,10 +92,13 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
-    folder = sweep.storage.expanduser().resolve() / name
-    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    folder = storage.home(sweep.storage, name)
+    on_disk = storage.on_disk(folder, resume=sweep.resume)
+    sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
+    if sweep.history_url is not None:
+        databases.check(sweep.history_url)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -98,6 +110,17 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
             prepared = preparing.result()
             slots = capacity.check(_request(sweep, prepared), private=private)
             shared = not private and _several_machines(folder, sweep)
+            concurrent = min(sweep.concurrent or slots, slots)
+            if isinstance(folder, Path):  # nobody knows what an object store has left
+                disk.check(
+                    sweep,
+                    space,
+                    prepared.trainable,
+                    prepared.data,
+                    prepared.options,
+                    concurrent=concurrent,
+                    folder=folder,
+                )
             from pipelines.engine.history import History
 
             with storage.working_folder(
@@ -106,10 +129,16 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 resume=sweep.resume,
                 say=lambda line: console.print(line, markup=False, highlight=False),
             ) as working:
-                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                history = History(
+                    working,
+                    name=name,
+                    metric=sweep.metric,
+                    mode=sweep.direction,
+                    url=sweep.history_url,
+                )
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
-                    concurrent = min(sweep.concurrent or slots, slots)
+                    before = conductor.epochs
                     show.start(
                         sweep,
                         space,
@@ -144,16 +173,47 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         )
                 finally:
                     history.close()
-                checkpoints.tidy(folder / files.TRIALS)
+                _prune(conductor, folder / files.TRIALS)
                 found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
                 files.write_json(found, working / files.SUMMARY)
+                findings = _report(working, folder, console)
     show.end(found, conductor, folder=folder, console=console)
-    if conductor.stop_reason is not None:
-        show.how_to_resume(conductor, recipe, name, sweep, console)
-    return Result(found, folder, conductor.stop_reason)
+    if findings is not None:
+        show.advice(findings.advice, console)
+    ran = conductor.epochs > before or conductor.session == 0
+    first = (sessions.stored(on_disk) or {}).get("options", {})
+    ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
+    return Result(found, on_disk, conductor.ended_because)
 
 
-def _several_machines(folder: Path, sweep: Sweep) -> bool:
+def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:
+    """Write the report; a sweep that has ended well does not fail with it."""
+    try:
+        from pipelines.engine import experiments, report
+
+        return report.write(experiments.find(working))[1]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
+        console.print(
+            f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
+            f"Try again: caviar report {shlex.quote(str(folder))}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return None
+
+
+def _prune(conductor: Conductor, trials: Path | Place) -> None:
+    """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
+    the best epoch. Unfinished ones keep both."""
+    for number in conductor.saved:
+        if conductor.records[number].outcome is not Outcome.RUNNING:
+            checkpoints.keep_newest(trials, number)
+    checkpoints.tidy(trials)
+
+
+def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     """Whether trials may run on other machines than this; then all of them have been checked.
 
     Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
@@ -161,11 +221,11 @@ def _several_machines(folder: Path, sweep: Sweep) -> bool:
     grows = bool(capacity.node_types()[0])
     if len(capacity.alive()) == 1 and not grows:
         return False
-    if grows:
+    if grows and isinstance(folder, Path):
         nodes.check_own_disk(folder)
     module = by_name(sweep.trainable).partition(":")[0]
     needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
-    nodes.check(storage.Place.folder(folder), needed)
+    nodes.check(Place.folder(folder) if isinstance(folder, Path) else folder, needed)
     return True
 
 
@@ -215,7 +275,7 @@ def _conductor(
     space: SearchSpace,
     scheduler: Scheduler,
     history: History,
-    folder: Path,
+    folder: Path | Place,
     started: float,
 ) -> Conductor:
     plan = Plan(
@@ -223,11 +283,12 @@ def _conductor(
         mode=sweep.direction,
         max_epochs=sweep.max_epochs,
         trials=sweep.trials,
-        time_budget=sweep.time_budget,
         seed=sweep.seed,
         keep_checkpoints=sweep.keep_checkpoints,
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
+        limits=sweep.limits,
+        gpus_per_trial=sweep.gpus_per_trial,
     )
     options = sweep.searcher.planned(space, trials=sweep.trials)
     checkpoint = sessions.newest_checkpoint(folder)
@@ -240,6 +301,7 @@ def _conductor(
         checkpoint=checkpoint,
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
+        gpu_seconds=sessions.gpu_seconds(history),
     )
     if sweep.resume:
         conductor.replay(history.records(), checkpoint)
@@ -252,7 +314,7 @@ def _search(
     prepared: _Prepared,
     console: Console,
     *,
-    folder: Path,
+    folder: Path | Place,
     working: Path,
     private: bool,
 ) -> None:
@@ -310,9 +372,9 @@ def _interruptible(conductor: Conductor, events: Events) -> Iterator[None]:
     """The first Ctrl-C lets running epochs finish and saves them; the second cuts them off."""
 
     def stop(*_: Any) -> None:
-        if conductor.stop_reason == "interrupted":
+        if conductor.stop_reason == Stop.INTERRUPTED:
             events.cut()
-        conductor.request_stop("interrupted")
+        conductor.request_stop(Stop.INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals

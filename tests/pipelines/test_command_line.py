@@ -27,7 +27,7 @@ from trainables import DeviceOptions
 
 
 def test_public_names():
-    assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
+    assert pipelines.__all__ == ["Result", "Sweep", "TuneSearcher", "UsageError", "run"]
     assert pipelines.engine.__all__ == [
         "Asha",
         "CoarseToFine",
@@ -38,6 +38,7 @@ def test_public_names():
         "NoStopping",
         "Optuna",
         "Parzen",
+        "QuasiRandom",
         "Random",
         "Result",
         "Sweep",
@@ -92,10 +93,12 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "caviar",
         "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
         "importance_staged",
+        "quasi_random_search",
         "random_search",
     ]
     assert all(line.endswith(".") for line in found.values())
@@ -117,6 +120,10 @@ COMMON = [
     "--trials",
     "--max-epochs",
     "--time-budget",
+    "--max-total-epochs",
+    "--gpu-hours",
+    "--patience",
+    "--stop-at",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
@@ -129,10 +136,12 @@ COMMON = [
     "--metric",
     "--mode",
     "--storage",
+    "--history-url",
     "--name",
     "--resume",
     "--no-resume",
     "--keep-checkpoints",
+    "--disk-limit",
     "--checkpoint-seconds",
     "--verbose",
     "--no-verbose",
@@ -157,8 +166,9 @@ MODEL = [
 ]
 OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
-    "asha_optuna": [*COMMON, *MODEL, *ASHA],
+    "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "caviar": COMMON,
     "coarse_to_fine": [
         *COMMON,
         "--searcher.stages",
@@ -170,7 +180,7 @@ OPTIONS = {
         *ASHA,
     ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING],
     "importance_staged": [
         *COMMON,
         "--searcher.stage-trials",
@@ -178,6 +188,7 @@ OPTIONS = {
         "--searcher.inner",
         *ASHA,
     ],
+    "quasi_random_search": [*COMMON, *ASHA],
     "random_search": [*COMMON, *ASHA],
 }
 OPTIONS = {recipe: [*options, *DEVICE] for recipe, options in OPTIONS.items()}
@@ -394,7 +405,10 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         # out of range
         (["--trials", 0], r"--trials must be at least 1, and it is 0\."),
         (["--trials", -3], r"--trials must be at least 1, and it is -3\."),
-        (["--trials", "None"], r"A sweep needs an end: give --trials or --time-budget, or both\."),
+        (
+            ["--trials", "None"],
+            r"A sweep needs an end: give --trials or --time-budget, or .*--patience\.",
+        ),
         (["--max-epochs", 0], r"--max-epochs must be at least 1, and it is 0\."),
         (["--time-budget", 0], r"--time-budget must be above 0, and it is 0.0\."),
         (["--time-budget", "inf"], r"--time-budget must be finite, and it is inf\."),
@@ -537,6 +551,7 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--storage", "a_file"], r"The folder .*/a_file/.* \(Not a directory\): choose .*"),
         (["--storage", "/proc/caviar"], r"The folder /proc/caviar/.* cannot be used \(.*\): .*"),
         # resuming
+        (["--resume", "--name"], r"--name takes text or None, and it got nothing\."),
         (["--resume"], r"--resume goes on with a sweep by its name: give --name too\."),
         (["--resume", "--name", "x"], r"There is no sweep 'x' to resume in .*/results\."),
     ],
