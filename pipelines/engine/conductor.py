@@ -6,76 +6,32 @@ The conductor joins a searcher, a scheduler, a budget and the history. Ray is to
 
 from __future__ import annotations
 
-import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
-from pipelines.engine.schedulers.base import Scheduler
-from pipelines.engine.searchers.base import Searcher, Told
+from pipelines.engine.plan import (
+    Assignment,
+    Checkpoints,
+    Decision,
+    Log,
+    NoCheckpoints,
+    Plan,
+    trial_seed,
+)
+from pipelines.engine.proposals import Proposals
+from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened
+from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict, Wait
+from pipelines.engine.searchers.base import Searcher
+from pipelines.engine.standings import Standings
 from search_spaces import SearchSpace
 
-_SEARCHER_TRIES = 20
-"""How often a searcher may propose what has run already; then a random draw takes its place."""
-_RANDOM_TRIES = 1000
-"""How many random draws may have run already before the space counts as exhausted."""
-
-_CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a sweep may spend and what it keeps."""
-
-    metric: str
-    mode: Mode
-    max_epochs: int
-    trials: int | None
-    time_budget: float | None
-    """Seconds over all sessions."""
-    seed: int
-    keep_checkpoints: int
-    checkpoint_seconds: float
-    default_first: bool = True
-    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
-
-
-class Log(Protocol):
-    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
-
-    def start(self, record: TrialRecord, space: SearchSpace) -> None:
-        """A new trial."""
-
-    def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
-
-    def report(self, number: int, report: Report) -> None:
-        """One epoch of a trial."""
-
-    def end(self, record: TrialRecord, best: float | None) -> None:
-        """How a trial ended, and the objective of its best epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to run, from the start or from a checkpoint."""
-
-    record: TrialRecord
-    restore_from: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a trial after a report."""
-
-    goes_on: bool
-    save: bool
+_FORKS = 2**32 - 1
+"""Tells the random numbers of a fork's change from those of a proposal."""
 
 
 class Conductor:
@@ -89,6 +45,7 @@ class Conductor:
         searcher: Searcher,
         scheduler: Scheduler,
         history: Log,
+        checkpoints: Checkpoints | None = None,
         session: int = 0,
         spent: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -98,21 +55,29 @@ class Conductor:
         self.epochs = 0
         """Epochs trained so far, over all trials and sessions."""
         self.stop_reason: str | None = None
+        self.finished = False
+        """Whether ``next`` has said that no more trials will run, neither now nor later."""
         self.session = session
+        self.just_ended: list[int] = []
+        """Trials that ended, for a listener that empties it: paused ones end without a worker."""
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
         self._space = space
-        self._searcher = searcher
+        self._proposals = Proposals(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
         self._history = history
+        self._checkpoints = checkpoints or NoCheckpoints()
         self._clock = clock
         self._origin = clock() - spent
         self._order = 0
-        self._best: dict[int, Report] = {}
-        self._keys: set[Any] = set()
-        self._waiting: deque[Assignment] = deque()
+        self._standings = Standings(self.records, metric=plan.metric, mode=plan.mode)
+        self._waiting: deque[TrialRecord] = deque()
         self._ending: dict[int, Outcome] = {}
-        self._judged_out: dict[int, int] = {}
+        self._verdicts: dict[int, tuple[int, Verdict]] = {}
+        self._live: set[int] = set()
+        self._paused: set[int] = set()
+        self._fresh = 0
+        self._exhausted = False
         self._saved_at: dict[int, float] = {}
 
     # Time and progress.
@@ -128,72 +93,115 @@ class Conductor:
 
     def best(self) -> tuple[TrialRecord, Report] | None:
         """The trial with the best epoch, and that epoch. Failed and diverged trials cannot win."""
-        ranking = self._ranking(1, self._best)
-        return (self.records[ranking[0]], self._best[ranking[0]]) if ranking else None
+        first = self._standings.first()
+        report = None if first is None else self._standings.best_epoch(first)
+        return None if first is None or report is None else (self.records[first], report)
 
     def best_report(self, number: int) -> Report | None:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
-        return self._best.get(number)
-
-    def _ranking(self, count: int, numbers: Iterable[int]) -> list[int]:
-        """The ``count`` best of the trials with these numbers, the best first."""
-        sign = -1 if self.plan.mode == "max" else 1
-        return heapq.nsmallest(
-            count,
-            (n for n in numbers if self.records[n].outcome not in _CANNOT_WIN),
-            key=lambda n: (sign * self._best[n].metrics[self.plan.metric], n),
-        )
+        return self._standings.best_epoch(number)
 
     # What runs next.
 
     def next(self) -> Assignment | None:
-        """The next trial to run; None when the sweep starts no more."""
+        """The next trial to run; None when there is none: ``finished`` says whether for ever."""
         self.check_time()
         if self.stop_reason is not None:
+            self.finished = True
             return None
         if self._waiting:
-            assignment = self._waiting.popleft()
-            assignment.record.session = self.session
-            self._history.again(assignment.record)
-            self._saved_at[assignment.record.number] = self._clock()
-            return assignment
+            return self._again(self._waiting.popleft())
+        move = self._scheduler.next(new=self._new, paused=self._paused)
+        if isinstance(move, Start):
+            assignment = self._start()
+            if assignment is not None:
+                return assignment
+            self._exhausted = True
+            move = self._scheduler.next(new=False, paused=self._paused)
+        if isinstance(move, Promote):
+            return self._promote(move.trial)
+        if isinstance(move, Fork):
+            return self._fork(move)
+        self.finished = not (isinstance(move, Wait) and self._live)
+        self._close()
+        return None
+
+    @property
+    def _new(self) -> bool:
+        """Whether a new trial can be had. Forks do not count."""
+        trials = self.plan.trials
+        return not self._exhausted and (trials is None or self._fresh < trials)
+
+    def _start(self) -> Assignment | None:
         number = len(self.records)
-        if self.plan.trials is not None and number >= self.plan.trials:
-            return None
-        config = self._propose(number)
+        config = self._proposals.new(number)
         if config is None:
             return None
+        return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
+
+    def _fork(self, fork: Fork) -> Assignment:
+        """A new trial from another one's checkpoint; without any it starts afresh."""
+        if fork.replaces is not None:
+            self._paused.discard(fork.replaces)
+            self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
+        number, parent = len(self.records), self.records[fork.parent]
+        rng = np.random.default_rng([self.plan.seed, number, _FORKS])
         record = TrialRecord(
-            number=number,
-            config=config,
-            seed=trial_seed(self.plan.seed, number),
-            session=self.session,
+            number,
+            fork.change(self._space, parent.config, rng),
+            trial_seed(self.plan.seed, number),
+            parent=parent.number,
         )
-        self._keys.add(self._space.key(config))
-        self.records[number] = record
+        _, record.forked_at = self._checkpoints.newest(parent.number) or (None, 0)
+        return self._begin(record)
+
+    def _begin(self, record: TrialRecord) -> Assignment:
+        record.session = self.session
+        record.begun = [self._tick()]
+        self._know(record)
+        self._scheduler.start(record.number, record.parent)
         self._history.start(record, self._space)
+        return self._assign(record)
+
+    def _know(self, record: TrialRecord) -> None:
+        self.records[record.number] = record
+        self._proposals.know(record)
+        self._fresh += record.parent is None
+
+    def _promote(self, number: int) -> Assignment:
+        record = self.records[number]
+        record.outcome = Outcome.RUNNING
+        record.begun.append(self._tick())
+        self._paused.discard(number)
+        self._verdicts.pop(number, None)
+        self._scheduler.promote(number)
+        return self._again(record)
+
+    def _again(self, record: TrialRecord) -> Assignment:
+        record.session = self.session
+        record.leg += 1
+        self._history.again(record)
+        return self._assign(record)
+
+    def _assign(self, record: TrialRecord) -> Assignment:
+        """The trial from its newest checkpoint or its parent's, else from the start."""
+        number, parent = record.number, record.parent
+        self._live.add(number)
         self._saved_at[number] = self._clock()
-        return Assignment(record)
+        if not record.reports and parent is None:
+            return Assignment(record)
+        found = self._checkpoints.newest(number)
+        if found is None and not record.reports and parent is not None:
+            found = self._checkpoints.inherit(parent, number)
+        if found is None:
+            return Assignment(record)
+        own = parent is None or (record.reports and found[1] >= record.reports[0].epoch)
+        return Assignment(record, found[0], forked=not own)
 
-    def _propose(self, number: int) -> dict[str, Any] | None:
-        """The default first, then what has not run yet; None when there is nothing left.
-
-        A model over few choices proposes its favourite again and again: then any new one will do.
-        """
-        if number == 0 and self.plan.default_first:
-            self._searcher.restart(number, self._space.default())
-            return self._space.default()
-        for attempt in range(_SEARCHER_TRIES):
-            config = self._searcher.ask(number, attempt)
-            if config is None or self._space.key(config) not in self._keys:
-                return config
-        rng = np.random.default_rng([self.plan.seed, number, _SEARCHER_TRIES])
-        for _ in range(_RANDOM_TRIES):
-            config = self._space.sample(rng)
-            if self._space.key(config) not in self._keys:
-                self._searcher.restart(number, config)
-                return config
-        return None
+    def _tick(self) -> int:
+        """The number of what happens now."""
+        self._order += 1
+        return self._order - 1
 
     # What goes on.
 
@@ -219,58 +227,56 @@ class Conductor:
             self._ending[number] = Outcome.FAILED
             return Decision(goes_on=False, save=False)
         if epoch > record.epoch:
-            goes_on = self._take(record, epoch, metrics)
-        else:
-            # Trained again from a checkpoint older than the last report: known already.
-            goes_on = self._judged_out.get(number) != epoch
+            self._take(record, epoch, metrics)
+        # Else trained again from a checkpoint older than the last report: known already.
+        verdict = self._verdict(number, epoch)
         if diverged:
             self._ending[number] = Outcome.DIVERGED
         elif done:
             self._ending[number] = Outcome.COMPLETED
-        elif not goes_on:
-            self._ending[number] = Outcome.STOPPED_EARLY
-        goes_on = number not in self._ending
-        if goes_on and self.stop_reason is not None:
+        elif verdict is not Verdict.GO_ON and not self._is_baseline(number):
+            stops = verdict is Verdict.STOP
+            self._ending[number] = Outcome.STOPPED_EARLY if stops else Outcome.PAUSED
+        ending = self._ending.get(number)
+        if ending is None and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
-        if goes_on:
+        if ending is None:
             save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
+            save = save or verdict is Verdict.PAUSE
+        elif ending is Outcome.PAUSED:
+            save = True
         else:
             save = not diverged and number in self._keepers(number)
         if save:
             self._saved_at[number] = now
-        return Decision(goes_on=goes_on, save=save)
+        return Decision(goes_on=ending is None, save=save)
 
-    def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> bool:
-        report = Report(epoch, dict(metrics), self._order, self.elapsed)
-        self._order += 1
+    def _verdict(self, number: int, epoch: int) -> Verdict:
+        judged_at, verdict = self._verdicts.get(number, (epoch, Verdict.GO_ON))
+        return verdict if judged_at == epoch else Verdict.GO_ON
+
+    def _is_baseline(self, number: int) -> bool:
+        """The default configuration is what the winner has to beat: it is measured to the end."""
+        return number == 0 and self.plan.default_first
+
+    def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
+        report = Report(epoch, dict(metrics), self._tick(), self.elapsed)
         self._remember(record, report)
         self._history.report(record.number, report)
-        self._show(record.number, report)
-        return self._judge(record.number, report)
-
-    def _show(self, number: int, report: Report) -> None:
-        """Let the searcher learn of a trial while it runs: the best ones end last."""
-        value = report.metrics.get(self.plan.metric, math.nan)
-        if math.isfinite(value):
-            self._searcher.report(number, report.epoch, value)
+        self._proposals.show(record, report)
+        self._judge(record.number, report)
 
     def _remember(self, record: TrialRecord, report: Report) -> None:
         record.reports.append(report)
         self.epochs += 1
-        value = report.metrics.get(self.plan.metric, math.nan)
-        best = self._best.get(record.number)
-        if math.isfinite(value) and (
-            best is None or better(value, best.metrics[self.plan.metric], self.plan.mode)
-        ):
-            self._best[record.number] = report
+        self._standings.offer(record.number, report)
 
-    def _judge(self, number: int, report: Report) -> bool:
+    def _judge(self, number: int, report: Report) -> None:
         value = report.metrics.get(self.plan.metric, math.nan)
         score = value if self.plan.mode == "max" else -value
-        goes_on = self._scheduler.report(number, report.epoch, score)
-        # The default configuration is what the winner has to beat, so it is measured to the end.
-        return goes_on or (number == 0 and self.plan.default_first)
+        self._verdicts[number] = report.epoch, self._scheduler.report(number, report.epoch, score)
 
     def end(self, number: int, *, error: str | None = None) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
@@ -279,41 +285,46 @@ class Conductor:
         unfinished, and a resumed sweep goes on with it.
         """
         record = self.records[number]
+        self._live.discard(number)
+        outcome = self._ending.pop(number, None)
         if error is not None:
             record.error = error
             self._finish(record, Outcome.FAILED)
-        elif number in self._ending:
-            self._finish(record, self._ending.pop(number))
+        elif outcome is Outcome.PAUSED:
+            self._pause(record)
+        elif outcome is not None:
+            self._finish(record, outcome)
+        self._close()
+        return self.useless()
+
+    def useless(self) -> set[int]:
+        """The trials whose checkpoints need not be kept."""
         keepers = self._keepers()
-        return {
-            n
-            for n in self.saved
-            if n not in keepers and self.records[n].outcome is not Outcome.RUNNING
-        }
+        return {n for n in self.saved if n not in keepers and not self.records[n].unfinished}
+
+    def _pause(self, record: TrialRecord) -> None:
+        record.outcome = Outcome.PAUSED
+        self._paused.add(record.number)
+        self._history.pause(record)
+
+    def _close(self) -> None:
+        """End the paused trials that nothing will promote: all of them after the last trial."""
+        over = self.finished and self.stop_reason is None and not self._live
+        for number in sorted(self._paused if over else self._scheduler.dropped(self._paused)):
+            self._paused.discard(number)
+            self._finish(self.records[number], Outcome.STOPPED_EARLY)
 
     def _finish(self, record: TrialRecord, outcome: Outcome) -> None:
         record.outcome = outcome
+        record.ended = self._tick()
+        self.just_ended.append(record.number)
+        self._scheduler.end(record.number)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
-        self._searcher.tell(record.number, self._told(record))
-
-    def _told(self, record: TrialRecord) -> Told:
-        return Told(
-            config=record.config,
-            outcome=record.outcome,
-            curve=record.curve(self.plan.metric),
-            max_epochs=self.plan.max_epochs,
-        )
+        self._proposals.tell(record)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
-        """The best of the trials that have ended, counting ``ending`` as one of them.
-
-        A running trial that leads takes no place: it may diverge yet, and the next best one wins.
-        """
-        ended = (
-            n for n in self._best if n == ending or self.records[n].outcome is not Outcome.RUNNING
-        )
-        return set(self._ranking(self.plan.keep_checkpoints, ended))
+        return self._standings.keepers(self.plan.keep_checkpoints, ending)
 
     # Stopping and going on.
 
@@ -327,44 +338,57 @@ class Conductor:
         """Start no more trials; each running one is saved at its next report and put aside."""
         self.stop_reason = self.stop_reason or reason
 
-    def replay(
-        self,
-        records: Mapping[int, TrialRecord],
-        checkpoint: Callable[[int], tuple[str, int] | None],
-    ) -> None:
-        """Take up an earlier session: its results are told to a fresh searcher and scheduler.
+    def replay(self, records: Mapping[int, TrialRecord]) -> None:
+        """Take up an earlier session: what happened is told to a fresh searcher and scheduler.
 
-        ``checkpoint`` gives the newest checkpoint of a trial and its epoch. Unfinished trials are
-        queued, from there or from the start.
+        Unfinished trials are queued, from their newest checkpoint or from the start.
         """
-        reports = [(report, number) for number in records for report in records[number].reports]
-        for number, record in records.items():
-            self.records[number] = replace(record, reports=[])
-            self._keys.add(self._space.key(record.config))
-        for report, number in sorted(reports, key=lambda item: item[0].order):
-            self._remember(self.records[number], report)
-            if not self._judge(number, report):
-                self._judged_out[number] = report.epoch
-            self._order = report.order + 1
+        for record in records.values():
+            self._know(replace(record, reports=[], begun=list(record.begun)))
+        for order, number, what in happened(records):
+            if isinstance(what, Report):
+                self._remember(self.records[number], what)
+                self._judge(number, what)
+            elif what is Event.START:
+                self._scheduler.start(number, records[number].parent)
+            elif what is Event.PROMOTE:
+                self._verdicts.pop(number, None)
+                self._scheduler.promote(number)
+            else:
+                self._scheduler.end(number)
+            self._order = order + 1
         for number, record in self.records.items():
-            found = checkpoint(number)
+            found = self._checkpoints.newest(number)
             if found is not None:
                 self.saved.add(number)
-            if record.outcome is not Outcome.RUNNING:
-                self._searcher.tell(number, self._told(record))
+            if not record.unfinished:
+                self._proposals.tell(record)
                 continue
-            self._searcher.restart(number, record.config)
-            for report in self.records[number].reports:
-                self._show(number, report)
-            path, epoch = found if found is not None else (None, 0)
-            over = self._measured(record) and (
-                self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs
-            )
-            if over and (epoch == record.epoch or number not in self._keepers(number)):
-                completed = record.epoch >= self.plan.max_epochs
-                self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
+            self._proposals.again(record)
+            self._take_up(record, 0 if found is None else found[1])
+        self._close()
+
+    def _take_up(self, record: TrialRecord, saved: int) -> None:
+        """Queue an unfinished trial that has a checkpoint of epoch ``saved``, unless it was over.
+
+        The driver may have died between the report that ended or paused it and its end.
+        """
+        number, at = record.number, record.epoch
+        verdict = Verdict.GO_ON if self._is_baseline(number) else self._verdict(number, at)
+        completed = at >= self.plan.max_epochs
+        if record.outcome is Outcome.PAUSED:
+            self._paused.add(number)
+        elif not self._measured(record):
+            self._waiting.append(record)
+        elif completed or verdict is Verdict.STOP:
+            if saved != at and number in self._keepers(number):
+                self._waiting.append(record)
             else:
-                self._waiting.append(Assignment(record, path))
+                self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
+        elif verdict is Verdict.PAUSE and saved == at:
+            self._pause(record)
+        else:
+            self._waiting.append(record)
 
     def _measured(self, record: TrialRecord) -> bool:
         """Whether the last report has a value; a trial that may have diverged there has none."""
@@ -372,6 +396,4 @@ class Conductor:
         return value is not None and math.isfinite(value)
 
 
-def trial_seed(seed: int, number: int) -> int:
-    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
+__all__ = ["Assignment", "Conductor", "Decision", "Log", "Plan", "trial_seed"]

@@ -67,14 +67,25 @@ class History:
                 "seed": record.seed,
                 "session": record.session,
                 "outcome": record.outcome.value,
+                "leg": record.leg,
+                "begun": record.begun,
+                **_fork(record),
             },
         )
         trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=template)
         self._ids[record.number] = trial_id
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session runs again in this one."""
+        """An unfinished trial of an earlier session, or a paused one, runs again."""
+        # The outcome first: killed before the next line, the trial is paused again on resume.
+        self._attr(record.number, "outcome", record.outcome.value)
+        self._attr(record.number, "leg", record.leg)
         self._attr(record.number, "session", record.session)
+        self._attr(record.number, "begun", record.begun)
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker, and goes on if it is promoted."""
+        self._attr(record.number, "outcome", record.outcome.value)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -88,6 +99,7 @@ class History:
         """How a trial ended. ``best`` is its objective: the best epoch's value."""
         if record.error is not None:
             self._attr(record.number, "error", record.error)
+        self._attr(record.number, "ended", record.ended)
         self._attr(record.number, "outcome", record.outcome.value)
         state = _STATES[record.outcome]
         if state == TrialState.COMPLETE and best is None:
@@ -128,7 +140,20 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        # Histories of versions that paused and forked nothing lack the rest. There, the folders of
+        # a trial counted sessions.
+        leg=attrs.get("leg", attrs["session"]),
+        begun=list(attrs.get("begun", ())),
+        ended=attrs.get("ended"),
+        parent=attrs.get("parent"),
+        forked_at=attrs.get("forked_at", 0),
     )
+
+
+def _fork(record: TrialRecord) -> dict[str, int]:
+    if record.parent is None:
+        return {}
+    return {"parent": record.parent, "forked_at": record.forked_at}
 
 
 _WAIT_FOR_A_LOCK = {"connect_args": {"timeout": 60}}  # seconds; a dashboard may be reading

@@ -20,7 +20,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from pipelines.engine import files
-from pipelines.engine.checkpoints import folder_name, remove
+from pipelines.engine.checkpoints import folder_name, remove, remove_old_legs
 from pipelines.engine.conductor import Conductor, Decision
 from trainables.options import RESERVED_KEY, TrialInfo
 
@@ -38,19 +38,27 @@ class _Unpickled:
 class Search(_Unpickled, Searcher):
     """Hands the conductor's assignments to Ray, as configurations in natural units."""
 
-    def __init__(self, conductor: Conductor, numbers: dict[str, int]) -> None:
+    def __init__(
+        self, conductor: Conductor, numbers: dict[str, int], folders: dict[str, str]
+    ) -> None:
         super().__init__(metric=conductor.plan.metric, mode=conductor.plan.mode)
         self._conductor = conductor
         self._numbers = numbers
+        self._folders = folders
 
-    def suggest(self, trial_id: str) -> Any:  # a configuration, or the word FINISHED
+    def suggest(self, trial_id: str) -> Any:  # a configuration, None for later, or FINISHED
         assignment = self._conductor.next()
         if assignment is None:
-            return Searcher.FINISHED
+            # Ray asks again after each event, a tenth of a second at most, while a trial runs.
+            return Searcher.FINISHED if self._conductor.finished else None
         record = assignment.record
         self._numbers[trial_id] = record.number
+        self._folders[trial_id] = folder_name(record.number, record.leg)
         info = TrialInfo(
-            number=record.number, seed=record.seed, restore_from=assignment.restore_from
+            number=record.number,
+            seed=record.seed,
+            restore_from=assignment.restore_from,
+            fork=assignment.forked,
         )
         return {**record.config, RESERVED_KEY: asdict(info)}
 
@@ -148,10 +156,27 @@ class Events(_Unpickled, tune.Callback):
 
     def _end(self, trial: Trial, error: str | None = None) -> None:
         number = self._numbers[trial.trial_id]
-        for useless in self._conductor.end(number, error=error):
-            remove(self._folder / files.TRIALS, useless)
-            self._conductor.saved.discard(useless)
-        self._on_change(number)
+        self._remove(self._conductor.end(number, error=error))
+        if self._conductor.records[number].leg > 0:
+            remove_old_legs(self._folder / files.TRIALS, number)
+        if number not in self._conductor.just_ended:  # paused, or cut off
+            self._on_change(number)
+        self._say_who_ended()
+
+    def _say_who_ended(self) -> None:
+        for number in self._conductor.just_ended:
+            self._on_change(number)
+        self._conductor.just_ended.clear()
+
+    def _remove(self, useless: set[int]) -> None:
+        for number in useless:
+            remove(self._folder / files.TRIALS, number)
+            self._conductor.saved.discard(number)
+
+    def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
+        # Paused trials have ended with the last of the others.
+        self._remove(self._conductor.useless())
+        self._say_who_ended()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._conductor.check_time()

@@ -157,11 +157,12 @@ def _conductor(
         searcher=sweep.searcher.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
+        checkpoints=checkpoints.CheckpointFolder(folder / files.TRIALS),
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
     )
     if sweep.resume:
-        conductor.replay(history.records(), sessions.newest_checkpoint(folder))
+        conductor.replay(history.records())
     return conductor
 
 
@@ -176,7 +177,6 @@ def _search(
     from ray import tune
 
     from pipelines.engine import ray_bridge
-    from pipelines.engine.checkpoints import folder_name
     from trainables.options import TrialOptions
 
     options = TrialOptions(
@@ -194,7 +194,7 @@ def _search(
         {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
     )
     numbers: dict[str, int] = {}
-    session = conductor.session  # by itself: Ray pickles what the function below holds
+    folders: dict[str, str] = {}  # by itself: Ray pickles what the function below holds
     with Progress(conductor, console) as progress:
         events = ray_bridge.Events(
             conductor,
@@ -206,12 +206,12 @@ def _search(
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ray_bridge.Search(conductor, numbers),
+                search_alg=ray_bridge.Search(conductor, numbers, folders),
                 scheduler=ray_bridge.Schedule(events),
                 num_samples=-1,  # the conductor says when it is enough
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,
-                trial_dirname_creator=lambda trial: folder_name(numbers[trial.trial_id], session),
+                trial_dirname_creator=lambda trial: folders[trial.trial_id],
             ),
             run_config=tune.RunConfig(
                 name=files.TRIALS,

@@ -127,7 +127,8 @@ COMMON = [
     "--no-verbose",
 ]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
-ASHA = [*HALVING, "--scheduler.quota", "--scheduler.no-quota"]
+QUOTA = ["--scheduler.quota", "--scheduler.no-quota"]
+ASHA = [*HALVING, *QUOTA, "--scheduler.promote", "--scheduler.no-promote"]
 MODEL = [
     "--searcher.startup-trials",
     "--searcher.random-share",

@@ -28,7 +28,7 @@ from without_ray import (
 from pipelines.engine.conductor import Decision, trial_seed
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Asha, NoStopping
-from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.schedulers.base import Scheduler, Verdict
 from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Random
 from pipelines.engine.searchers.base import Searcher
 
@@ -50,7 +50,7 @@ class StopsAll(Scheduler):
         return self
 
     def report(self, trial, epoch, score):
-        return False
+        return Verdict.STOP
 
     def table(self, trials):
         return []
@@ -368,8 +368,8 @@ SMALL = {"space": CONDITIONAL, "scheduler": Asha(), "max_epochs": 3}
 
 
 def comparable(sweep):
-    """The records of a sweep, less the session that ran them."""
-    return [dataclasses.replace(record, session=0) for record in sweep.records.values()]
+    """The records of a sweep, less the sessions that ran them."""
+    return [dataclasses.replace(record, session=0, leg=0) for record in sweep.records.values()]
 
 
 def newest(lag):

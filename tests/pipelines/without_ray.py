@@ -86,7 +86,12 @@ class InMemory:
         self._records[record.number] = copy.deepcopy(record)
 
     def again(self, record):
-        self._records[record.number].session = record.session
+        known = self._records[record.number]
+        known.session, known.leg, known.outcome = record.session, record.leg, record.outcome
+        known.begun = list(record.begun)
+
+    def pause(self, record):
+        self._records[record.number].outcome = record.outcome
 
     def report(self, number, report):
         self._records[number].reports.append(copy.deepcopy(report))
@@ -94,14 +99,30 @@ class InMemory:
     def end(self, record, best):
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
+        self._records[record.number].ended = record.ended
 
     def records(self):
         return copy.deepcopy(self._records)
 
 
+class Saved:
+    """Checkpoints as ``of`` a record says, path and epoch; by default at its last report."""
+
+    def __init__(self, history, of=None) -> None:
+        self._history = history
+        self._of = of or (lambda record: (str(record.epoch), record.epoch))
+
+    def newest(self, number):
+        return self._of(self._history.records()[number])
+
+    def inherit(self, parent, child):
+        return self.newest(parent)
+
+
 def conductor(
     history=None,
     *,
+    checkpoints=None,
     space=LINE,
     searcher=None,
     scheduler=None,
@@ -120,6 +141,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
+        checkpoints=checkpoints,
         session=session,
         spent=spent,
         clock=clock or Clock(),
@@ -131,9 +153,8 @@ def resumed(history, *, checkpoint=lambda record: None, **options):
 
     ``checkpoint`` gives the newest checkpoint of a record, as path and epoch.
     """
-    again = conductor(history, session=1, **options)
-    records = history.records()
-    again.replay(records, lambda number: checkpoint(records[number]))
+    again = conductor(history, session=1, checkpoints=Saved(history, checkpoint), **options)
+    again.replay(history.records())
     return again
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import random
 
-from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.schedulers.base import Scheduler, Verdict
 from pipelines.engine.schedulers.rungs import Rung, rungs
 
 
@@ -61,7 +61,7 @@ class AsyncHalving(Scheduler):
         draw = random.Random(f"{self._seed} {trial}")
         return draw.choices(range(len(self._brackets)), self._weights)[0]
 
-    def report(self, trial: int, epoch: int, score: float) -> bool:
+    def report(self, trial: int, epoch: int, score: float) -> Verdict:
         if not math.isfinite(score):
             score = -math.inf
         goes_on = True
@@ -72,7 +72,7 @@ class AsyncHalving(Scheduler):
             goes_on = score > -math.inf and self._passes(rung, score)
             rung.record(trial, score, passes=goes_on)
             break
-        return goes_on
+        return Verdict.GO_ON if goes_on else Verdict.STOP
 
     def _passes(self, rung: Rung, score: float) -> bool:
         if self._quota:

@@ -9,6 +9,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.schedulers.asha import AsyncHalving
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.schedulers.full import FullFidelity
+from pipelines.engine.schedulers.promotion import PromotedHalving
 from pipelines.engine.schedulers.rungs import rungs
 
 
@@ -32,7 +33,7 @@ class NoStopping(SchedulerOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asha(SchedulerOptions):
-    """Asynchronous successive halving (ASHA, Li et al. 2018), the stopping variant."""
+    """Asynchronous successive halving (ASHA, Li et al. 2018): stopping, or promotion."""
 
     min_epochs: int = 1
     """Epochs before a trial is judged first (the grace period)."""
@@ -41,10 +42,17 @@ class Asha(SchedulerOptions):
     quota: bool = True
     """No more than one in η goes on; else all that reach the best 1/η of those before them, which
     nearly every trial of a searcher that improves does."""
+    promote: bool = False
+    """Trials pause at each rung, and the best 1/η go on as it turns out who they are; else a trial
+    is stopped there or not, once. Better by recorded curves; each pause costs a checkpoint."""
 
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""
         _first_rung(self.min_epochs, max_epochs)
+        if self.promote:
+            return PromotedHalving(
+                min_epochs=self.min_epochs, max_epochs=max_epochs, factor=self.reduction_factor
+            )
         return AsyncHalving(
             min_epochs=self.min_epochs,
             max_epochs=max_epochs,

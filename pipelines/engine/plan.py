@@ -1,0 +1,90 @@
+"""What the conductor is given and what it gives: plan, log, checkpoints; assignments, decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pipelines.engine.records import Mode, Report, TrialRecord
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a sweep may spend and what it keeps."""
+
+    metric: str
+    mode: Mode
+    max_epochs: int
+    trials: int | None
+    time_budget: float | None
+    """Seconds over all sessions."""
+    seed: int
+    keep_checkpoints: int
+    checkpoint_seconds: float
+    default_first: bool = True
+    """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
+
+
+class Log(Protocol):
+    """Where the conductor writes what happens; ``History`` on disk, nothing in a simulation."""
+
+    def start(self, record: TrialRecord, space: SearchSpace) -> None:
+        """A new trial."""
+
+    def again(self, record: TrialRecord) -> None:
+        """An unfinished trial of an earlier session, or a paused one, runs again."""
+
+    def report(self, number: int, report: Report) -> None:
+        """One epoch of a trial."""
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker, and goes on if it is promoted."""
+
+    def end(self, record: TrialRecord, best: float | None) -> None:
+        """How a trial ended, and the objective of its best epoch."""
+
+
+class Checkpoints(Protocol):
+    """Where the checkpoints are; ``CheckpointFolder`` on disk."""
+
+    def newest(self, number: int) -> tuple[str, int] | None:
+        """The newest whole checkpoint of a trial and its epoch."""
+
+    def inherit(self, parent: int, child: int) -> tuple[str, int] | None:
+        """A copy of it that belongs to a fork, and its epoch."""
+
+
+class NoCheckpoints:
+    """There are none: a trial that is cut off starts afresh."""
+
+    def newest(self, number: int) -> None:
+        """None."""
+
+    def inherit(self, parent: int, child: int) -> None:
+        """None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A trial to run, from the start or from a checkpoint."""
+
+    record: TrialRecord
+    restore_from: str | None = None
+    forked: bool = False
+    """The checkpoint is the parent's: hyperparameters and best epoch are not taken from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a trial after a report."""
+
+    goes_on: bool
+    save: bool
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
