@@ -1,6 +1,7 @@
 # make sweep       install what is missing, then sweep Fashion-MNIST (or digits where it cannot be had)
 # make test        install what is missing, then lint and test
 # make test-all    the same with the long tests
+# make test-cluster  a Ray cluster of three hosts on this machine, and every fault (root, Linux)
 # make bench       side by side with plain Ray Tune and plain PyTorch; prints ratios
 .DEFAULT_GOAL := sweep
 PYTHON ?= python3
@@ -14,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
-.PHONY: install sweep test test-all lint bench clean
+.PHONY: install sweep test test-all test-cluster lint bench clean
 install: $(READY)
 
 sweep: $(READY)
@@ -26,10 +27,13 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow and not cluster'
 
 test-all: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -m 'not cluster'
+
+test-cluster: $(READY)
+	$(BIN)/pytest -m cluster tests/cluster
 
 bench: $(READY)
 	$(BIN)/python benchmarks/overhead.py

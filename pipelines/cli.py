@@ -10,11 +10,25 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pipelines
-from pipelines.commands import spaces
+from pipelines.commands import (
+    doctor,
+    init,
+    reproduce,
+    retrain,
+    simulate,
+    spaces,
+    submit,
+    sweeps,
+)
 from pipelines.engine.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from pipelines.engine import Sweep
+
+_COMMANDS = (sweeps, reproduce, retrain, simulate, submit, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:
@@ -32,10 +46,18 @@ def recipes() -> dict[str, str]:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run ``caviar``; the exit code: 0, or 2 for input that cannot be carried out."""
+    """Run ``caviar``; the exit code: 0, 1 where a command says so, 2 for input that cannot be
+    carried out, 130 after Ctrl-C."""
     parser = _parser()
+    words = list(sys.argv[1:] if args is None else args)
     try:
-        asked = parser.parse_args(args)
+        # What `submit` runs is not ours to read: argparse would look for options in it.
+        cut = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
+        asked, more = parser.parse_known_args(words[:cut])
+        if more and not getattr(asked, "takes_more", False):
+            parser.error(f"unrecognized arguments: {' '.join(more)}")
+        asked.more = more
+        asked.words = words[cut + 1 :]
         if asked.command is None:
             parser.print_help()
             return 0
@@ -43,6 +65,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"caviar: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("caviar: interrupted", file=sys.stderr)
+        return 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("recipe", nargs="?", help="one of the recipes above")
     sweep.add_argument("options", nargs=argparse.REMAINDER, help="the options of the recipe")
     sweep.set_defaults(run=lambda asked: _sweep(asked, sweep))
-    spaces.add(commands)
+    for command in _COMMANDS:
+        command.add(commands)
     return parser
 
 
@@ -75,16 +101,22 @@ def _sweep(asked: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if asked.recipe is None:
         parser.print_help()
         return 0
-    known = recipes()
-    if asked.recipe not in known:
-        raise UsageError(
-            f"There is no recipe {asked.recipe!r}; there are {', '.join(known)}."
-            + did_you_mean(asked.recipe, known)
-        )
+    sweep = load_recipe(asked.recipe)
     from pipelines.engine import command_line
 
-    module = importlib.import_module(f"pipelines.{asked.recipe}")
-    return command_line.main(module.SWEEP, recipe=asked.recipe, args=asked.options)
+    return command_line.main(sweep, recipe=asked.recipe, args=asked.options)
+
+
+def load_recipe(name: str) -> Sweep:
+    """The sweep of a recipe; raises ``UsageError`` for an unknown name."""
+    known = recipes()
+    if name not in known:
+        raise UsageError(
+            f"There is no recipe {name!r}; there are {', '.join(known)}."
+            + did_you_mean(name, known)
+        )
+    sweep: Sweep = importlib.import_module(f"pipelines.{name}").SWEEP
+    return sweep
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class GeneratorTrainable(LoopTrainable):
     """
 
     metrics: ClassVar[tuple[str, ...]] = ("val_accuracy", "epoch", "epoch_seconds")
+    needs_validation: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
@@ -39,6 +39,8 @@ class LoopTrainable(tune.Trainable):
     metrics: ClassVar[tuple[str, ...]] = ("epoch", "epoch_seconds")
     """What a report can hold."""
     default_metric: ClassVar[str] = "val_accuracy"
+    needs_validation: ClassVar[bool] = False
+    """Whether it cannot train without validation rows."""
 
     # Written by setup and _start.
     _dataset: Dataset
@@ -67,6 +69,18 @@ class LoopTrainable(tune.Trainable):
             return self.build_loop(config, data)
         parts = fold_datasets(data, options.folds, options.fold_seed)
         return MeanOfFolds([self.build_loop(config, part) for part in parts])
+
+    @classmethod
+    def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
+        """Refuse, before the first trial, a sweep of which every trial would fail.
+
+        Args:
+            names: the hyperparameters of the search space.
+            data: the data set of the sweep.
+            options: what every trial will be given.
+
+        Raises ValueError with a sentence that says what to change.
+        """
 
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial."""
@@ -109,10 +123,17 @@ class LoopTrainable(tune.Trainable):
             )
         self._dataset = data
         self._options = options
-        one_of("metric", options.metric, self.reported)
-        if data.is_pooled and options.folds == 1:
+        if options.keep == "best":
+            if data.is_pooled and options.folds == 1:
+                raise ValueError(
+                    f"{data.name} is pooled and has no validation rows: set folds to 2 or more, or "
+                    "keep to 'last'."
+                )
+            one_of("metric", options.metric, self.reported)
+        if self._validates_nothing and self.needs_validation:
             raise ValueError(
-                f"{data.name} is pooled for a cross-validation: set folds to 2 or more."
+                f"{type(self).__name__} validates by itself and needs validation rows, but "
+                f"{data.name} is pooled and has none: train on the training rows alone."
             )
         torch.set_num_threads(options.cpu_threads)
         self.prepare()
@@ -120,7 +141,10 @@ class LoopTrainable(tune.Trainable):
 
     @property
     def reported(self) -> tuple[str, ...]:
-        """The metrics that a trial with this sweep's options reports: spreads only of folds."""
+        """The metrics that a trial with this sweep's options reports: spreads only of folds, none
+        of validation where there are no rows for it."""
+        if self._validates_nothing:
+            return tuple(name for name in self.metrics if not name.startswith("val_"))
         spreads = {f"{name}_std" for name in self.metrics} if self._options.folds == 1 else ()
         return tuple(name for name in self.metrics if name not in spreads)
 
@@ -203,9 +227,47 @@ class LoopTrainable(tune.Trainable):
         self._best.metrics = dict(saved.best_metrics)
         self._best.weights = None if saved.best_weights is None else dict(saved.best_weights)
 
+    def load_weights(self, weights: Mapping[str, Any]) -> None:
+        """Take over what a checkpoint has as its best weights, to `score` with them.
+
+        Raises CheckpointError when the loop cannot, or they are another architecture's.
+        """
+        from trainables.loops import CheckpointError, Scores
+
+        loop = self._running()
+        if not isinstance(loop, Scores):
+            raise CheckpointError(f"{type(self).__name__} cannot take over weights by themselves.")
+        try:
+            loop.load_weights(weights)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"The weights must be those of this trial's configuration: {error}"
+            ) from error
+
+    def score(self) -> dict[str, float] | None:
+        """The metrics of the test rows by the weights that are kept: accuracy, f1 and what else the
+        loop measures. None where it cannot tell, and in a cross-validation, which has k models.
+
+        Look once, at the end, whoever chooses by it has no test rows left: and the loop cannot go
+        on after it, it has the weights of the best epoch.
+        """
+        from trainables.loops import Scores
+
+        loop, data = self._running(), self._dataset
+        if self._options.folds > 1 or not isinstance(loop, Scores):
+            return None
+        if self._best.weights is not None and self._best.epoch != loop.epoch:
+            loop.load_weights(self._best.weights)
+        return loop.score(data.x_test, data.y_test)
+
     def cleanup(self) -> None:
         """Ray's last call to an actor."""
         self._let_go()
+
+    @property
+    def _validates_nothing(self) -> bool:
+        """Whether all rows are training rows."""
+        return self._dataset.is_pooled and self._options.folds == 1
 
     def _load_to(self) -> Any:
         """The device a checkpoint's tensors go to."""
@@ -218,7 +280,7 @@ class LoopTrainable(tune.Trainable):
         options = self._options
         self._let_go()  # first, so that two trials never need their memory together
         self._hyperparameters, self._trial = split_config(config, default_seed=options.seed)
-        self._best = BestEpoch(options.metric, options.mode)
+        self._best = BestEpoch(options.metric, options.mode, options.keep)
         self._last = {}
         self._end = None
         words = None

@@ -4,7 +4,7 @@ Neither Ray nor torch is imported here: the driver builds these before any worke
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from trainables.checks import one_of
@@ -22,6 +22,8 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 class DeviceOptions:
     """How a device computes. The defaults are what is fast on a GPU and exact on a CPU.
 
+    The optimizers need no option: each updates all weights with fused kernels, on every device.
+
     Raises ValueError when precision is unknown, or memory_share is not within 0 < share <= 1.
     """
 
@@ -33,26 +35,38 @@ class DeviceOptions:
     """Images in the memory layout that tensor cores want; None does so on a GPU."""
     compile: bool = False
     """torch.compile: minutes a trial whose shapes no trial before had, so for long trials only."""
-    memory_share: float = 1.0
-    """The share of a GPU's memory that this trial may allocate; 0.25 where four share a GPU."""
+    memory_share: float | None = None
+    """The share of a GPU's memory that torch may allocate for a trial; None for the share of the
+    GPU that the trial has: a quarter where four share it. What CUDA itself takes for each process
+    comes on top."""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"precision must be one of {', '.join(PRECISIONS)}, but it is {self.precision!r}."
             )
-        if not 0 < self.memory_share <= 1:
+        if self.memory_share is not None and not 0 < self.memory_share <= 1:
             raise ValueError(
                 f"memory_share must be within 0 < share <= 1, but it is {self.memory_share}."
             )
+
+    def sharing(self, gpus: float) -> "DeviceOptions":
+        """These options for a trial with so many GPUs: a fraction is its share of the memory.
+
+        >>> DeviceOptions().sharing(0.25).memory_share, DeviceOptions().sharing(2).memory_share
+        (0.25, None)
+        """
+        if self.memory_share is not None or not 0 < gpus < 1:
+            return self
+        return replace(self, memory_share=gpus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialOptions:
     """Options that every trial of a sweep shares.
 
-    Raises ValueError when max_epochs, folds or cpu_threads is below 1, a seed is negative, or mode
-    or augment is unknown.
+    Raises ValueError when max_epochs, folds or cpu_threads is below 1, a seed is negative, or mode,
+    keep or augment is unknown.
     """
 
     max_epochs: int
@@ -61,6 +75,9 @@ class TrialOptions:
     """The metric that decides which epoch is the best; one of the trainable's `metrics`."""
     mode: Literal["max", "min"] = "max"
     """Whether a larger or a smaller metric is better."""
+    keep: Literal["best", "last"] = "best"
+    """The epoch whose weights are kept: the best by the metric, or the last one, where there are no
+    validation rows to choose by."""
     seed: int = 0
     """Seed of a trial that brings none of its own; at least 0."""
     cpu_threads: int = 1
@@ -84,6 +101,7 @@ class TrialOptions:
                 raise ValueError(f"{name} must be at least {lowest}, but it is {value}.")
         if self.mode not in ("max", "min"):
             raise ValueError(f"mode must be 'max' or 'min', but it is {self.mode!r}.")
+        one_of("keep", self.keep, ("best", "last"))
         one_of("augment", self.augment, AUGMENTATIONS)
 
 

@@ -12,9 +12,10 @@ import ray
 
 from trainables.checks import whole
 from trainables.loop_trainable import LoopTrainable
+from trainables.understood import check_names, readers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import torch
     from torch import Tensor, nn
@@ -30,14 +31,10 @@ if TYPE_CHECKING:
         SupervisedLoop,
         TensorData,
     )
+    from trainables.options import TrialOptions
 
 _BATCH_SIZE = 128
-# Where a space's parameters belong to the model of another trainable.
-_ELSEWHERE = {
-    **dict.fromkeys(("conv_blocks", "filters", "dense_units"), "trainables:CNNTrainable"),
-    **dict.fromkeys(("depth", "width"), "trainables:ResNetTrainable"),
-    "hidden_layers": "trainables:TorchTrainable",
-}
+_IMAGES = (2, 3)  # dimensions of a row: height and width, in colour with the channels before
 
 
 class TorchTrainable(LoopTrainable):
@@ -172,11 +169,42 @@ class TorchTrainable(LoopTrainable):
     def check_config(self, config: Hyperparameters) -> None:
         """Refuse what nothing read; with a part of one's own, only what is misspelt."""
         name = type(self).__name__
-        parts = (self.build_model, self.build_optimizer, self.build_loss, self.build_schedule)
-        if all(part.__module__.partition(".")[0] == "trainables" for part in parts):
-            config.check(name, elsewhere=_ELSEWHERE)
+        if self._model_of() is not None:
+            elsewhere = {n: f"trainables:{found}" for n in config for found in readers(n)}
+            config.check(name, elsewhere=elsewhere)
         else:
             config.check_spelling(name)
+
+    @classmethod
+    def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
+        """Refuse parameters that the model does not read, and what needs images without any.
+
+        Of a model of one's own nothing is known, and nothing is refused.
+        """
+        has_images = len(data.input_shape) in _IMAGES
+        if options.augment != "none" and not has_images:
+            raise ValueError(
+                f"augment changes images, but the rows of {data.name} have the shape "
+                f"{data.input_shape}: set it to none."
+            )
+        kind = cls._model_of()
+        if kind is None:
+            return
+        check_names(kind, names)
+        if kind != "TorchTrainable" and not has_images:
+            raise ValueError(
+                f"{kind} needs images, rows of (height, width) or (channels, height, width), but "
+                f"those of {data.name} have the shape {data.input_shape}: search a space of MLPs."
+            )
+
+    @classmethod
+    def _model_of(cls) -> str | None:
+        """The built-in trainable that this one is, to its hyperparameters; None with a part of
+        one's own."""
+        parts = (cls.build_model, cls.build_optimizer, cls.build_loss, cls.build_schedule)
+        if all(part.__module__.partition(".")[0] == "trainables" for part in parts):
+            return cls.build_model.__qualname__.partition(".")[0]
+        return None
 
     def _load_to(self) -> Any:
         return self._device

@@ -1,9 +1,10 @@
 """Where the checkpoints of a trial lie, which is the newest whole one, and what may go.
 
 ``trials/trial-0007.2/checkpoint_000003``: trial 7, its third leg (counted from 0), its fourth
-checkpoint there. A leg ends with a pause or with a session of the sweep. Each writes into a folder
-of its own because Ray numbers checkpoints from 0 in each: an old one is never overwritten by a
-newer that may end half-written. ``trials/trial-0012.parent``: what trial 12, a fork, started from.
+checkpoint there. A leg ends with a pause, with a session of the sweep, or where the trial failed
+and ran again. Each writes into a folder of its own because Ray numbers checkpoints from 0 in each:
+an old one is never overwritten by a newer that may end half-written.
+``trials/trial-0012.parent``: what trial 12, a fork, started from.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipelines.engine.errors import UsageError
 
@@ -17,6 +16,8 @@ _QUIET = {
     # Ray's own snapshot of every trial; a sweep is resumed from the history.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Our searcher says how many trials there may be; those that wait let a cluster grow.
+    "TUNE_MAX_PENDING_TRIALS_PG": "100000",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # The future default, without the warning about it.
@@ -52,6 +53,7 @@ def connected(*, workers: float, verbose: bool) -> Iterator[bool]:
 
     A machine of a cluster (``RAY_ADDRESS``, or ``ray start`` was run on it) joins that cluster.
     A private Ray is made ready for about ``workers`` trials at once.
+    Raises ``UsageError`` when the cluster does not answer: no private Ray takes its place.
     """
     import ray
 
@@ -61,9 +63,17 @@ def connected(*, workers: float, verbose: bool) -> Iterator[bool]:
     if ray.is_initialized():
         yield False
         return
-    private = not _on_a_cluster()
-    if not private:
-        ray.init(log_to_driver=verbose, configure_logging=verbose)
+    address = cluster_address()
+    private = address is None
+    if address is not None:
+        try:
+            ray.init(address=address, log_to_driver=verbose, configure_logging=verbose)
+        except (ConnectionError, RuntimeError) as error:
+            raise UsageError(
+                f"This machine belongs to the Ray cluster at {address}, which does not answer "
+                f"({_first_line(error)}): start it again, or set RAY_ADDRESS=local for a Ray of "
+                "this sweep's own."
+            ) from error
     else:
         # Ray starts a process a CPU at once. Where most of them will not be needed, none is.
         early = "1" if 2 * workers >= (os.cpu_count() or 1) else "0"
@@ -100,40 +110,21 @@ def environment_inherited() -> Iterator[None]:
         given.update(before)
 
 
-def _on_a_cluster() -> bool:
-    """Whether this machine belongs to a cluster, by the two signs that ``ray.init()`` goes by.
+def cluster_address() -> str | None:
+    """The cluster that this machine belongs to, by the two signs that ``ray.init()`` goes by.
 
     ``address="auto"`` would look through the processes too, and join the private Ray of another
     sweep on this machine, which ends with that sweep.
     """
+    given = os.environ.get("RAY_ADDRESS")
+    if given:
+        return None if given == "local" else given
     marker = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
-    return "RAY_ADDRESS" in os.environ or marker.exists()
+    return (marker.read_text().strip() or None) if marker.is_file() else None
 
 
-def slots(*, cpus: float, gpus: float) -> int:
-    """How many trials fit at once, node by node; refused when not a single one ever will."""
-    import ray
-
-    nodes: list[dict[str, Any]] = [n["Resources"] for n in ray.nodes() if n["Alive"]]
-    fits = sum(_fits(node.get("CPU", 0), node.get("GPU", 0), cpus, gpus) for node in nodes)
-    if fits == 0:
-        most = ", ".join(
-            sorted({f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in nodes})
-        )
-        raise UsageError(
-            f"A trial asks for {cpus:g} CPU and {gpus:g} GPU, and no machine here has that "
-            f"({most}): lower --cpus-per-trial or --gpus-per-trial."
-        )
-    return fits
-
-
-def _fits(node_cpus: float, node_gpus: float, cpus: float, gpus: float) -> int:
-    by_cpu = int(node_cpus / cpus + 1e-9) if cpus else 10**6
-    if not gpus:
-        return by_cpu
-    # A fraction of a GPU lies on one GPU; more than one takes whole ones.
-    per_gpu = int(1 / gpus + 1e-9) * int(node_gpus) if gpus <= 1 else int(node_gpus / gpus + 1e-9)
-    return min(by_cpu, per_gpu)
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def resources_line() -> str:

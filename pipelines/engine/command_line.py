@@ -97,6 +97,7 @@ def _kinds(sweep: Sweep) -> dict[str, Any]:
         "": sweep,
         "searcher.": sweep.searcher,
         "scheduler.": sweep.scheduler,
+        "device.": sweep.device,
     }
     for prefix, part in parts.items():
         hints = typing.get_type_hints(type(part))
@@ -112,6 +113,8 @@ def _sentence(error: BaseException, box: str, sweep: Sweep, args: Sequence[str])
         if isinstance(cause, UsageError):
             return str(cause)
     text = _text(box)
+    if re.search(r"Error parsing \w+:", text):  # by a part that knows nothing of a command line
+        return next((str(cause) for cause in _causes(error) if type(cause) is ValueError), text)
     option = next(iter(re.findall(r"--\w[\w.-]*", text)), "")
     kind = _kinds(sweep).get(option)
     if kind is None:
@@ -143,15 +146,17 @@ def _in_words(kind: Any) -> str:
     >>> _in_words(int | None), _in_words(typing.Literal["max", "min"] | None)
     ('a whole number or None', 'max, min or None')
     """
-    *most, last = dict.fromkeys(_words(kind))
+    *most, last = dict.fromkeys(_words(kind, alone=True))
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _words(kind: Any) -> Iterator[str]:
+def _words(kind: Any, *, alone: bool) -> Iterator[str]:
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         for one in typing.get_args(kind):
-            yield from _words(one)
+            yield from _words(one, alone=False)
+    elif kind is bool and not alone:  # no switch: it has a third value
+        yield from ("True", "False")
     elif origin is typing.Literal:
         yield from map(str, typing.get_args(kind))
     else:

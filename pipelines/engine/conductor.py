@@ -6,7 +6,6 @@ The conductor joins a searcher, a scheduler, a budget and the history. Ray is to
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipelines.engine.judge import Judge
 from pipelines.engine.plan import (
     Assignment,
     Checkpoints,
@@ -25,7 +25,9 @@ from pipelines.engine.plan import (
 )
 from pipelines.engine.proposals import Proposals
 from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened
-from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict, Wait
+from pipelines.engine.resuming import reached
+from pipelines.engine.retries import Failures
+from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
 from pipelines.engine.searchers.base import Searcher
 from pipelines.engine.standings import Standings
 from search_spaces import SearchSpace
@@ -62,9 +64,15 @@ class Conductor:
         """Trials that ended, for a listener that empties it: paused ones end without a worker."""
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
+        self.live: set[int] = set()
+        """Trials that have a worker, or wait for one."""
+        self.endangered: set[int] = set()
+        """Trials whose machine is about to go: they are saved at every report."""
+        self._failures = Failures()
         self._space = space
         self._proposals = Proposals(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
+        self._judge = Judge(plan, scheduler)
         self._history = history
         self._checkpoints = checkpoints or NoCheckpoints()
         self._clock = clock
@@ -73,8 +81,6 @@ class Conductor:
         self._standings = Standings(self.records, metric=plan.metric, mode=plan.mode)
         self._waiting: deque[TrialRecord] = deque()
         self._ending: dict[int, Outcome] = {}
-        self._verdicts: dict[int, tuple[int, Verdict]] = {}
-        self._live: set[int] = set()
         self._paused: set[int] = set()
         self._fresh = 0
         self._exhausted = False
@@ -94,8 +100,7 @@ class Conductor:
     def best(self) -> tuple[TrialRecord, Report] | None:
         """The trial with the best epoch, and that epoch. Failed and diverged trials cannot win."""
         first = self._standings.first()
-        report = None if first is None else self._standings.best_epoch(first)
-        return None if first is None or report is None else (self.records[first], report)
+        return None if first is None else (self.records[first[0]], first[1])
 
     def best_report(self, number: int) -> Report | None:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
@@ -122,7 +127,7 @@ class Conductor:
             return self._promote(move.trial)
         if isinstance(move, Fork):
             return self._fork(move)
-        self.finished = not (isinstance(move, Wait) and self._live)
+        self.finished = not self.live
         self._close()
         return None
 
@@ -157,9 +162,10 @@ class Conductor:
 
     def _begin(self, record: TrialRecord) -> Assignment:
         record.session = self.session
+        record.started = [round(self.elapsed, 3)]
         record.begun = [self._tick()]
         self._know(record)
-        self._scheduler.start(record.number, record.parent)
+        self._judge.tell(record, Event.START)
         self._history.start(record, self._space)
         return self._assign(record)
 
@@ -173,20 +179,21 @@ class Conductor:
         record.outcome = Outcome.RUNNING
         record.begun.append(self._tick())
         self._paused.discard(number)
-        self._verdicts.pop(number, None)
-        self._scheduler.promote(number)
+        self._judge.tell(record, Event.PROMOTE)
+        self._close()
         return self._again(record)
 
     def _again(self, record: TrialRecord) -> Assignment:
         record.session = self.session
         record.leg += 1
+        record.started.append(round(self.elapsed, 3))
         self._history.again(record)
         return self._assign(record)
 
     def _assign(self, record: TrialRecord) -> Assignment:
         """The trial from its newest checkpoint or its parent's, else from the start."""
         number, parent = record.number, record.parent
-        self._live.add(number)
+        self.live.add(number)
         self._saved_at[number] = self._clock()
         if not record.reports and parent is None:
             return Assignment(record)
@@ -228,13 +235,14 @@ class Conductor:
             return Decision(goes_on=False, save=False)
         if epoch > record.epoch:
             self._take(record, epoch, metrics)
+            self._close()
         # Else trained again from a checkpoint older than the last report: known already.
-        verdict = self._verdict(number, epoch)
+        verdict = self._judge.verdict(number, epoch)
         if diverged:
             self._ending[number] = Outcome.DIVERGED
         elif done:
             self._ending[number] = Outcome.COMPLETED
-        elif verdict is not Verdict.GO_ON and not self._is_baseline(number):
+        elif verdict is not Verdict.GO_ON and not self._judge.is_baseline(number):
             stops = verdict is Verdict.STOP
             self._ending[number] = Outcome.STOPPED_EARLY if stops else Outcome.PAUSED
         ending = self._ending.get(number)
@@ -242,9 +250,9 @@ class Conductor:
             return Decision(goes_on=False, save=True)
         now = self._clock()
         if ending is None:
-            save = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
             # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
-            save = save or verdict is Verdict.PAUSE
+            save = due or number in self.endangered or verdict is Verdict.PAUSE
         elif ending is Outcome.PAUSED:
             save = True
         else:
@@ -253,49 +261,54 @@ class Conductor:
             self._saved_at[number] = now
         return Decision(goes_on=ending is None, save=save)
 
-    def _verdict(self, number: int, epoch: int) -> Verdict:
-        judged_at, verdict = self._verdicts.get(number, (epoch, Verdict.GO_ON))
-        return verdict if judged_at == epoch else Verdict.GO_ON
-
-    def _is_baseline(self, number: int) -> bool:
-        """The default configuration is what the winner has to beat: it is measured to the end."""
-        return number == 0 and self.plan.default_first
-
     def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
         report = Report(epoch, dict(metrics), self._tick(), self.elapsed)
         self._remember(record, report)
         self._history.report(record.number, report)
         self._proposals.show(record, report)
-        self._judge(record.number, report)
+        self._judge.tell(record, report)
 
     def _remember(self, record: TrialRecord, report: Report) -> None:
         record.reports.append(report)
         self.epochs += 1
         self._standings.offer(record.number, report)
 
-    def _judge(self, number: int, report: Report) -> None:
-        value = report.metrics.get(self.plan.metric, math.nan)
-        score = value if self.plan.mode == "max" else -value
-        self._verdicts[number] = report.epoch, self._scheduler.report(number, report.epoch, score)
-
-    def end(self, number: int, *, error: str | None = None) -> set[int]:
+    def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
 
-        Without an error and without a decision of ours before, the trial was cut off: it stays
-        unfinished, and a resumed sweep goes on with it.
+        ``lost`` says that not the trial has failed, but the machine that it ran on. Without an
+        error and without a decision of ours before, the trial was cut off: it stays unfinished,
+        and a resumed sweep goes on with it.
         """
         record = self.records[number]
-        self._live.discard(number)
+        self.live.discard(number)
+        self.endangered.discard(number)
         outcome = self._ending.pop(number, None)
-        if error is not None:
-            record.error = error
-            self._finish(record, Outcome.FAILED)
-        elif outcome is Outcome.PAUSED:
-            self._pause(record)
-        elif outcome is not None:
-            self._finish(record, outcome)
+        if outcome is not None and (error is None or (lost and self._is_saved(record, outcome))):
+            if outcome is Outcome.PAUSED:
+                self._pause(record)
+            else:
+                self._finish(record, outcome)
+        elif error is not None:
+            self._fail(record, error, lost=lost)
         self._close()
         return self.useless()
+
+    def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
+        if not self._failures.again(record, error, lost=lost, retries=self.plan.retries):
+            record.error = error
+            self._finish(record, Outcome.FAILED)
+        elif self.stop_reason is None:
+            record.again.append(error)
+            self._waiting.append(record)
+        # else it stays unfinished, and a resumed sweep goes on with it
+
+    def _is_saved(self, record: TrialRecord, outcome: Outcome) -> bool:
+        """Whether what is worth keeping of a trial that ends or pauses is in storage."""
+        found = self._checkpoints.newest(record.number)
+        whole = found is not None and found[1] == record.epoch
+        ends = outcome is not Outcome.PAUSED
+        return whole or (ends and record.number not in self._keepers(record.number))
 
     def useless(self) -> set[int]:
         """The trials whose checkpoints need not be kept."""
@@ -309,16 +322,17 @@ class Conductor:
 
     def _close(self) -> None:
         """End the paused trials that nothing will promote: all of them after the last trial."""
-        over = self.finished and self.stop_reason is None and not self._live
+        over = self.finished and self.stop_reason is None and not self.live
         for number in sorted(self._paused if over else self._scheduler.dropped(self._paused)):
             self._paused.discard(number)
             self._finish(self.records[number], Outcome.STOPPED_EARLY)
 
-    def _finish(self, record: TrialRecord, outcome: Outcome) -> None:
+    def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
         record.outcome = outcome
-        record.ended = self._tick()
+        record.ended = round(self.elapsed if at is None else at, 3)
+        record.over = self._tick()
         self.just_ended.append(record.number)
-        self._scheduler.end(record.number)
+        self._judge.tell(record, Event.END)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._proposals.tell(record)
@@ -344,56 +358,43 @@ class Conductor:
         Unfinished trials are queued, from their newest checkpoint or from the start.
         """
         for record in records.values():
-            self._know(replace(record, reports=[], begun=list(record.begun)))
+            started, begun = [*record.started], [*record.begun]
+            self._know(replace(record, reports=[], started=started, begun=begun))
         for order, number, what in happened(records):
             if isinstance(what, Report):
                 self._remember(self.records[number], what)
-                self._judge(number, what)
-            elif what is Event.START:
-                self._scheduler.start(number, records[number].parent)
-            elif what is Event.PROMOTE:
-                self._verdicts.pop(number, None)
-                self._scheduler.promote(number)
-            else:
-                self._scheduler.end(number)
+            self._judge.tell(self.records[number], what)
             self._order = order + 1
         for number, record in self.records.items():
-            found = self._checkpoints.newest(number)
-            if found is not None:
+            if self._checkpoints.newest(number) is not None:
                 self.saved.add(number)
             if not record.unfinished:
                 self._proposals.tell(record)
                 continue
             self._proposals.again(record)
-            self._take_up(record, 0 if found is None else found[1])
+            if record.outcome is Outcome.PAUSED:
+                self._paused.add(number)
+        self._close()
+        for record in self.records.values():
+            if record.outcome is Outcome.RUNNING:
+                self._take_up(record)
         self._close()
 
-    def _take_up(self, record: TrialRecord, saved: int) -> None:
-        """Queue an unfinished trial that has a checkpoint of epoch ``saved``, unless it was over.
-
-        The driver may have died between the report that ended or paused it and its end.
-        """
+    def _take_up(self, record: TrialRecord) -> None:
+        """Queue an unfinished trial, unless it was over: the driver may have died just then."""
         number, at = record.number, record.epoch
-        verdict = Verdict.GO_ON if self._is_baseline(number) else self._verdict(number, at)
-        completed = at >= self.plan.max_epochs
-        if record.outcome is Outcome.PAUSED:
-            self._paused.add(number)
-        elif not self._measured(record):
-            self._waiting.append(record)
-        elif completed or verdict is Verdict.STOP:
-            if saved != at and number in self._keepers(number):
-                self._waiting.append(record)
-            else:
-                self._finish(record, Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY)
-        elif verdict is Verdict.PAUSE and saved == at:
+        _, saved = self._checkpoints.newest(number) or (None, 0)
+        verdict = (
+            Verdict.GO_ON if self._judge.is_baseline(number) else self._judge.verdict(number, at)
+        )
+        plan = self.plan
+        outcome = reached(record, verdict, metric=plan.metric, max_epochs=plan.max_epochs)
+        if outcome is Outcome.PAUSED and saved == at:
             self._pause(record)
-        else:
+        elif outcome in (None, Outcome.PAUSED) or (saved != at and number in self._keepers(number)):
             self._waiting.append(record)
-
-    def _measured(self, record: TrialRecord) -> bool:
-        """Whether the last report has a value; a trial that may have diverged there has none."""
-        value = record.reports[-1].metrics.get(self.plan.metric) if record.reports else None
-        return value is not None and math.isfinite(value)
+        else:
+            self._finish(record, outcome, at=record.reports[-1].at)
 
 
 __all__ = ["Assignment", "Conductor", "Decision", "Log", "Plan", "trial_seed"]

@@ -2,8 +2,7 @@
 
 ``optuna-dashboard`` opens it, the summary is drawn from it, a resumed sweep is rebuilt from it.
 Parameters are stored in natural units. Each call below is on disk when it returns: a driver that
-is killed has lost nothing that it has shown. (SQLite in write-ahead mode: 0.7 ms a call where the
-default journal takes 1.7 ms; a kill of the process loses nothing, a power cut the last moments.)
+X of the process loses nothing, a power cut the last moments.)
 """
 
 from __future__ import annotations
@@ -14,10 +13,12 @@ from typing import Any
 
 import optuna
 import sqlalchemy.event
+import sqlalchemy.exc
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
-from pipelines.engine import files
+from pipelines.engine import files, optuna_rows
+from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
@@ -26,9 +27,12 @@ _EPOCH = "epoch "
 
 
 class History:
-    """The storage of one sweep. Trials must start in the order of their numbers."""
+    """The storage of one sweep. Trials must start in the order of their numbers.
 
-    def __init__(self, folder: Path, *, name: str, metric: str, mode: Mode) -> None:
+    Without a ``name`` it is the one that is there already, also in a folder that was renamed.
+    """
+
+    def __init__(self, folder: Path, *, name: str | None, metric: str, mode: Mode) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
@@ -37,7 +41,7 @@ class History:
         self._storage.engine.dispose()  # connections made before the listener
         self._study = optuna.create_study(
             storage=self._storage,
-            study_name=name,
+            study_name=name or optuna.get_all_study_names(self._storage)[0],
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
@@ -57,55 +61,79 @@ class History:
 
     def start(self, record: TrialRecord, space: SearchSpace) -> None:
         """A new trial, in natural units."""
-        distributions = optuna_encoder.natural_distributions(space, record.config)
-        template = create_trial(
-            state=TrialState.RUNNING,
-            params=optuna_encoder.natural_params(space, record.config),
-            distributions=distributions,
-            user_attrs={
-                "config": record.config,
-                "seed": record.seed,
-                "session": record.session,
-                "outcome": record.outcome.value,
-                "leg": record.leg,
-                "begun": record.begun,
-                **_fork(record),
-            },
-        )
-        trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=template)
-        self._ids[record.number] = trial_id
+        with self._storage.engine.begin() as connection:
+            self._ids[record.number] = optuna_rows.start(
+                connection,
+                self._study._study_id,
+                number=record.number,
+                params=optuna_encoder.natural_params(space, record.config),
+                distributions=optuna_encoder.natural_distributions(space, record.config),
+                attrs={
+                    "config": record.config,
+                    "seed": record.seed,
+                    "session": record.session,
+                    "outcome": record.outcome.value,
+                    "started": record.started,
+                    "leg": record.leg,
+                    "begun": record.begun,
+                    **_fork(record),
+                },
+            )
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session, or a paused one, runs again."""
-        # The outcome first: killed before the next line, the trial is paused again on resume.
-        self._attr(record.number, "outcome", record.outcome.value)
-        self._attr(record.number, "leg", record.leg)
-        self._attr(record.number, "session", record.session)
-        self._attr(record.number, "begun", record.begun)
+        """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
+        attrs: dict[str, Any] = {
+            "session": record.session,
+            "started": record.started,
+            "leg": record.leg,
+            "begun": record.begun,
+            "outcome": record.outcome.value,
+        }
+        if record.again:
+            attrs["again"] = record.again
+        self._change(record.number, attrs)
 
     def pause(self, record: TrialRecord) -> None:
         """A trial has left its worker, and goes on if it is promoted."""
-        self._attr(record.number, "outcome", record.outcome.value)
+        self._change(record.number, {"outcome": record.outcome.value})
+
+    def _change(self, number: int, attrs: Mapping[str, Any]) -> None:
+        with self._storage.engine.begin() as connection:
+            optuna_rows.change(connection, self._ids[number], attrs)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
-        value = report.metrics.get(self._metric)
         row = {"order": report.order, "at": round(report.at, 3), "metrics": dict(report.metrics)}
-        self._attr(number, f"{_EPOCH}{report.epoch}", row)
-        if value is not None:
-            self._storage.set_trial_intermediate_value(self._ids[number], report.epoch, value)
+        with self._storage.engine.begin() as connection:
+            optuna_rows.report(
+                connection,
+                self._ids[number],
+                report,
+                key=f"{_EPOCH}{report.epoch}",
+                row=row,
+                value=report.metrics.get(self._metric),
+            )
 
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended. ``best`` is its objective: the best epoch's value."""
-        if record.error is not None:
-            self._attr(record.number, "error", record.error)
-        self._attr(record.number, "ended", record.ended)
-        self._attr(record.number, "outcome", record.outcome.value)
         state = _STATES[record.outcome]
         if state == TrialState.COMPLETE and best is None:
             state = TrialState.FAIL
-        values = [best] if state == TrialState.COMPLETE and best is not None else None
-        self._storage.set_trial_state_values(self._ids[record.number], state, values)
+        attrs: dict[str, Any] = {"outcome": record.outcome.value}
+        if record.error is not None:
+            attrs["error"] = record.error
+        if record.ended is not None:
+            attrs["ended"] = record.ended
+        if record.over is not None:
+            attrs["over"] = record.over
+        with self._storage.engine.begin() as connection:
+            optuna_rows.end(
+                connection,
+                self._ids[record.number],
+                state=state,
+                value=best if state == TrialState.COMPLETE else None,
+                attrs=attrs,
+            )
 
     def _attr(self, number: int, key: str, value: Any) -> None:
         self._storage.set_trial_user_attr(self._ids[number], key, value)
@@ -118,6 +146,28 @@ class History:
         """Let go of the file."""
         self._storage.remove_session()
         self._storage.engine.dispose()
+
+
+def stored_records(folder: Path) -> dict[int, TrialRecord]:
+    """Everything in the history of the sweep in ``folder``, by trial number; nothing is written.
+
+    The folder may have been moved or renamed since. Raises ``UsageError`` where its history cannot
+    be read.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = folder / files.HISTORY
+    try:
+        storage = RDBStorage(f"sqlite:///{path}", engine_kwargs=_WAIT_FOR_A_LOCK)
+        try:
+            study = optuna.load_study(study_name=None, storage=storage)
+            return {t.number: _record(t) for t in study.get_trials(deepcopy=False)}
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    except (sqlalchemy.exc.DatabaseError, ValueError, KeyError, RuntimeError) as error:
+        raise UsageError(
+            f"{path} is not the history of a sweep of ours ({str(error).splitlines()[0]})."
+        ) from error
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:
@@ -140,11 +190,14 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         outcome=Outcome(attrs["outcome"]),
         reports=sorted(reports, key=lambda report: report.epoch),
         error=attrs.get("error"),
+        again=list(attrs.get("again", [])),
+        started=list(attrs.get("started", [])),
+        ended=attrs.get("ended"),
         # Histories of versions that paused and forked nothing lack the rest. There, the folders of
         # a trial counted sessions.
         leg=attrs.get("leg", attrs["session"]),
-        begun=list(attrs.get("begun", ())),
-        ended=attrs.get("ended"),
+        begun=list(attrs.get("begun", [])),
+        over=attrs.get("over"),
         parent=attrs.get("parent"),
         forked_at=attrs.get("forked_at", 0),
     )

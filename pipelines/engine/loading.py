@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import json
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import search_spaces
 from pipelines.engine.errors import UsageError, did_you_mean
-from pipelines.engine.sweep import Sweep, by_name
+from pipelines.engine.sweep import AUTO, Sweep, by_name
 from search_spaces import SearchSpace
+from trainables import understood
+from trainables.options import TrialOptions
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -95,8 +98,57 @@ def _value(text: str) -> Any:
         return text
 
 
+def with_trainable(sweep: Sweep, space: SearchSpace) -> Sweep:
+    """``sweep`` with the built-in trainable that understands its space, where it names none.
+
+    Nothing is imported.
+    """
+    if sweep.trainable != AUTO:
+        return sweep
+    missing = {p: understood.not_understood(kind, space.names) for p, kind in _BUILT_IN.items()}
+    best = min(missing, key=lambda path: len(missing[path]))
+    if missing[best]:
+        raise UsageError(
+            f"No built-in trainable understands {', '.join(missing[best])} of the space "
+            f"{space.name}: name yours with --trainable package.module:Class."
+        )
+    return dataclasses.replace(sweep, trainable=best)
+
+
+def check_trainable(sweep: Sweep, space: SearchSpace) -> None:
+    """Refuse a built-in trainable that does not understand the space, without importing it."""
+    if sweep.trainable in _BUILT_IN:
+        try:
+            understood.check_names(_BUILT_IN[str(sweep.trainable)], space.names)
+        except ValueError as error:
+            raise _another_trainable(error) from error
+
+
+_BUILT_IN = {f"trainables:{kind}": kind for kind in understood.BUILT_IN}
+
+
+def check_fits(
+    trainable: type[Any], space: SearchSpace, data: Dataset, options: TrialOptions
+) -> None:
+    """Refuse a sweep of which every trial would fail, as far as its trainable can tell."""
+    if not hasattr(trainable, "check_sweep"):
+        return
+    try:
+        trainable.check_sweep(space.names, data, options)
+    except ValueError as error:
+        raise _another_trainable(error) from error
+
+
+def _another_trainable(error: ValueError) -> UsageError:
+    if "does not understand" in str(error):
+        return UsageError(f"{error} Leave --trainable out, or name one that does.")
+    return UsageError(str(error))
+
+
 def load_trainable(sweep: Sweep) -> type[Any]:
     """The trainable class: of this package, of yours, or given as a class from Python."""
+    if sweep.trainable == AUTO:
+        sweep = with_trainable(sweep, load_space(sweep))
     found: Any = sweep.trainable
     if isinstance(sweep.trainable, str):
         module_name, name = _trainable_path(sweep)
@@ -118,6 +170,8 @@ def load_trainable(sweep: Sweep) -> type[Any]:
 def _trainable_path(sweep: Sweep) -> tuple[str, str]:
     """The module and the class of the trainable's name; the module is there, and not imported."""
     path = by_name(sweep.trainable)
+    if path == AUTO:
+        return "trainables", "TorchTrainable"
     module_name, _, name = path.partition(":")
     if isinstance(sweep.trainable, type):
         return module_name, name
@@ -167,6 +221,22 @@ def load_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     return (dataset.standardised() if sweep.standardise else dataset), note
 
 
+def for_trials(sweep: Sweep, data: Dataset) -> tuple[Dataset, TrialOptions]:
+    """What every trial of a sweep is given: the data set, pooled for a cross-validation, and the
+    options that all trials share."""
+    options = TrialOptions(
+        max_epochs=sweep.max_epochs,
+        metric=sweep.metric,
+        mode=sweep.direction,
+        seed=sweep.seed,
+        cpu_threads=max(1, int(sweep.cpus_per_trial)),
+        folds=sweep.folds,
+        augment=sweep.augment,
+        device=sweep.device.sharing(sweep.gpus_per_trial),
+    )
+    return (data if sweep.folds == 1 else data.pooled()), options
+
+
 def _check_data(sweep: Sweep) -> None:
     from trainables import data
 
@@ -181,6 +251,7 @@ def _asked(sweep: Sweep) -> dict[str, Any]:
         "data_dir": None if sweep.data_dir is None else str(sweep.data_dir),
         "train_size": sweep.train_size,
         "val_size": sweep.val_size,
+        "target": sweep.target,
     }
 
 

@@ -24,6 +24,8 @@ class Plan:
     seed: int
     keep_checkpoints: int
     checkpoint_seconds: float
+    retries: int = 0
+    """How often a trial that failed by itself is run again."""
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 
@@ -35,7 +37,7 @@ class Log(Protocol):
         """A new trial."""
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial of an earlier session, or a paused one, runs again."""
+        """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""

@@ -8,24 +8,44 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.experiment import Trial
 from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.engine import files
 from pipelines.engine.checkpoints import folder_name, remove, remove_old_legs
 from pipelines.engine.conductor import Conductor, Decision
 from trainables.options import RESERVED_KEY, TrialInfo
 
 GRACE_SECONDS = 30.0
 """How long a sweep that is asked to stop waits for the next report of each running trial."""
+
+
+_NODE_DIED = ("its node has died", "node was preempted", "raylet")
+"""What Ray says of an actor whose machine is gone; a worker that died by itself is none of them."""
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether a trial ended with this error because its machine, or the way to it, was lost."""
+    from ray.exceptions import ActorUnavailableError, NodeDiedError, RayActorError
+
+    if isinstance(error, ActorUnavailableError | NodeDiedError):
+        return True
+    if isinstance(error, RayActorError) and not error.actor_init_failed:
+        return error.preempted or any(words in str(error) for words in _NODE_DIED)
+    return False
+
+
+def _lost(trial: Trial) -> bool:
+    # Not get_pickled_error(), which reads what has been copied to storage: this error has not yet.
+    path = trial.pickled_error_file
+    return path is not None and is_lost(cloudpickle.loads(Path(path).read_bytes()))
 
 
 class _Unpickled:
@@ -36,21 +56,33 @@ class _Unpickled:
 
 
 class Search(_Unpickled, Searcher):
-    """Hands the conductor's assignments to Ray, as configurations in natural units."""
+    """Hands the conductor's assignments to Ray, as configurations in natural units.
+
+    ``limit`` says how many trials may be live at once; it may grow while the sweep runs.
+    """
 
     def __init__(
-        self, conductor: Conductor, numbers: dict[str, int], folders: dict[str, str]
+        self,
+        conductor: Conductor,
+        numbers: dict[str, int],
+        folders: dict[str, str],
+        *,
+        limit: Callable[[], int],
     ) -> None:
         super().__init__(metric=conductor.plan.metric, mode=conductor.plan.mode)
         self._conductor = conductor
         self._numbers = numbers
         self._folders = folders
+        self._limit = limit
 
     def suggest(self, trial_id: str) -> Any:  # a configuration, None for later, or FINISHED
-        assignment = self._conductor.next()
+        conductor = self._conductor
+        if conductor.live and len(conductor.live) >= self._limit():
+            return None
+        assignment = conductor.next()
         if assignment is None:
-            # Ray asks again after each event, a tenth of a second at most, while a trial runs.
-            return Searcher.FINISHED if self._conductor.finished else None
+            # Ray asks again after each event, at least ten times a second, while a trial is live.
+            return Searcher.FINISHED if conductor.finished else None
         record = assignment.record
         self._numbers[trial_id] = record.number
         self._folders[trial_id] = folder_name(record.number, record.leg)
@@ -94,15 +126,19 @@ class Events(_Unpickled, tune.Callback):
         conductor: Conductor,
         *,
         numbers: dict[str, int],
-        folder: Path,
+        errors: Path,
+        trials: Path,
         metrics: tuple[str, ...],
         on_change: Callable[[int | None], None],
+        going: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._conductor = conductor
         self._numbers = numbers
-        self._folder = folder
+        self._errors = errors
+        self._trials = trials
         self._metrics = metrics
         self._on_change = on_change
+        self._going = going  # the addresses of machines that are about to go
         self._decisions: dict[str, Decision] = {}
         self._asked_to_stop: float | None = None
 
@@ -147,19 +183,19 @@ class Events(_Unpickled, tune.Callback):
         number = self._numbers[trial.trial_id]
         self._keep_error(number, traceback)
         lines = [line for line in traceback.splitlines() if line.strip()]
-        self._end(trial, error=lines[-1].strip() if lines else "unknown")
+        words = lines[-1].strip() if lines else "unknown"
+        self._end(trial, error=words, lost=_lost(trial))
 
     def _keep_error(self, number: int, text: str) -> None:
-        errors = self._folder / files.ERRORS
-        errors.mkdir(exist_ok=True)
-        (errors / f"{folder_name(number, 0)}.txt").write_text(text)
+        self._errors.mkdir(exist_ok=True)
+        (self._errors / f"{folder_name(number, 0)}.txt").write_text(text)
 
-    def _end(self, trial: Trial, error: str | None = None) -> None:
+    def _end(self, trial: Trial, error: str | None = None, *, lost: bool = False) -> None:
         number = self._numbers[trial.trial_id]
-        self._remove(self._conductor.end(number, error=error))
+        self._remove(self._conductor.end(number, error=error, lost=lost))
         if self._conductor.records[number].leg > 0:
-            remove_old_legs(self._folder / files.TRIALS, number)
-        if number not in self._conductor.just_ended:  # paused, or cut off
+            remove_old_legs(self._trials, number)
+        if number not in self._conductor.just_ended:  # paused, cut off, or to be tried again
             self._on_change(number)
         self._say_who_ended()
 
@@ -170,7 +206,7 @@ class Events(_Unpickled, tune.Callback):
 
     def _remove(self, useless: set[int]) -> None:
         for number in useless:
-            remove(self._folder / files.TRIALS, number)
+            remove(self._trials, number)
             self._conductor.saved.discard(number)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
@@ -180,6 +216,13 @@ class Events(_Unpickled, tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._conductor.check_time()
+        going = self._going()
+        if going:
+            self._conductor.endangered = {
+                self._numbers[trial.trial_id]
+                for trial in trials
+                if trial.status == Trial.RUNNING and trial.last_result.get("node_ip") in going
+            }
         if self._conductor.stop_reason is not None and self._asked_to_stop is None:
             self._asked_to_stop = time.monotonic()
         self._on_change(None)

@@ -37,7 +37,7 @@ class Report:
 class TrialRecord:
     """One trial, in natural units. ``session`` is the number of the session that ran it last.
 
-    What happens in a sweep is numbered: reports (``Report.order``), starts, promotions and ends
+    What happens in a sweep is counted: reports (``Report.order``), starts, promotions and ends
     share one count, so that a resumed sweep can go through all of it in its order.
     """
 
@@ -49,11 +49,19 @@ class TrialRecord:
     reports: list[Report] = field(default_factory=list)
     error: str | None = None
     """The first line of what was raised; the traceback is in the folder ``errors``."""
+    again: list[str] = field(default_factory=list)
+    """Why the trial was run again, each time: what was raised, or that its machine was lost."""
+    started: list[float] = field(default_factory=list)
+    """When it was given to a worker, once in each session that ran it: seconds since the start of
+    the sweep, as ``Report.at``. Empty in a history older than this field."""
+    ended: float | None = None
+    """When its worker was free of it, in the same seconds; None while it has not ended."""
+
     leg: int = 0
-    """How often it went on after a pause or in another session: each leg is a trial of Ray's."""
+    """How often it went on after a pause, a failure or in another session: Ray's trials of it."""
     begun: list[int] = field(default_factory=list)
-    """When it started and when it was promoted, in the sweep's count of all that happens."""
-    ended: int | None = None
+    """When it started and when it was promoted, in the count of all that happens."""
+    over: int | None = None
     """When it ended, in the same count."""
     parent: int | None = None
     """The trial whose checkpoint it started from, if it is a fork."""
@@ -102,6 +110,6 @@ def happened(records: Mapping[int, TrialRecord]) -> list[tuple[int, int, Event |
         found += [(report.order, number, report) for report in record.reports]
         if not record.unfinished:
             last = record.reports[-1].order if record.reports else begun[0]
-            ended = last if record.ended is None else record.ended
-            found.append((ended, number, Event.END))
+            over = last if record.over is None else record.over
+            found.append((over, number, Event.END))
     return sorted(found, key=lambda item: item[0])

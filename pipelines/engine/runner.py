@@ -17,18 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipelines.engine import checkpoints, cluster, files, loading, sessions, show, summary
+from pipelines.engine import (
+    capacity,
+    checkpoints,
+    cluster,
+    files,
+    loading,
+    nodes,
+    sessions,
+    show,
+    storage,
+    summary,
+)
 from pipelines.engine.conductor import Conductor, Plan
 from pipelines.engine.errors import UsageError
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
-from pipelines.engine.sweep import Sweep
+from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from pipelines.engine.history import History
     from pipelines.engine.ray_bridge import Events
     from trainables.data import Dataset
+    from trainables.options import TrialOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +60,12 @@ class _Prepared:
     """What is loaded while Ray starts."""
 
     trainable: type[Any]
-    data: Dataset
+    found: Dataset
+    """As it is described to a person."""
     note: str | None
+    data: Dataset
+    """As the trials get it."""
+    options: TrialOptions
 
 
 def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
@@ -63,51 +79,99 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     # Most spaces ask nothing of the data, which is then loaded while Ray starts.
     loaded = loading.load_data(sweep) if loading.space_depends_on_data(sweep) else None
     space = loading.load_space(sweep, loaded[0] if loaded else None)
+    sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = sweep.storage.expanduser().resolve() / name
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
+    loading.check_trainable(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
-        preparing = helper.submit(_prepare, sweep, loaded)
+        preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
-            slots = cluster.slots(cpus=sweep.cpus_per_trial, gpus=sweep.gpus_per_trial)
+            slots = capacity.check(_request(sweep), private=private)
+            shared = not private and _several_machines(folder, sweep)
             from pipelines.engine.history import History
 
-            folder.mkdir(parents=True, exist_ok=True)
-            history = History(folder, name=name, metric=sweep.metric, mode=sweep.direction)
-            try:
-                conductor = _conductor(sweep, space, scheduler, history, folder, started)
-                concurrent = min(sweep.concurrent or slots, slots)
-                show.start(
-                    sweep,
-                    space,
-                    scheduler,
-                    prepared.data,
-                    console,
-                    note=prepared.note,
-                    concurrent=concurrent,
-                    folder=folder,
-                    session=conductor.session,
-                )
-                with (
-                    sessions.recorded(history, conductor, sweep, space, recipe),
-                    cluster.environment_inherited() if private else nullcontext(),
-                ):
-                    _search(sweep, conductor, prepared, folder, concurrent, console)
-            finally:
-                history.close()
-            checkpoints.tidy(folder / files.TRIALS)
-            found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
-            files.write_json(found, folder / files.SUMMARY)
+            with storage.working_folder(
+                folder,
+                shared=shared,
+                resume=sweep.resume,
+                say=lambda line: console.print(line, markup=False, highlight=False),
+            ) as working:
+                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                try:
+                    conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    concurrent = min(sweep.concurrent or slots, slots)
+                    show.start(
+                        sweep,
+                        space,
+                        scheduler,
+                        prepared.found,
+                        console,
+                        note=prepared.note,
+                        concurrent=concurrent,
+                        folder=folder,
+                        session=conductor.session,
+                    )
+                    with (
+                        sessions.recorded(
+                            history,
+                            conductor,
+                            sweep,
+                            space,
+                            recipe,
+                            data=prepared.found.describe(),
+                            concurrent=concurrent,
+                        ),
+                        cluster.environment_inherited() if private else nullcontext(),
+                    ):
+                        _search(
+                            sweep,
+                            conductor,
+                            prepared,
+                            console,
+                            folder=folder,
+                            working=working,
+                            private=private,
+                        )
+                finally:
+                    history.close()
+                checkpoints.tidy(folder / files.TRIALS)
+                found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
+                files.write_json(found, working / files.SUMMARY)
     show.end(found, conductor, folder=folder, console=console)
     if conductor.stop_reason is not None:
         show.how_to_resume(conductor, recipe, name, sweep, console)
     return Result(found, folder, conductor.stop_reason)
+
+
+def _several_machines(folder: Path, sweep: Sweep) -> bool:
+    """Whether trials may run on other machines than this; then all of them have been checked.
+
+    Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
+    """
+    grows = bool(capacity.node_types()[0])
+    if len(capacity.alive()) == 1 and not grows:
+        return False
+    if grows:
+        nodes.check_own_disk(folder)
+    module = by_name(sweep.trainable).partition(":")[0]
+    needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
+    nodes.check(storage.Place.folder(folder), needed)
+    return True
+
+
+def _request(sweep: Sweep) -> capacity.Request:
+    return capacity.Request(
+        cpus=sweep.cpus_per_trial,
+        gpus=sweep.gpus_per_trial,
+        accelerator=sweep.accelerator_type,
+    )
 
 
 def _workers(sweep: Sweep) -> float:
@@ -123,14 +187,18 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
 
 
-def _prepare(sweep: Sweep, loaded: tuple[Dataset, str | None] | None) -> _Prepared:
+def _prepare(
+    sweep: Sweep, space: SearchSpace, loaded: tuple[Dataset, str | None] | None
+) -> _Prepared:
     import pipelines.engine.history
     import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
 
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
-    data, note = loaded or loading.load_data(sweep)
-    return _Prepared(trainable, data, note)
+    found, note = loaded or loading.load_data(sweep)
+    data, options = loading.for_trials(sweep, found)
+    loading.check_fits(trainable, space, found, options)
+    return _Prepared(trainable, found, note, data, options)
 
 
 def _conductor(
@@ -150,6 +218,7 @@ def _conductor(
         seed=sweep.seed,
         keep_checkpoints=sweep.keep_checkpoints,
         checkpoint_seconds=sweep.checkpoint_seconds,
+        retries=sweep.retries,
     )
     conductor = Conductor(
         plan,
@@ -170,46 +239,44 @@ def _search(
     sweep: Sweep,
     conductor: Conductor,
     prepared: _Prepared,
-    folder: Path,
-    concurrent: int,
     console: Console,
+    *,
+    folder: Path,
+    working: Path,
+    private: bool,
 ) -> None:
     from ray import tune
 
     from pipelines.engine import ray_bridge
-    from trainables.options import TrialOptions
 
-    options = TrialOptions(
-        max_epochs=sweep.max_epochs,
-        metric=sweep.metric,
-        mode=sweep.direction,
-        seed=sweep.seed,
-        cpu_threads=max(1, int(sweep.cpus_per_trial)),
-        folds=sweep.folds,
-        augment=sweep.augment,
-    )
-    data = prepared.data if sweep.folds == 1 else prepared.data.pooled()
     trainable = tune.with_resources(
-        tune.with_parameters(prepared.trainable, data=data, options=options),
-        {"cpu": sweep.cpus_per_trial, "gpu": sweep.gpus_per_trial},
+        tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
+        tune.PlacementGroupFactory([_request(sweep).bundle]),
     )
     numbers: dict[str, int] = {}
+    request, concurrent = _request(sweep), sweep.concurrent
+    limit = capacity.every(
+        capacity.REFRESH_SECONDS,
+        lambda: capacity.limit(request, concurrent=concurrent, private=private),
+    )
+    going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
     folders: dict[str, str] = {}  # by itself: Ray pickles what the function below holds
     with Progress(conductor, console) as progress:
         events = ray_bridge.Events(
             conductor,
             numbers=numbers,
-            folder=folder,
+            errors=working / files.ERRORS,
+            trials=folder / files.TRIALS,
             metrics=prepared.trainable.metrics,
             on_change=progress.changed,
+            going=frozenset if private else going,
         )
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ray_bridge.Search(conductor, numbers, folders),
+                search_alg=ray_bridge.Search(conductor, numbers, folders, limit=limit),
                 scheduler=ray_bridge.Schedule(events),
                 num_samples=-1,  # the conductor says when it is enough
-                max_concurrent_trials=concurrent,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: folders[trial.trial_id],
             ),

@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import files
+from pipelines.engine import files, schedulers, searchers
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
+from pipelines.engine.provenance import provenance
+from pipelines.engine.summary import versions
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 MAY_CHANGE = frozenset(
     {
         "trials", "time_budget", "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
+        "accelerator_type", "retries",
         "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds", "verbose",
     }
 )  # fmt: skip
@@ -41,6 +44,8 @@ def describe(sweep: Sweep) -> dict[str, Any]:
         value = getattr(sweep, field.name)
         if field.name in ("searcher", "scheduler"):
             values[field.name] = {"name": type(value).__name__, **dataclasses.asdict(value)}
+        elif field.name == "device":
+            values[field.name] = dataclasses.asdict(value)
         elif field.name in ("space", "trainable"):
             values[field.name] = by_name(value)
         else:
@@ -151,12 +156,28 @@ def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
         if name not in now or value == now[name]:
             continue  # the same: a space or a class from Python stays the object that it is
         if name in ("searcher", "scheduler"):
-            options = {key: v for key, v in value.items() if key != "name"}
+            known = now[name].keys() - {"name"}  # the rest is another version's
+            options = {key: v for key, v in value.items() if key in known}
             if value["name"] == now[name]["name"]:
                 values[name] = dataclasses.replace(getattr(sweep, name), **options)
+        elif name == "device":
+            values[name] = dataclasses.replace(sweep.device, **value)
         else:
             values[name] = _typed(name, value)
     return dataclasses.replace(sweep, **values)
+
+
+def restored(before: dict[str, Any]) -> Sweep:
+    """The options of a sweep's first session, by themselves.
+
+    A searcher or a scheduler of your own, which only Python can name, is left at the default.
+    """
+    parts = {}
+    for part, known in (("searcher", searchers), ("scheduler", schedulers)):
+        name = before["options"][part]["name"]
+        if name in known.__all__:
+            parts[part] = getattr(known, name)()
+    return with_stored_options(Sweep(**parts), before)
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -179,13 +200,29 @@ def spent(history: History) -> float:
 
 @contextmanager
 def recorded(
-    history: History, conductor: Conductor, sweep: Sweep, space: SearchSpace, recipe: str
+    history: History,
+    conductor: Conductor,
+    sweep: Sweep,
+    space: SearchSpace,
+    recipe: str,
+    *,
+    data: str | None = None,
+    concurrent: int | None = None,
 ) -> Iterator[None]:
-    """Note the session in the history, from its start, and its seconds when it ends."""
+    """Note the session in the history, from its start, and its seconds when it ends.
+
+    ``data`` is a line that describes the data set: ``auto`` may stand for another one tomorrow.
+    ``concurrent`` is how many trials the machines run side by side.
+    """
     session = {
         "started": time.time(),
+        "from": conductor.elapsed,
         "until": conductor.elapsed,
         "options": describe(sweep),
+        "versions": versions(),
+        "data": data,
+        "concurrent": concurrent,
+        **provenance(),
     }
     before = history.get("sessions", [])
     history.set("sessions", [*before, session])

@@ -16,12 +16,19 @@ from pipelines.engine import cluster, files
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
-from pipelines.engine.sweep import Sweep
+from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.words import duration, number
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
+
+
+COMPILES = (
+    "--device.compile compiles anew for every shape of model and batch: where they vary between "
+    "trials, that can take longer than the training. Fix them, or keep it for long trials."
+)
+"""Said here because what a worker logs stays in Ray's own files."""
 
 
 def start(
@@ -39,6 +46,8 @@ def start(
     """The space, the rungs, the machines, the data, before the first trial."""
     if note is not None:
         console.print(note, style="yellow", markup=False, highlight=False)
+    if sweep.device.compile:
+        console.print(COMPILES, style="yellow", markup=False, highlight=False)
     console.print(f"space {space.name}\n", style="italic", markup=False, highlight=False)
     console.print(space_table(space, source=False))
     console.print()
@@ -48,6 +57,7 @@ def start(
         rungs.add_row(what, how_much)
     console.print(f"{searcher} proposes, {kind} stops", style="italic")
     console.print(Padding(rungs, (0, 0, 1, 2)))
+    console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
@@ -78,7 +88,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     if best is None:
         console.print("No trial reported a finite value: there is no best one.", style="red")
     else:
-        console.print(_best(found["metric"], best, found["baseline"]))
+        console.print(best_table(found["metric"], best, found["baseline"]))
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],
@@ -96,7 +106,8 @@ _NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")
 """Reported each epoch, and no measure of how good a trial is."""
 
 
-def _best(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]) -> Table:
+def best_table(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]) -> Table:
+    """The best trial beside the default: metrics and configuration, as in ``summary.json``."""
     title = f"best: trial {best['trial']}, epoch {best['epoch']}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("")

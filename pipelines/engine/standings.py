@@ -33,10 +33,10 @@ class Standings:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
         return self._best.get(number)
 
-    def first(self) -> int | None:
-        """The trial with the best epoch of all; None where none has a finite value."""
+    def first(self) -> tuple[int, Report] | None:
+        """The trial with the best epoch of all, and that; None where none has a finite value."""
         ranking = self._ranking(1, self._best)
-        return ranking[0] if ranking else None
+        return (ranking[0], self._best[ranking[0]]) if ranking else None
 
     def keepers(self, count: int, ending: int | None = None) -> set[int]:
         """The ``count`` best of the trials that have ended, with ``ending`` as one of them.

@@ -34,7 +34,7 @@ def summarise(conductor: Conductor, *, name: str, recipe: str, folder: Path) -> 
         "wall_seconds": round(conductor.elapsed, 3),
         "baseline": {
             "config": conductor.records[0].config if 0 in conductor.records else None,
-            "metrics": None if baseline is None else _finite(baseline.metrics),
+            "metrics": None if baseline is None else finite(baseline.metrics),
         },
         "best": None
         if best is None
@@ -42,14 +42,15 @@ def summarise(conductor: Conductor, *, name: str, recipe: str, folder: Path) -> 
             "trial": best[0].number,
             "epoch": best[1].epoch,
             "config": best[0].config,
-            "metrics": _finite(best[1].metrics),
+            "metrics": finite(best[1].metrics),
             "checkpoint": _checkpoint(folder, best[0].number),
         },
         "versions": versions(),
     }
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics for JSON, which has no NaN: null in its place."""
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 

@@ -13,7 +13,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.schedulers import Asha, SchedulerOptions
 from pipelines.engine.searchers import Random, SearcherOptions
 from search_spaces import SearchSpace
-from trainables.options import Augmentation
+from trainables.options import Augmentation, DeviceOptions
 
 
 def by_name(value: str | SearchSpace | type[Any]) -> str:
@@ -25,6 +25,7 @@ def by_name(value: str | SearchSpace | type[Any]) -> str:
     return f"{value.__module__}:{value.__qualname__}"
 
 
+AUTO = "auto"
 _BY_NAME = tyro.constructors.PrimitiveConstructorSpec(
     nargs=1,
     metavar="STR",
@@ -39,10 +40,13 @@ class Sweep:
     """One hyperparameter sweep. Every field is an option of every recipe's command line."""
 
     dataset: str = "auto"
-    """fashion_mnist, digits, or auto: Fashion-MNIST where it is found or can be downloaded, else
-    digits."""
+    """fashion_mnist, cifar10, digits; arrays or table, files of yours; or auto:
+    Fashion-MNIST where it is found or can be downloaded, else digits."""
     data_dir: Path | None = None
-    """The folder of the data set's files, where it is not found by itself."""
+    """The folder of the data set's files, where it is not found by itself; for arrays a folder of
+    .npy files or an .npz, for table a .csv or a .parquet."""
+    target: str | None = None
+    """The column of a table with the labels; by default the one named target, label or class."""
     train_size: int | None = None
     """Images to train on; the first of the training set. All that validation leaves by default."""
     val_size: int | None = None
@@ -61,8 +65,9 @@ class Sweep:
     """A built-in search space (caviar spaces lists them), or your own as package.module:name."""
     fix: tuple[str, ...] = ()
     """Parameters not to search, as NAME=VALUE: --fix batch_size=128 dropout=0."""
-    trainable: Annotated[str | type[Any], _BY_NAME] = "trainables:TorchTrainable"
-    """What trains one configuration, as package.module:Class."""
+    trainable: Annotated[str | type[Any], _BY_NAME] = AUTO
+    """What trains one configuration, as package.module:Class; auto takes the built-in one that
+    understands the space: trainables:TorchTrainable for MLPs, CNNTrainable, or ResNetTrainable."""
 
     trials: int | None = 64
     """Configurations to try, the default one included; None for as many as the time allows."""
@@ -77,6 +82,11 @@ class Sweep:
     """CPUs of one trial, and torch's threads in it."""
     gpus_per_trial: float = 0
     """GPUs of one trial; a fraction shares a GPU."""
+    accelerator_type: str | None = None
+    """The kind of machine that trials run on, as Ray names it: A100, H100, T4; any by default."""
+    retries: int = 0
+    """How often a trial that fails by itself is tried again, from its newest checkpoint. One whose
+    machine is lost is without being asked."""
 
     seed: int = 0
     """Where all randomness of the sweep comes from."""
@@ -102,6 +112,8 @@ class Sweep:
     """Who proposes the next configuration."""
     scheduler: SchedulerOptions = field(default_factory=Asha)
     """Which trials go on."""
+    device: DeviceOptions = field(default_factory=DeviceOptions)
+    """How the GPU, or the CPU, computes."""
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -149,6 +161,7 @@ _LEAST: dict[str, float] = {
     "max_epochs": 1,
     "concurrent": 1,
     "gpus_per_trial": 0,
+    "retries": 0,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,

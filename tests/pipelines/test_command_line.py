@@ -21,6 +21,7 @@ import trainables
 from pipelines import Sweep, cli
 from pipelines.engine import UsageError, command_line
 from pipelines.engine.command_line import option_names, parse
+from trainables import DeviceOptions
 
 # What is pinned: other code and people's notes rely on these.
 
@@ -99,6 +100,7 @@ def test_recipes():
 COMMON = [
     "--dataset",
     "--data-dir",
+    "--target",
     "--train-size",
     "--val-size",
     "--standardise",
@@ -114,6 +116,8 @@ COMMON = [
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
+    "--accelerator-type",
+    "--retries",
     "--seed",
     "--metric",
     "--mode",
@@ -126,9 +130,19 @@ COMMON = [
     "--verbose",
     "--no-verbose",
 ]
+DEVICE = [
+    "--device.precision",
+    "--device.tf32",
+    "--device.no-tf32",
+    "--device.channels-last",
+    "--device.compile",
+    "--device.no-compile",
+    "--device.memory-share",
+]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
 QUOTA = ["--scheduler.quota", "--scheduler.no-quota"]
 ASHA = [*HALVING, *QUOTA, "--scheduler.promote", "--scheduler.no-promote"]
+SYNCHRONOUS = ["--scheduler.synchronous", "--scheduler.no-synchronous"]
 MODEL = [
     "--searcher.startup-trials",
     "--searcher.random-share",
@@ -141,9 +155,10 @@ OPTIONS = {
     "asha_optuna": [*COMMON, *MODEL, *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, *HALVING, *SYNCHRONOUS],
     "random_search": [*COMMON, *ASHA],
 }
+OPTIONS = {recipe: [*options, *DEVICE] for recipe, options in OPTIONS.items()}
 
 every_recipe = pytest.mark.parametrize("recipe", OPTIONS)
 
@@ -227,17 +242,23 @@ def test_options_are_read(args, field, value):
 
 def test_options_of_the_parts_are_read():
     args = ["--searcher.candidates", "7", "--scheduler.min-epochs", "3"]
+    args += ["--device.compile", "--device.channels-last", "False", "--device.no-tf32"]
     asked = parse(recipe_sweep("asha_optuna"), recipe="asha_optuna", args=args)
+    assert asked.device == DeviceOptions(compile=True, channels_last=False, tf32=False)
     assert (asked.searcher.candidates, asked.scheduler.min_epochs) == (7, 3)
 
 
 def test_a_resumed_sweep_has_the_options_of_its_first_session(tmp_path):
-    first = Sweep(trials=9, max_epochs=5, seed=3, fix=("dropout=0",), dataset="digits")
+    device = DeviceOptions(precision="bfloat16", channels_last=True)
+    first = Sweep(
+        trials=9, max_epochs=5, seed=3, fix=("dropout=0",), dataset="digits", device=device
+    )
     write_sweep(tmp_path / "x", first)
     where = ["--storage", str(tmp_path), "--name", "x", "--resume", "--trials", "20"]
     again = parse(recipe_sweep("random_search"), recipe="random_search", args=where)
     assert (again.trials, again.max_epochs, again.seed) == (20, 5, 3)
     assert (again.fix, again.dataset, again.resume) == (("dropout=0",), "digits", True)
+    assert again.device == device
 
 
 # Bad input: exit code 2, one sentence, nothing started, nothing left behind.
@@ -273,6 +294,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "lacks.py").write_text("import not_installed_at_all")
     (tmp_path / "a_file").write_text("")
+    (tmp_path / "rows.csv").write_text("length,kind\n1,a\n2,b\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "results" / "notes").mkdir(parents=True)
     (tmp_path / "results" / "notes" / "todo.txt").write_text("")
@@ -370,6 +392,20 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         ),
         (["--scheduler.min-epochs", 0], r"A first rung lies at epoch 1 .* min_epochs is 0\."),
         (["--scheduler.reduction-factor", 1], r"The reduction factor must be at least 2, .* 1\."),
+        # the device
+        (
+            ["--device.precision", "float16"],
+            r"--device.precision takes auto, float32 or bfloat16, and it got 'float16'\.",
+        ),
+        (
+            ["--device.channels-last", "maybe"],
+            r"--device.channels-last takes True, False or None, and it got 'maybe'\.",
+        ),
+        (
+            ["--device.memory-share", 2],
+            r"memory_share must be within 0 < share <= 1, but it is 2.0\.",
+        ),
+        (["--device.compil"], r"There is no .* Did you mean '--device.compile'\? " + HELP),
         # the metric
         (
             ["--metric", "val_acuracy"],
@@ -392,6 +428,16 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
             ["--data-dir", "empty"],
             r"data_dir must hold the four files of Fashion-MNIST, but empty lacks train-images.*, "
             r"t10k-labels-.*\. Put the missing files there, or leave data_dir out\.",
+        ),
+        (["--dataset", "table"], r"The data set table is read from a file of yours: give .*"),
+        (
+            ["--dataset", "table", "--data-dir", "rows.csv", "--target", "knid"],
+            r"rows.csv has no column 'knid'\. Did you mean 'kind'\? It has length, kind\.",
+        ),
+        (["--dataset", "arrays", "--data-dir", "a_file"], r"data_dir .* but a_file is neither\."),
+        (
+            [*DIGITS, "--target", "kind"],
+            r"target names a column of a table, and .*: leave it out.*",
         ),
         ([*DIGITS, "--data-dir", "empty"], r"digits .* reads no directory, but .* 'empty'\. .*"),
         (
@@ -448,6 +494,11 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
             ["--trainable", "mine:Trains", "--metric", "perplexty"],
             r"There is no metric 'perplexty'; Trains reports val_accuracy, perplexity\. "
             r"Did you mean 'perplexity'\?",
+        ),
+        (
+            ["--space", "resnet", "--trainable", "trainables:CNNTrainable"],
+            r"CNNTrainable does not understand the hyperparameters depth, width, and "
+            r"ResNetTrainable would\. Leave --trainable out, or name one that does\.",
         ),
         # where it is written
         (["--name", "a/b"], r"--name is one folder inside --storage, and it is 'a/b': .*"),
@@ -523,6 +574,11 @@ def test_a_trainable_of_ones_own_is_imported_while_ray_starts(args, told, senten
             r"'x' searched another space than 'cnn' as it is now: .* or start a new sweep\.",
         ),
         ("random_search", ["--resume", "--fix", "dropout=0"], r"'x' searched another space .*"),
+        (
+            "random_search",
+            ["--resume", "--device.precision", "bfloat16"],
+            r"device of 'x' was .*'precision': 'auto'.* keeps it \(got .*'bfloat16'.*",
+        ),
         ("random_search", ["--resume", "--trials", 0], r"--trials must be at least 1.*"),
     ],
 )
@@ -536,7 +592,8 @@ def test_what_does_not_fit_the_sweep_that_is_there(
 def there(tmp_path_factory):
     """A storage with the sweep x, which nobody writes to."""
     storage = tmp_path_factory.mktemp("storage")
-    write_sweep(storage / "x", Sweep(max_epochs=5), space=search_spaces.get("mlp"))
+    asked = Sweep(max_epochs=5, trainable="trainables:TorchTrainable")
+    write_sweep(storage / "x", asked, space=search_spaces.get("mlp"))
     return storage
 
 
@@ -590,3 +647,12 @@ def test_exit_codes(end, code, said, monkeypatch, capsys):
     sweep = recipe_sweep("random_search")
     assert command_line.main(sweep, recipe="random_search", args=["--trials", "3"]) == code
     assert capsys.readouterr().err == said
+
+
+def test_ctrl_c_in_a_command_beside_sweep(monkeypatch, capsys):
+    def interrupted(asked):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.commands.spaces._list", interrupted)
+    assert cli.main(["spaces"]) == 130
+    assert capsys.readouterr().err == "caviar: interrupted\n"

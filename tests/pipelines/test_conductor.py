@@ -368,8 +368,11 @@ SMALL = {"space": CONDITIONAL, "scheduler": Asha(), "max_epochs": 3}
 
 
 def comparable(sweep):
-    """The records of a sweep, less the sessions that ran them."""
-    return [dataclasses.replace(record, session=0, leg=0) for record in sweep.records.values()]
+    """The records of a sweep, less the sessions that ran them and when."""
+    return [
+        dataclasses.replace(record, session=0, leg=0, started=record.started[:1])
+        for record in sweep.records.values()
+    ]
 
 
 def newest(lag):

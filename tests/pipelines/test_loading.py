@@ -12,6 +12,7 @@ from without_ray import CONDITIONAL, LINE
 import search_spaces
 from pipelines import Sweep
 from pipelines.engine import Grid, UsageError, loading
+from pipelines.engine.sweep import by_name
 from search_spaces import Choice, SearchSpace
 from trainables import data
 from trainables.data import DataUnavailableError
@@ -139,6 +140,64 @@ def test_a_trainable_by_name_or_as_it_is(here):
     assert str(here) in sys.path, "Ray tells its workers of this path"
 
 
+@pytest.mark.parametrize("name", search_spaces.names())
+def test_every_built_in_space_has_a_trainable_that_understands_it(name):
+    space = search_spaces.get(name)
+    chosen = loading.with_trainable(Sweep(space=name), space).trainable
+    families = {"cnn": "CNNTrainable", "kt": "CNNTrainable", "resnet": "ResNetTrainable"}
+    assert chosen == f"trainables:{families.get(name, 'TorchTrainable')}"
+    loading.check_trainable(Sweep(space=name, trainable=chosen), space)
+    assert by_name(loading.load_trainable(Sweep(space=name))).endswith(chosen.partition(":")[2])
+
+
+def test_a_trainable_that_is_named_wins():
+    for named in ("my_own_module:Model", NoTrainable):
+        sweep = Sweep(space="cnn", trainable=named)
+        assert loading.with_trainable(sweep, search_spaces.get("cnn")) is sweep
+        loading.check_trainable(sweep, search_spaces.get("cnn"))  # nothing is known of it yet
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"space": "cnn", "trainable": "trainables:TorchTrainable"},
+            "TorchTrainable does not understand the hyperparameters conv_blocks, filters, "
+            "kernel_size, pooling, dense_units, and CNNTrainable would. Leave --trainable out",
+        ),
+        (
+            {"space": "mlp", "trainable": "trainables:ResNetTrainable"},
+            "does not understand the hyperparameters hidden_layers, units_1, .*units_4, and Torch",
+        ),
+        (
+            {"space": CONDITIONAL},
+            "No built-in trainable understands units, layers, widths of the space conditional: "
+            "name yours with --trainable package.module:Class",
+        ),
+    ],
+)
+def test_a_space_and_a_trainable_that_do_not_fit(options, message):
+    sweep = Sweep(**options)
+    space = loading.load_space(sweep)
+    with pytest.raises(UsageError, match=message):
+        loading.check_trainable(loading.with_trainable(sweep, space), space)
+
+
+def test_what_would_fail_every_trial_is_refused_when_the_data_is_known():
+    from trainables import CNNTrainable, Dataset
+
+    x, y = np.zeros((4, 3), np.float32), np.arange(4) % 2
+    parts = {f"{v}_{part}": x if v == "x" else y for v in "xy" for part in ("train", "val", "test")}
+    flat = Dataset(name="flat", classes=2, **parts)
+    space = search_spaces.get("cnn")
+    _, options = loading.for_trials(Sweep(space="cnn"), flat)
+    with pytest.raises(
+        UsageError, match=r"CNNTrainable needs images.* of flat have the shape \(3,"
+    ):
+        loading.check_fits(CNNTrainable, space, flat, options)
+    loading.check_fits(NoTrainable, space, flat, options)
+
+
 class NoTrainable:
     """Names no metrics."""
 
@@ -238,7 +297,7 @@ def test_auto_takes_digits_where_fashion_mnist_is_not_to_be_had(monkeypatch):
     )
     assert asked[0] == (
         "fashion_mnist",
-        {"data_dir": None, "train_size": 20_000, "val_size": 300},
+        {"data_dir": None, "train_size": 20_000, "val_size": 300, "target": None},
     )
     with pytest.raises(UsageError, match="no network"):
         loading.load_data(Sweep(dataset="fashion_mnist"))
@@ -253,3 +312,17 @@ def test_damaged_data_is_a_sentence(tmp_path):
     loading.check(asked)  # the files are there
     with pytest.raises(UsageError, match=r"train-images-idx3-ubyte.gz"):
         loading.load_data(asked)
+
+
+def test_what_every_trial_is_given():
+    sweep = Sweep(
+        max_epochs=5, metric="val_loss", seed=3, cpus_per_trial=2.5, gpus_per_trial=0.25, folds=3
+    )
+    digits = loading.load_data(Sweep(dataset="digits"))[0]
+    given, options = loading.for_trials(sweep, digits)
+    assert (len(given.x_train), given.is_pooled) == (len(digits.x_train) + len(digits.x_val), True)
+    assert (options.max_epochs, options.metric, options.mode) == (5, "val_loss", "min")
+    assert (options.seed, options.cpu_threads, options.folds) == (3, 2, 3)
+    assert options.device.memory_share == 0.25
+    assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[0] is digits
+    assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[1].cpu_threads == 1

@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from without_ray import InMemory, Saved, conductor, report
+from without_ray import InMemory, conductor, report, saved_as
 
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Asha
-from pipelines.engine.schedulers.base import Promote, Start, Verdict, Wait
+from pipelines.engine.schedulers.base import Promote, Start, Verdict
 from pipelines.engine.schedulers.promotion import PromotedHalving
 
 GO_ON, STOP, PAUSE = Verdict.GO_ON, Verdict.STOP, Verdict.PAUSE
@@ -59,7 +59,7 @@ def test_promotions_by_hand():
     scheduler.promote(6)
     assert arrives(6, 3, 0.2) is PAUSE  # rung 3: 0.8 0.7 0.2, room for one
     assert moves() == Promote(5)
-    assert scheduler.next(new=False, paused=set()) == Wait()
+    assert scheduler.next(new=False, paused=set()) is None
 
 
 def test_no_more_than_one_in_three_is_promoted_even_when_ranks_shift():
@@ -110,7 +110,7 @@ def test_the_table_counts_who_gets_where_at_most():
 def test_a_promoted_trial_goes_on_from_its_checkpoint_before_a_new_one_starts():
     history = InMemory()
     sweep = conductor(
-        history, scheduler=Asha(promote=True), max_epochs=9, checkpoints=Saved(history)
+        history, scheduler=Asha(promote=True), max_epochs=9, checkpoint=saved_as(history)
     )
     sweep.next()
     report(sweep, 0, 1, 0.1)  # the default runs on, and is one of the rung
@@ -134,7 +134,7 @@ def test_paused_trials_end_with_the_sweep_and_not_when_it_is_interrupted():
     for interrupted in (False, True):
         history = InMemory()
         options = {"scheduler": Asha(promote=True), "max_epochs": 2, "trials": 2}
-        sweep = conductor(history, checkpoints=Saved(history), keep_checkpoints=1, **options)
+        sweep = conductor(history, checkpoint=saved_as(history), keep_checkpoints=1, **options)
         for number, value in ((0, 0.5), (1, 0.4)):
             sweep.next()
             report(sweep, number, 1, value)

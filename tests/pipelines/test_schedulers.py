@@ -9,7 +9,7 @@ import math
 import random
 
 import pytest
-from without_ray import CHOICES, LINE, InMemory, accuracy, conductor, report, resumed
+from without_ray import CHOICES, LINE, InMemory, accuracy, conductor, report, resumed, saved_as
 
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
@@ -21,6 +21,7 @@ SCHEDULERS = {
     "asha by the quantile": Asha(quota=False),
     "asha with promotion": Asha(promote=True),
     "hyperband, asynchronous": HyperBand(),
+    "hyperband": HyperBand(synchronous=True),
 }
 SMALL = {"max_epochs": 9, "trials": 13}
 MOST_STEPS = 2000
@@ -96,8 +97,11 @@ def check_ended(sweep, trials=SMALL["trials"]):
 
 
 def comparable(sweep):
-    """The records of a sweep, less the sessions that ran them."""
-    return [dataclasses.replace(record, session=0, leg=0) for record in sweep.records.values()]
+    """The records of a sweep, less the sessions that ran them and when."""
+    return [
+        dataclasses.replace(record, session=0, leg=0, started=record.started[:1])
+        for record in sweep.records.values()
+    ]
 
 
 def saved(lag):
@@ -112,12 +116,10 @@ def saved(lag):
 
 
 def fresh(scheduler, history=None, **changes):
-    from without_ray import Saved
-
     history = history or InMemory()
     options = {**SMALL, **changes}
-    checkpoints = Saved(history, saved(0))
-    return conductor(history, scheduler=scheduler, checkpoints=checkpoints, **options)
+    checkpoint = saved_as(history, saved(0))
+    return conductor(history, scheduler=scheduler, checkpoint=checkpoint, **options)
 
 
 @every_scheduler

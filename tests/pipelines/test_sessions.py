@@ -13,6 +13,7 @@ from without_ray import CONDITIONAL, LINE, Clock, InMemory, conductor, report, r
 from pipelines import Sweep
 from pipelines.engine import Asha, Grid, Optuna, UsageError, sessions
 from pipelines.engine.history import History
+from trainables import DeviceOptions
 
 
 class WithAttributes(InMemory):
@@ -41,6 +42,7 @@ SWEEPS = [
     Sweep(
         dataset="digits",
         data_dir=Path("/data"),
+        target="kind",
         train_size=10,
         standardise=False,
         space="cnn",
@@ -56,6 +58,7 @@ SWEEPS = [
         resume=True,
         searcher=Optuna(startup_trials=3),
         scheduler=Asha(min_epochs=2),
+        device=DeviceOptions(channels_last=False, compile=True, memory_share=0.5),
     ),
 ]
 
@@ -87,6 +90,7 @@ def test_options_as_json():
         "min_epochs": 2,
         "reduction_factor": 3,
         "quota": True,
+        "promote": False,
     }
     given = sessions.describe(Sweep(space=LINE, trainable=Model))
     assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
@@ -212,7 +216,7 @@ def test_what_a_resumed_sweep_may_change(changes, there):
         ({"val_size": 10}, "val_size of 'x' was None"),
         ({"standardise": False}, "standardise of 'x' was True"),
         ({"fix": ("a=1",)}, "fix of 'x' was"),
-        ({"trainable": Model}, "trainable of 'x' was trainables:TorchTrainable"),
+        ({"trainable": Model}, "trainable of 'x' was auto"),
         ({"searcher": Optuna()}, "searcher of 'x' was {'name': 'Random'}"),
         ({"scheduler": Asha(min_epochs=2)}, "scheduler of 'x' was .*'min_epochs': 1"),
     ],

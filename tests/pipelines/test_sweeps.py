@@ -180,6 +180,29 @@ def test_folds_are_trained_side_by_side_and_their_spread_is_kept(tmp_path):
     assert summary(tmp_path / "x")["trials"]["total"] == 3
 
 
+def test_a_table_of_ones_own(tmp_path):
+    """Two columns tell the two kinds apart; the labels are words."""
+    lines = [f"{n % 7},{n % 2},{'odd' if n % 2 else 'even'}" for n in range(200)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,parity", *lines]))
+    data = ["--dataset", "table", "--data-dir", tmp_path / "rows.csv", "--target", "parity"]
+    options = ["--trials", 2, "--max-epochs", 2, "--storage", tmp_path, "--name", "x"]
+    out, _ = sweep("random_search", *data, *options)
+    assert "data       rows: 128 training, 32 validation and 40 test rows of 2, 2 classes" in out
+    assert summary(tmp_path / "x")["baseline"]["metrics"]["val_accuracy"] == 1.0
+
+
+def test_the_space_chooses_what_trains_it(tmp_path):
+    fixed = ["--fix", "conv_blocks=2", "filters=16", "kernel_size=3", "dense_units=16"]
+    options = ["--trials", 2, "--max-epochs", 1, "--storage", tmp_path, "--name", "x"]
+    out, _ = sweep(
+        "random_search", *DIGITS, "--train-size", 200, "--space", "cnn", *fixed, *options
+    )
+    assert "trains     trainables:CNNTrainable" in out
+    assert summary(tmp_path / "x")["trials"]["completed"] == 2
+    sweep("random_search", "--storage", tmp_path, "--name", "x", "--resume", "--trials", 3)
+    assert summary(tmp_path / "x")["trials"]["completed"] == 3
+
+
 def test_failed_and_diverged_trials_do_not_stop_a_sweep(tmp_path):
     folder = tmp_path / "x"
     options = ["--trainable", "faulty:FailsAndDiverges", "--trials", 7, "--max-epochs", 3]
@@ -241,3 +264,8 @@ def test_the_same_seed_gives_the_same_sweep(tmp_path):
         for one, other in zip(a[number].reports, b[number].reports, strict=True):
             for metric in ("train_loss", "val_loss", "val_accuracy", "val_f1"):
                 assert one.metrics[metric] == other.metrics[metric]
+    # And one of its trials alone, in another process without Ray, has the same curve.
+    code, out, err = finish(start(caviar("reproduce", tmp_path / "a", 4, "--tolerance", 0)))
+    assert code == 0, f"{out}\n{err}"
+    assert "The same: largest difference 0 over 2 epochs" in out
+    assert "Its versions and data are those of the sweep." in out

@@ -353,11 +353,13 @@ def test_the_line_to_go_on_with(reason, budget, line):
     assert said(out) == f"\nStopped ({reason}). Go on with:\n  {line}\n"
 
 
-def test_the_start_prints_space_rungs_machines_and_data(monkeypatch):
-    from trainables import data
+@pytest.mark.parametrize("compiles", [True, False])
+def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
+    from trainables import DeviceOptions, data
 
     monkeypatch.setattr("pipelines.engine.cluster.resources_line", lambda: "1 node, 2 CPU")
-    asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss")
+    device = DeviceOptions(compile=compiles)
+    asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss", device=device)
     out = console()
     show.start(
         asked,
@@ -373,9 +375,11 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch):
     text = said(out)
     assert text.startswith("Sweeping the data set digits: [no] network\n")
     assert re.search(r"learning_rate +0\.0001 … 1 +log +0\.01", text)
+    assert ("--device.compile compiles anew for every shape" in text) is compiles
     assert "Random proposes, Asha stops" in text
     assert re.search(r"rung at epoch 1 +about 27 of the trials *\n", text)
     assert re.search(r"rung at epoch 3 +about 9 of the trials *\n", text)
+    assert "trains     auto" in text
     assert "data       digits: 1,077 training, 360 validation and 360 test rows of 8 x 8" in text
     assert "machines   1 node, 2 CPU; 2 trials side by side, each with 1 CPU and 0 GPU" in text
     assert "goal       min val_loss, seed 5, session 2 of this sweep" in text

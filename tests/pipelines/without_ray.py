@@ -88,6 +88,7 @@ class InMemory:
     def again(self, record):
         known = self._records[record.number]
         known.session, known.leg, known.outcome = record.session, record.leg, record.outcome
+        known.again, known.started = list(record.again), list(record.started)
         known.begun = list(record.begun)
 
     def pause(self, record):
@@ -100,20 +101,17 @@ class InMemory:
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
         self._records[record.number].ended = record.ended
+        self._records[record.number].over = record.over
 
     def records(self):
         return copy.deepcopy(self._records)
 
 
-class Saved:
-    """Checkpoints as ``of`` a record says, path and epoch; by default at its last report."""
+class Found:
+    """Checkpoints that a function from a trial's number finds."""
 
-    def __init__(self, history, of=None) -> None:
-        self._history = history
-        self._of = of or (lambda record: (str(record.epoch), record.epoch))
-
-    def newest(self, number):
-        return self._of(self._history.records()[number])
+    def __init__(self, find) -> None:
+        self.newest = find
 
     def inherit(self, parent, child):
         return self.newest(parent)
@@ -122,13 +120,13 @@ class Saved:
 def conductor(
     history=None,
     *,
-    checkpoints=None,
     space=LINE,
     searcher=None,
     scheduler=None,
     session=0,
     spent=0.0,
     clock=None,
+    checkpoint=lambda number: None,
     **changes,
 ):
     """A conductor of a small sweep; the scheduler stops nothing by default."""
@@ -141,7 +139,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
-        checkpoints=checkpoints,
+        checkpoints=Found(checkpoint),
         session=session,
         spent=spent,
         clock=clock or Clock(),
@@ -153,9 +151,15 @@ def resumed(history, *, checkpoint=lambda record: None, **options):
 
     ``checkpoint`` gives the newest checkpoint of a record, as path and epoch.
     """
-    again = conductor(history, session=1, checkpoints=Saved(history, checkpoint), **options)
+    of = saved_as(history, checkpoint)
+    again = conductor(history, session=1, checkpoint=of, **options)
     again.replay(history.records())
     return again
+
+
+def saved_as(history, of=lambda record: (str(record.epoch), record.epoch)):
+    """The newest checkpoint of a trial as ``of`` says of its record; by default its last."""
+    return lambda number: of(history.records()[number])
 
 
 def accuracy(config, epoch):

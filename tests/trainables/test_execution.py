@@ -51,6 +51,51 @@ def test_tf32_and_the_share_of_memory_are_set_on_a_gpu(cuda, tf32, matmul):
     assert torch.backends.cudnn.allow_tf32 is tf32
 
 
+@pytest.mark.parametrize(
+    ("asked", "gpus", "share"),
+    [
+        (None, 0.25, 0.25),  # four trials on a GPU
+        (None, 0, 1.0),
+        (None, 1, 1.0),
+        (None, 4, 1.0),
+        (0.2, 0.25, 0.2),
+        (0.5, 1, 0.5),
+    ],
+)
+def test_a_fraction_of_a_gpu_is_a_share_of_its_memory(cuda, asked, gpus, share):
+    Execution(DeviceOptions(memory_share=asked).sharing(gpus), "cuda")
+    assert cuda["share"] == share
+
+
+def test_a_trial_has_its_share_before_it_allocates_anything(build, cuda, monkeypatch):
+    """A stand-in for the GPU: the trial is told that it has one, and moves nothing there."""
+    monkeypatch.setattr(TorchTrainable, "_has_gpu", lambda self: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+
+    def moved(data, device):
+        assert (device.type, cuda["share"]) == ("cuda", 0.25)
+        raise torch.OutOfMemoryError("moved to the GPU")
+
+    monkeypatch.setattr("trainables.loops.TensorData.of", moved)
+    with pytest.raises(torch.OutOfMemoryError, match="moved to the GPU"):
+        build(TorchTrainable, {}, device=DeviceOptions(precision="float32").sharing(0.25))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_share_of_a_real_gpu_is_enforced(build):
+    """A layer of half the GPU's memory fails with a quarter, and the next trial on it works."""
+    total = torch.cuda.get_device_properties(0).total_memory
+    width = total // 2 // 4 // 2  # of two inputs: width x 2 numbers of four bytes
+    shared = build(TorchTrainable, {"units_1": width}, device=DeviceOptions().sharing(0.25))
+    try:
+        row = shared.step()
+        assert (row["outcome"], row["done"]) == ("out_of_memory", True)
+        assert shared.reset({"units_1": 8})
+        assert shared.step()["epoch"] == 1
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
 @pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
 def test_precision_of_the_layers_and_of_the_loss(precision):
     execution = Execution(DeviceOptions(precision=precision), "cpu")

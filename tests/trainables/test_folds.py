@@ -265,7 +265,7 @@ def test_a_spread_can_be_optimised_with_folds_only(build):
 
 
 def test_pooled_data_without_folds_is_refused(build, blobs):
-    with pytest.raises(ValueError, match="blobs is pooled for a cross-validation: set folds"):
+    with pytest.raises(ValueError, match="blobs is pooled and has no validation rows: set folds"):
         build(TorchTrainable, {}, data=blobs.pooled())
     build(TorchTrainable, {}, data=blobs.pooled(), folds=3).step()
 

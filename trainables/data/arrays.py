@@ -35,12 +35,8 @@ def load_arrays(data_dir: str | None, train_size: int | None, val_size: int | No
     Raises ValueError when data_dir is missing, an array is missing or damaged, or a size is
     impossible.
     """
-    if data_dir is None:
-        raise ValueError(
-            f"The data set arrays is read from a place of yours: give data_dir a folder with "
-            f".npy files or an .npz ({_NAMES})."
-        )
-    place = Path(data_dir).expanduser()
+    check_arrays(data_dir)
+    place = Path(str(data_dir)).expanduser()
     found = _read(place)
     if "x_train" not in found and "x" in found and "y" in found:
         found["x_train"], found["y_train"] = found.pop("x"), found.pop("y")
@@ -53,6 +49,16 @@ def load_arrays(data_dir: str | None, train_size: int | None, val_size: int | No
         if not missing:
             pairs[part] = _pair(place, part, *(found[name] for name in names))
     return assemble(place.stem or str(place), pairs, train_size=train_size, val_size=val_size)
+
+
+def check_arrays(data_dir: str | None) -> None:
+    """Raise the ValueError of `load_arrays` for a place that holds no arrays; reads none."""
+    if data_dir is None:
+        raise ValueError(
+            f"The data set arrays is read from a place of yours: give data_dir a folder with "
+            f".npy files or an .npz ({_NAMES})."
+        )
+    _files(Path(data_dir).expanduser())
 
 
 def assemble(
@@ -124,20 +130,28 @@ def _first(name: str, option: str, order: NDArray[np.int64], size: int | None) -
 
 
 def _read(place: Path) -> dict[str, NDArray[Any]]:
-    if place.suffix == ".npz":
-        return read_npz(place)
+    files = _files(place)
+    if files[0].suffix == ".npz":
+        return read_npz(files[0])
+    return {path.stem: _read_npy(path) for path in files}
+
+
+def _files(place: Path) -> list[Path]:
+    """The .npy files of a place, or its one .npz."""
+    if place.suffix == ".npz" and place.is_file():
+        return [place]
     if not place.is_dir():
         raise ValueError(f"data_dir must be a folder or an .npz, but {place} is neither.")
     files = sorted(place.glob("*.npy"))
     if files:
-        return {path.stem: _read_npy(path) for path in files}
+        return files
     archives = sorted(place.glob("*.npz"))
     if len(archives) != 1:
         raise ValueError(
             f"data_dir must hold .npy files or exactly one .npz, but {place} holds "
             f"{len(archives)} .npz and no .npy."
         )
-    return read_npz(archives[0])
+    return archives
 
 
 def _read_npy(path: Path) -> NDArray[Any]:

@@ -74,6 +74,20 @@ class Dataset:
 
         Raises ValueError when nothing varies.
         """
+        shift, factor = self.standards()
+        return replace(
+            self,
+            x_train=(self.x_train - shift) * factor,
+            x_val=(self.x_val - shift) * factor,
+            x_test=(self.x_test - shift) * factor,
+            is_standardised=True,
+        )
+
+    def standards(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What `standardised` subtracts and then multiplies by, each [1, ...] for one row.
+
+        Raises ValueError when nothing varies.
+        """
         axes = statistic_axes(self.input_shape)
         mean = self.x_train.mean(axes, dtype=np.float64, keepdims=True)
         deviation = self.x_train.std(axes, dtype=np.float64, keepdims=True)
@@ -82,15 +96,8 @@ class Dataset:
                 f"x_train of {self.name} must vary to be standardised, but it is "
                 f"{mean.flat[0]:g} all over."
             )
-        shift = mean.astype(np.float32)
-        factor = (1 / np.where(deviation > 0, deviation, 1)).astype(np.float32)
-        return replace(
-            self,
-            x_train=(self.x_train - shift) * factor,
-            x_val=(self.x_val - shift) * factor,
-            x_test=(self.x_test - shift) * factor,
-            is_standardised=True,
-        )
+        factor = 1 / np.where(deviation > 0, deviation, 1)
+        return mean.astype(np.float32), factor.astype(np.float32)
 
     def pooled(self) -> "Dataset":
         """The data set of a cross-validation: the training rows, then the validation rows.

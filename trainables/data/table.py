@@ -1,5 +1,7 @@
 """Any table of labelled rows: a CSV or Parquet file with a column that is to be predicted."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +35,7 @@ def load_table(
     Raises ValueError when data_dir is missing, the file cannot be read, a label is missing, a
     column is of no use (dates; more than 100 words), or a size is impossible.
     """
-    if data_dir is None:
-        raise ValueError(
-            "The data set table is read from a file of yours: give data_dir a .csv or a .parquet, "
-            "or a folder with exactly one."
-        )
-    path = _find(Path(data_dir).expanduser())
+    path = _find(data_dir)
     table = _read(path)
     name = _target(path, list(table.columns), target)
     labels = table.pop(name)
@@ -46,6 +43,11 @@ def load_table(
         raise ValueError(
             f"The column {name!r} of {path} must have a label in every row, but "
             f"{int(labels.isna().sum()):,} are missing."
+        )
+    if labels.dtype.kind == "f" and (labels % 1 != 0).any():
+        raise ValueError(
+            f"The column {name!r} of {path} must hold classes, but it holds numbers with "
+            "fractions: make a few ranges of them, and a class of each."
         )
     # The split first, over row numbers: what a column becomes is learnt from the training rows.
     numbers = np.arange(len(table), dtype=np.float32).reshape(-1, 1)
@@ -72,7 +74,22 @@ def load_table(
     )
 
 
-def _find(place: Path) -> Path:
+def check_table(data_dir: str | None, target: str | None) -> None:
+    """Raise the ValueError of `load_table` for a file or a target that is not there: the names of
+    the columns are read, and none of the rows."""
+    path = _find(data_dir)
+    _target(path, _columns(path), target)
+
+
+def _find(data_dir: str | None) -> Path:
+    if data_dir is None:
+        raise ValueError(
+            "The data set table is read from a file of yours: give data_dir a .csv or a .parquet, "
+            "or a folder with exactly one."
+        )
+    place = Path(data_dir).expanduser()
+    if not place.exists():
+        raise ValueError(f"data_dir must be a .csv or a .parquet, but there is no {place}.")
     if place.is_file() and place.suffix in _SUFFIXES:
         return place
     found = [path for suffix in _SUFFIXES for path in sorted(place.glob(f"*{suffix}"))]
@@ -88,8 +105,25 @@ def _read(path: Path) -> Any:
     # Both come with Ray Tune. A third of a second to import, for those with a table only.
     import pandas as pd  # type: ignore[import-untyped]
 
-    try:
+    with _readable(path):
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+
+def _columns(path: Path) -> list[str]:
+    import pandas as pd
+
+    with _readable(path):
+        if path.suffix == ".csv":
+            return list(pd.read_csv(path, nrows=0).columns)
+        import pyarrow.parquet as parquet
+
+        return list(parquet.read_schema(path).names)
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise ValueError(f"{path} cannot be read: {error}") from error
 

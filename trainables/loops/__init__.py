@@ -24,7 +24,7 @@ from trainables.loops.optimizers import (
     build_optimizer,
     optimizer_names,
 )
-from trainables.loops.protocol import Diverged, Loop
+from trainables.loops.protocol import Diverged, Loop, Scores
 from trainables.loops.schedules import Schedule, build_schedule, schedule_names
 from trainables.loops.seeding import derive_seed, seed_initial_weights
 from trainables.loops.supervised import METRICS, Measure, Optimizer, SupervisedLoop
@@ -62,6 +62,7 @@ __all__ = [
     "OptimizerOptions",
     "RMSprop",
     "Schedule",
+    "Scores",
     "SupervisedLoop",
     "TensorData",
     "build_loss",

@@ -11,10 +11,14 @@ from torch import Tensor
 
 @dataclass(slots=True)
 class BestEpoch:
-    """The best epoch so far by one metric; the earlier one of equals. Weights are copies."""
+    """The best epoch so far by one metric; the earlier one of equals. Weights are copies.
+
+    With keep="last" the last epoch counts as the best one, and no metric is looked at.
+    """
 
     metric: str
     mode: Literal["max", "min"]
+    keep: Literal["best", "last"] = "best"
     epoch: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     weights: dict[str, Any] | None = None
@@ -24,8 +28,7 @@ class BestEpoch:
 
         `weights` gives tensors and plain values, and is called for the best epochs only.
         """
-        value = metrics[self.metric]
-        if not math.isfinite(value) or not self._beats(value):
+        if self.keep == "best" and not self._beats(metrics[self.metric]):
             return False
         self.epoch = int(metrics["epoch"])
         self.metrics = dict(metrics)
@@ -45,6 +48,8 @@ class BestEpoch:
                 kept[name] = _copied(value)
 
     def _beats(self, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
         if self.epoch is None:
             return True
         incumbent = self.metrics[self.metric]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from trainables.data import Dataset
 from trainables.loops.evaluation import confusion, macro_f1
@@ -33,21 +34,29 @@ class EstimatorLoop:
         self._seed = seed
 
     def run_epoch(self) -> dict[str, float]:
-        """Train one epoch; returns train_accuracy and the validation metrics."""
+        """Train one epoch; returns train_accuracy and the validation metrics, where there are rows
+        for these."""
         started = time.perf_counter()
         self._fit(self.epoch + 1)
         self.epoch += 1
         data = self._data
-        y_val = torch.from_numpy(np.array(data.y_val))
-        predicted = torch.from_numpy(np.asarray(self.estimator.predict(_flat(data.x_val))))
-        counts = confusion(y_val, predicted.long(), data.classes)
+        validation = self.score(data.x_val, data.y_val) if len(data.y_val) else {}
         hits = self.estimator.predict(_flat(data.x_train)) == data.y_train
         return {
             "train_accuracy": float(np.mean(hits)),
-            "val_accuracy": counts.diagonal().sum().item() / len(y_val),
-            "val_f1": macro_f1(counts),
+            **{f"val_{name}": value for name, value in validation.items()},
             "epoch": self.epoch,
             "epoch_seconds": time.perf_counter() - started,
+        }
+
+    def score(self, x: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
+        """accuracy and f1 of rows."""
+        labels = torch.from_numpy(np.array(y))
+        predicted = torch.from_numpy(np.asarray(self.estimator.predict(_flat(x))))
+        counts = confusion(labels, predicted.long(), self._data.classes)
+        return {
+            "accuracy": counts.diagonal().sum().item() / len(labels),
+            "f1": macro_f1(counts),
         }
 
     def _fit(self, epoch: int) -> None:
@@ -66,6 +75,10 @@ class EstimatorLoop:
     def weights(self) -> Mapping[str, Any]:
         """The epoch, from which the estimator is made again."""
         return {"epoch": self.epoch}
+
+    def load_weights(self, weights: Mapping[str, Any]) -> None:
+        """Train again up to the epoch of `weights()`."""
+        self.load_state_dict({**weights, "seed": self._seed})
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and seed, from which the estimator is made again."""

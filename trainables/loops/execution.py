@@ -35,7 +35,8 @@ class Execution:
             # Global to the process, so both are always set: an actor may have had other options.
             torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
             torch.backends.cudnn.allow_tf32 = options.tf32
-            torch.cuda.set_per_process_memory_fraction(options.memory_share, self.device)
+            share = 1.0 if options.memory_share is None else options.memory_share
+            torch.cuda.set_per_process_memory_fraction(share, self.device)
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """Move a model to the device, in the layout asked for, and have it compiled."""

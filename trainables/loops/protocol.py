@@ -1,7 +1,9 @@
 """What a loop is to the class that hands it to Ray, whatever it trains."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
 
 
 class Diverged(ArithmeticError):  # noqa: N818 - an outcome of a trial, not a mistake of the program
@@ -43,3 +45,17 @@ class Loop(Protocol):
 
         Raises KeyError, RuntimeError or ValueError when it is that of something else.
         """
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """A loop that can judge other rows than those it validates with."""
+
+    def load_weights(self, weights: Mapping[str, Any], /) -> None:
+        """Take over what `weights()` gave.
+
+        Raises KeyError, RuntimeError or ValueError when it is that of something else.
+        """
+
+    def score(self, x: NDArray[Any], y: NDArray[Any], /) -> dict[str, float]:
+        """The metrics of rows x [n, ...] with labels y [n]."""

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.loops.augmentation import Augmentation
-from trainables.loops.evaluation import evaluate, rows_at_once
+from trainables.loops.evaluation import Evaluation, evaluate, rows_at_once
 from trainables.loops.execution import Execution
 from trainables.loops.losses import Loss
 from trainables.loops.protocol import Diverged
 from trainables.loops.schedules import Schedule
 from trainables.loops.seeding import BATCH_ORDER, LAYERS, derive_seed
-from trainables.loops.tensors import TensorData
+from trainables.loops.tensors import TensorData, wrap
 from trainables.options import DeviceOptions
 
 METRICS = (
@@ -110,7 +111,8 @@ class SupervisedLoop:
         self._augmentation = self._new_augmentation()
 
     def run_epoch(self) -> dict[str, float]:
-        """Train one epoch, then validate; returns a value for each name in METRICS.
+        """Train one epoch, then validate; returns a value for each name in METRICS. Without
+        validation rows the names of validation are left out.
 
         train_loss and train_accuracy are means over the epoch's batches, as they were trained;
         val_loss is the cross-entropy whatever the training loss; epoch counts from 1;
@@ -125,9 +127,10 @@ class SupervisedLoop:
         trained = time.perf_counter()
         validation = self._validate()
         finished = time.perf_counter()
-        if not math.isfinite(validation["val_loss"]):
+        judged = validation.get("val_loss", train_loss)
+        if not math.isfinite(judged):
             raise Diverged(epoch=epoch, batch=None, seconds=finished - started)
-        self._schedule.observe(validation["val_loss"])
+        self._schedule.observe(judged)
         self.epoch = epoch
         return {
             "train_loss": train_loss,
@@ -200,23 +203,42 @@ class SupervisedLoop:
         loss.backward()  # type: ignore[no-untyped-call]
 
     def _validate(self) -> dict[str, float]:
-        """The metrics of the validation rows."""
+        """The metrics of the validation rows; none where there are no such rows."""
         data = self._data
-        found = evaluate(
-            self.model,
-            data.x_val,
-            data.y_val,
-            data.classes,
-            self._rows_at_once,
-            execution=self._execution,
-            measure=self._measure,
-        )
+        if len(data.y_val) == 0:
+            return {}
+        found = self._judged(data.x_val, data.y_val)
         return {
             "val_loss": found.loss,
             "val_accuracy": found.accuracy,
             "val_f1": found.f1,
             **found.more,
         }
+
+    def score(self, x: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
+        """loss, accuracy and f1 of other rows, and what `measure` finds of them, without val_."""
+        rows, labels = (tensor.to(self._device) for tensor in wrap([x, y]))
+        found = self._judged(rows, labels)
+        more = {name.removeprefix("val_"): value for name, value in found.more.items()}
+        return {"loss": found.loss, "accuracy": found.accuracy, "f1": found.f1, **more}
+
+    def _judged(self, x: Tensor, y: Tensor) -> Evaluation:
+        return evaluate(
+            self.model,
+            x,
+            y,
+            self._data.classes,
+            self._rows_at_once,
+            execution=self._execution,
+            measure=self._measure,
+        )
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights()` gave.
+
+        Raises RuntimeError when it is that of another architecture.
+        """
+        self.model.load_state_dict(weights)
 
     def weights(self) -> Mapping[str, Tensor]:
         """The model's `state_dict()`, not copied."""

@@ -31,13 +31,14 @@ class TensorData:
     def of(cls, dataset: Dataset, device: torch.device | str = "cpu") -> "TensorData":
         """Wrap the arrays of a data set, without a copy on the CPU."""
         arrays = (dataset.x_train, dataset.y_train, dataset.x_val, dataset.y_val)
-        x_train, y_train, x_val, y_val = (tensor.to(device) for tensor in _wrap(arrays))
+        x_train, y_train, x_val, y_val = (tensor.to(device) for tensor in wrap(arrays))
         return cls(
             x_train=x_train, y_train=y_train, x_val=x_val, y_val=y_val, classes=dataset.classes
         )
 
 
-def _wrap(arrays: Iterable[NDArray[Any]]) -> list[Tensor]:
+def wrap(arrays: Iterable[NDArray[Any]]) -> list[Tensor]:
+    """Arrays as tensors on the CPU, without a copy."""
     with warnings.catch_warnings():
         # Read-only arrays from Ray's object store are the point: one copy a node, and nothing
         # writes here.

@@ -20,6 +20,7 @@ import math
 import random
 
 from pipelines.engine.schedulers.base import Scheduler, Verdict
+from pipelines.engine.schedulers.hyperband import starts
 from pipelines.engine.schedulers.rungs import Rung, rungs
 
 
@@ -50,9 +51,7 @@ class AsyncHalving(Scheduler):
         count = min(brackets, len(all_rungs) + 1)
         self._brackets = [[Rung(e) for e in all_rungs[s:]] for s in range(count)]
         top = len(all_rungs)
-        self._weights = [
-            math.ceil((top + 1) * factor ** (top - s) / (top - s + 1)) for s in range(count)
-        ]
+        self._weights = [starts(top, top - s, factor) for s in range(count)]
 
     def bracket(self, trial: int) -> int:
         """The bracket of a trial: a function of the seed and the number alone."""

@@ -48,12 +48,7 @@ class Fork:
     """A paused trial that ends with this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing now; a report or the end of a running trial may lead to something."""
-
-
-Move = Start | Promote | Fork | Wait
+Move = Start | Promote | Fork
 
 
 class Scheduler(ABC):
@@ -67,10 +62,10 @@ class Scheduler(ABC):
     """
 
     def next(self, *, new: bool, paused: Set[int]) -> Move | None:
-        """What a free worker does; None when there is nothing more, whatever the trials report.
+        """What a free worker does; None for nothing now, which ends a sweep where no trial runs.
 
         ``new`` says whether a new trial can be had; once it was False it stays so. ``paused`` holds
-        the trials that can be promoted or replaced. ``Wait`` while no trial runs ends the sweep.
+        the trials that can be promoted or replaced.
         """
         return Start() if new else None
 

@@ -17,7 +17,7 @@ import bisect
 import math
 from collections.abc import Iterable, Set
 
-from pipelines.engine.schedulers.base import Move, Promote, Scheduler, Start, Verdict, Wait
+from pipelines.engine.schedulers.base import Move, Promote, Scheduler, Start, Verdict
 from pipelines.engine.schedulers.rungs import rungs
 
 _MOST_WAITING = 100
@@ -84,7 +84,7 @@ class PromotedHalving(Scheduler):
             trial = rung.candidate(self._factor, paused)
             if trial is not None:
                 return Promote(trial)
-        return Start() if new else Wait()
+        return Start() if new else None
 
     def promote(self, trial: int) -> None:
         for rung in self._rungs:

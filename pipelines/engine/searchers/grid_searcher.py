@@ -17,7 +17,7 @@ class GridSearcher(Searcher):
         super().__init__(space, mode=mode, seed=seed)
         from search_spaces.encoders.grid import grid
 
-        self._seen = {space.key(space.default())}
+        self._seen: set[Any] = set()
         self._left: Iterator[dict[str, Any]] = iter(grid(space, points))
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:

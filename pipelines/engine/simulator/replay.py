@@ -48,12 +48,14 @@ def simulate(
     epochs: int | None = None,
     trials: int | None = None,
     seed: int = 0,
+    default_first: bool = False,
 ) -> Replay:
     """Run a sweep over the rows of ``table`` with ``workers`` trials side by side.
 
     It ends when ``epochs`` were trained over all trials, ``trials`` have ended or no row is left,
     whatever comes first. A proposed configuration becomes the nearest row that has not run yet,
-    and the scheduler gets one report an epoch. Everything is a function of the arguments.
+    and the scheduler gets one report an epoch. With ``default_first`` trial 0 is the default
+    configuration, as in a sweep; a row must hold it. Everything is a function of the arguments.
     """
     if workers < 1:
         raise UsageError(f"A simulation needs at least 1 worker, and workers is {workers}.")
@@ -69,7 +71,7 @@ def simulate(
             seed=seed,
             keep_checkpoints=0,
             checkpoint_seconds=math.inf,
-            default_first=False,
+            default_first=default_first,
         ),
         space=table.space,
         searcher=rows,

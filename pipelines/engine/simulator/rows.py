@@ -60,6 +60,7 @@ class RowSearcher(Searcher):
         self._table = table
         self._left = Rows(table)
         self._ran: set[Any] = set()
+        self._keys = [table.space.key(config) for config in table.configs]
 
     def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
         wish = self._inner.ask(number, attempt)
@@ -74,9 +75,8 @@ class RowSearcher(Searcher):
     def _new(self, wish: Mapping[str, Any]) -> int | None:
         """The nearest row left whose configuration has not run: a table may hold one twice."""
         while (row := self._left.take(wish)) is not None:
-            key = self._table.space.key(self._table.configs[row])
-            if key not in self._ran:
-                self._ran.add(key)
+            if self._keys[row] not in self._ran:
+                self._ran.add(self._keys[row])
                 return row
         return None
 
@@ -87,4 +87,7 @@ class RowSearcher(Searcher):
         self._inner.tell(number, told)
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:
+        row = self._new(config)
+        assert row is not None, "a simulation starts what the table holds"
+        self.rows[number] = row
         self._inner.restart(number, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.engine.errors import UsageError
-from pipelines.engine.records import Mode, Outcome, TrialRecord
+from pipelines.engine.records import Mode
 from search_spaces import Float, Int, Parameter, SearchSpace
 
 Floats = NDArray[np.float64]
@@ -70,13 +71,24 @@ class CurveTable:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """The best known and the median objective: regret 0 and regret 1."""
+        """The best known and the median objective: regret 0 and regret 1.
+
+        The median counts rows that diverge as the worst; where they are half of all or more it has
+        no value, and the median of the others stands in.
+        """
         found = self.objectives
         sign = 1.0 if self.mode == "max" else -1.0
         ranked = np.sort(np.where(np.isnan(found), -np.inf, sign * found))
-        best, median = ranked[-1], ranked[(len(ranked) - 1) // 2]
-        if not np.isfinite(best):
+        if np.isneginf(ranked[(len(ranked) - 1) // 2]):
+            ranked = ranked[np.isfinite(ranked)]
+        if not len(ranked):
             raise UsageError(f"table {self.name!r}: every row of it diverges")
+        best, median = ranked[-1], ranked[(len(ranked) - 1) // 2]
+        if best == median:
+            raise UsageError(
+                f"table {self.name!r}: the best of its {len(found)} rows and the median one are "
+                f"equal ({sign * float(best):.6g}), so no searcher can be told from another on it"
+            )
         return sign * float(best), sign * float(median)
 
     def regret(self, value: float) -> float:
@@ -95,10 +107,7 @@ def load_tables(path: Path) -> list[CurveTable]:
     time drawn once a row: log-normal, median 1 s, σ = 0.5 (19 in 20 within a factor 2.7).
     With ``first_point_is_untrained`` the curves begin before the first epoch.
     """
-    if not path.is_file():
-        raise UsageError(f"There is no table of learning curves at {path}.")
-    with np.load(path, allow_pickle=False) as data:
-        arrays: dict[str, NDArray[Any]] = dict(data)
+    arrays = _arrays(path)
     x, metric = arrays["X"], str(arrays["metric"])
     space = SearchSpace(path.stem, [_parameter(arrays, i) for i in range(x.shape[1])])
     configs = [_config(space, row) for row in x]
@@ -122,6 +131,32 @@ def load_tables(path: Path) -> list[CurveTable]:
     ]
 
 
+_NEEDED = ("X", "names", "lower", "upper", "log", "integer", "metric", "goal")
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise UsageError(f"There is no table of learning curves at {path}.")
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays: dict[str, NDArray[Any]] = dict(data)
+    except (ValueError, OSError, TypeError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{path} is no .npz file of learning curves ({error}): write one with numpy.savez."
+        ) from error
+    lacking = [name for name in _NEEDED if name not in arrays]
+    if "metric" in arrays and str(arrays["metric"]) not in arrays:
+        lacking.append(str(arrays["metric"]))
+    if "task_names" not in arrays and "tasks" not in arrays:
+        lacking.append("tasks")
+    if lacking:
+        raise UsageError(
+            f"{path} is no table of learning curves: it lacks {', '.join(lacking)}, "
+            f"and it holds {', '.join(arrays) or 'nothing'}."
+        )
+    return arrays
+
+
 def _parameter(arrays: Mapping[str, NDArray[Any]], i: int) -> Parameter:
     name, scale = str(arrays["names"][i]), "log" if arrays["log"][i] else "linear"
     low, high = float(arrays["lower"][i]), float(arrays["upper"][i])
@@ -136,50 +171,3 @@ def _config(space: SearchSpace, row: Floats) -> dict[str, Any]:
         for parameter, value in zip(space, row, strict=True)
     }
     return space.complete(values)
-
-
-def from_records(
-    records: Mapping[int, TrialRecord],
-    *,
-    space: SearchSpace,
-    metric: str,
-    mode: Mode,
-    max_epochs: int,
-    name: str,
-) -> CurveTable:
-    """The trials of a recorded sweep as a table, to replay it with other settings.
-
-    Left out are trials without a single report and those that failed: nobody knows their curve.
-    A trial that diverged has its last report as NaN, whatever was written there.
-    """
-    rows = [r for r in records.values() if r.reports and r.outcome is not Outcome.FAILED]
-    if not rows:
-        raise UsageError(f"history {name!r} holds no trial with a report: nothing to replay")
-    values = np.full((len(rows), max_epochs), np.nan)
-    known = np.ones(len(rows), np.int64)
-    seconds = np.ones(len(rows))
-    for i, record in enumerate(rows):
-        for epoch, value in record.curve(metric).items():
-            values[i, epoch - 1] = value
-        known[i] = record.epoch
-        if record.outcome is Outcome.DIVERGED:
-            values[i, record.epoch - 1] = np.nan
-        seconds[i] = _seconds_per_epoch(record)
-    return CurveTable(
-        name=name,
-        space=space,
-        metric=metric,
-        mode=mode,
-        configs=[record.config for record in rows],
-        values=values,
-        seconds=seconds,
-        known=known,
-    )
-
-
-def _seconds_per_epoch(record: TrialRecord) -> float:
-    """From the first report to the last; a trial of one epoch counts as 1 s."""
-    first, last = record.reports[0], record.reports[-1]
-    if last.epoch == first.epoch:
-        return 1.0
-    return max((last.at - first.at) / (last.epoch - first.epoch), 1e-3)

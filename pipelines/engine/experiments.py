@@ -1,0 +1,153 @@
+"""A sweep that lies on disk, found by its folder or by its name.
+
+What every command after a sweep starts from. Neither Ray nor torch is imported, and nothing is
+written: a sweep that runs at the same time is read as far as it has come.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine import files, sessions
+from pipelines.engine.errors import UsageError, did_you_mean
+from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
+from pipelines.engine.sweep import Sweep
+from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.engine.history import History
+
+STORAGE = Path("results")
+"""Where sweeps lie by default, as in ``Sweep.storage``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A sweep on disk, finished or not."""
+
+    folder: Path
+    recipe: str
+    options: Sweep
+    """What it was first asked. A space or a class that was given from Python is only named here."""
+    space: SearchSpace
+    """What it searches, whatever a space of that name is today."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @contextmanager
+    def history(self) -> Iterator[History]:
+        """Its history, open for the length of a ``with``."""
+        from sqlalchemy.exc import DatabaseError
+
+        from pipelines.engine.history import History  # Optuna and SQLAlchemy, half a second
+
+        metric, mode = self.options.metric, self.options.direction
+        try:
+            history = History(self.folder, name=None, metric=metric, mode=mode)
+        except DatabaseError as error:
+            raise UsageError(
+                f"{self.folder / files.HISTORY} cannot be read as a database ({error.orig}): "
+                "restore it from a copy."
+            ) from error
+        try:
+            yield history
+        finally:
+            history.close()
+
+    def records(self) -> dict[int, TrialRecord]:
+        """Every trial so far, by its number."""
+        with self.history() as history:
+            return history.records()
+
+    def summary(self) -> dict[str, Any] | None:
+        """``summary.json``; None before the end of the first session, and where it is damaged."""
+        try:
+            return dict(json.loads((self.folder / files.SUMMARY).read_text()))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+
+    def best(self, records: Mapping[int, TrialRecord]) -> TrialRecord:
+        """The best trial: that of the summary, which is what a person was shown; before there is
+        one, the trial with the best epoch so far, the first of equals.
+
+        Raises ``UsageError`` where no trial has reported a finite value.
+        """
+        summary = self.summary()
+        if summary is not None and summary.get("best"):
+            return records[summary["best"]["trial"]]
+        metric, mode = self.options.metric, self.options.direction
+        found: tuple[float, TrialRecord] | None = None
+        for _, record in sorted(records.items()):
+            report = best_report(record, metric, mode)
+            if report is None or record.outcome in (Outcome.FAILED, Outcome.DIVERGED):
+                continue
+            value = report.metrics[metric]
+            if found is None or better(value, found[0], mode):
+                found = value, record
+        if found is None:
+            raise UsageError(f"No trial of {self.name!r} has reported a finite {metric}.")
+        return found[1]
+
+
+def best_report(record: TrialRecord, metric: str, mode: Mode) -> Report | None:
+    """The best epoch of a trial, the earliest of equals; None without a finite value."""
+    best: Report | None = None
+    for report in record.reports:
+        value = report.metrics.get(metric, math.nan)
+        if math.isfinite(value) and (best is None or better(value, best.metrics[metric], mode)):
+            best = report
+    return best
+
+
+def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
+    """The sweep in the folder ``experiment``, or of that name in ``storage``.
+
+    Raises ``UsageError`` where there is none, and where its options are damaged.
+    """
+    for folder in (Path(experiment).expanduser(), storage.expanduser() / experiment):
+        before = sessions.stored(folder)
+        if before is not None:
+            return _read(folder.resolve(), before)
+    raise UsageError(
+        f"There is no sweep {str(experiment)!r}, neither as a folder nor in {storage}: name the "
+        "folder that holds its history.db, or say with --storage where it lies."
+        + did_you_mean(str(experiment), names(storage))
+    )
+
+
+def names(storage: Path = STORAGE) -> list[str]:
+    """The names of the sweeps in ``storage``, sorted; none where there is no such folder."""
+    found = storage.expanduser().glob(f"*/{files.OPTIONS}")
+    return sorted(path.parent.name for path in found if (path.parent / files.HISTORY).is_file())
+
+
+def trial(records: Mapping[int, TrialRecord], number: int, name: str) -> TrialRecord:
+    """A trial by its number; raises ``UsageError`` where there is none."""
+    if number not in records:
+        there = f"0 … {max(records)}" if records else "none yet"
+        raise UsageError(f"{name!r} has no trial {number}: its trials are {there}.")
+    return records[number]
+
+
+def _read(folder: Path, before: dict[str, Any]) -> Experiment:
+    try:
+        return Experiment(
+            folder=folder,
+            recipe=before["recipe"],
+            options=sessions.restored(before),
+            space=SearchSpace.from_json(before["space"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{folder / files.OPTIONS} is not as this version of Caviar writes it ({error}): it is "
+            "damaged, or another version's."
+        ) from error

@@ -1,0 +1,74 @@
+"""One trial in this process, without starting Ray: what is done again after a sweep."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from trainables.options import RESERVED_KEY, TrialInfo, TrialOptions
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
+
+@contextmanager
+def trial(
+    trainable: type[Any],
+    config: Mapping[str, Any],
+    *,
+    info: TrialInfo,
+    data: Dataset,
+    options: TrialOptions,
+    gpus: float,
+) -> Iterator[Any]:
+    """A trainable that runs one trial as a worker of a sweep would; it is built here.
+
+    Args:
+        trainable: the class.
+        config: the hyperparameters.
+        info: the trial's number and seed.
+        data: as a worker gets it: pooled for a cross-validation.
+        options: what all trials of the sweep share.
+        gpus: GPUs of one trial; without any it computes on the CPU, as it did in the sweep.
+
+    Raises what building the trial raises.
+    """
+    base: Any = trainable
+    with tempfile.TemporaryDirectory(prefix="caviar-") as scratch:
+
+        def setup(self: Any, given: dict[str, Any]) -> None:
+            base.setup(self, given, data=data, options=options)
+
+        def has_gpu(self: Any) -> bool:
+            return gpus > 0 and bool(base._has_gpu(self))
+
+        def logdir(self: Any) -> None:  # Ray would make one in ~/ray_results, and leave it there
+            self._logdir = scratch
+
+        parts = {"setup": setup, "_has_gpu": has_gpu, "_setup_logdir": logdir}
+        here = type(trainable.__name__, (base,), {"__module__": trainable.__module__, **parts})
+        running = here(config={**config, RESERVED_KEY: asdict(info)})
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+def epochs(running: Any, metrics: tuple[str, ...], count: int) -> Iterator[dict[str, Any]]:
+    """Train up to so many epochs; yields of each what a sweep would record.
+
+    ``epoch``, ``metrics`` by their names, and ``outcome``: None, or what ended the trial.
+    """
+    for _ in range(count):
+        result = running.train()
+        yield {
+            "epoch": int(result["epoch"]),
+            "metrics": {name: float(result[name]) for name in metrics if name in result},
+            "outcome": result.get("outcome"),
+            "detail": result.get("detail"),
+        }
+        if result.get("done"):
+            return

@@ -1,0 +1,203 @@
+"""A trial trained again, beside the curve that the sweep recorded of it."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine import in_process, loading, sessions
+from pipelines.engine.errors import UsageError
+from pipelines.engine.experiments import Experiment, trial
+from pipelines.engine.records import Outcome, Report, TrialRecord
+from pipelines.engine.summary import versions
+from pipelines.engine.sweep import Sweep
+from trainables.options import TrialInfo
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
+_CLOCKS = ("seconds", "per_second")
+"""How the names of metrics end that say how fast the machine was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The largest difference between two curves; infinite where one of them has no value."""
+
+    size: float = 0.0
+    metric: str | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """What a sweep noted of a trial and of the session that ran it last."""
+
+    record: TrialRecord
+    options: Sweep
+    versions: Mapping[str, str] | None
+    """None where the sweep is older than the note."""
+    data: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Reproduction:
+    """What came of training a trial again."""
+
+    original: Original
+    data: str
+    """The data set it was trained on now."""
+    difference: Difference = field(default_factory=Difference)
+    epochs: int = 0
+    """Epochs that both curves have."""
+    missing: int = 0
+    """Epochs that were recorded, and did not come again."""
+    outcome: str | None = None
+    """What ended the trial now: diverged, out_of_memory, or None."""
+    error: str | None = None
+    """The last line of what was raised now."""
+    traceback: str | None = None
+
+    def is_same(self, tolerance: float) -> bool:
+        """Whether no metric differs by more than ``tolerance``, and the trial ended alike."""
+        record = self.original.record
+        if self.missing or self.difference.size > tolerance:
+            return False
+        if record.outcome is Outcome.DIVERGED:
+            return self.outcome == "diverged"
+        if record.outcome is Outcome.FAILED:
+            return self.outcome == "out_of_memory" or self.error == record.error
+        return self.outcome is None and self.error is None
+
+    def other_versions(self) -> list[tuple[str, str, str]]:
+        """What ran then and now, where the two differ, with Python among it."""
+        now = versions()
+        then = self.original.versions or {}
+        names = [name for name in then if now.get(name, "none") != then[name]]
+        return [(name, then[name], now.get(name, "none")) for name in names]
+
+
+def original(experiment: Experiment, number: int) -> Original:
+    """Read a trial and what its session noted.
+
+    Raises ``UsageError`` where there is no such trial, or nothing to compare with.
+    """
+    with experiment.history() as history:
+        record = trial(history.records(), number, experiment.name)
+        noted = history.get("sessions", [])
+    if not record.reports and record.outcome is not Outcome.FAILED:
+        raise UsageError(f"Trial {number} of {experiment.name!r} has not reported an epoch yet.")
+    session = noted[record.session] if record.session < len(noted) else {}
+    options = experiment.options
+    if "options" in session:
+        options = sessions.restored(session)
+    summary = experiment.summary() or {}
+    return Original(
+        record=record,
+        options=_settled(options, session.get("data")),
+        versions=session.get("versions") or summary.get("versions"),
+        data=session.get("data"),
+    )
+
+
+def _settled(options: Sweep, data: str | None) -> Sweep:
+    """``auto`` as what it stood for: today it may stand for another data set."""
+    if options.dataset != "auto" or data is None:
+        return options
+    name = data.partition(":")[0]
+    if name == "digits":  # which was then taken whole, whatever sizes were asked for
+        return replace(options, dataset=name, data_dir=None, train_size=None, val_size=None)
+    return replace(options, dataset=name)
+
+
+def with_other_places(
+    sweep: Sweep, *, data_dir: Path | None = None, trainable: str | None = None
+) -> Sweep:
+    """``sweep`` with its files or its class where they are now."""
+    changes: dict[str, Any] = {}
+    if data_dir is not None:
+        changes["data_dir"] = data_dir
+    if trainable is not None:
+        changes["trainable"] = trainable
+    return replace(sweep, **changes)
+
+
+def run(
+    before: Original,
+    sweep: Sweep,
+    trainable: type[Any],
+    dataset: Dataset,
+    *,
+    on_epoch: Callable[[Report, Mapping[str, float]], None],
+) -> Reproduction:
+    """Train the trial again, as far as it was trained, in this process.
+
+    Args:
+        before: what was recorded.
+        sweep: its options, perhaps ``with_other_places``.
+        trainable: its class.
+        dataset: its data set, as loaded.
+        on_epoch: told of each epoch: the recorded report, and the metrics now.
+    """
+    record = before.record
+    found = Reproduction(original=before, data=dataset.describe())
+    data, options = loading.for_trials(sweep, dataset)
+    recorded = {report.epoch: report for report in record.reports}
+    # A failure came in the epoch after the last report.
+    count = record.epoch + (1 if record.outcome is Outcome.FAILED else 0)
+    info = TrialInfo(number=record.number, seed=record.seed)
+    try:
+        with in_process.trial(
+            trainable,
+            record.config,
+            info=info,
+            data=data,
+            options=options,
+            gpus=sweep.gpus_per_trial,
+        ) as running:
+            for row in in_process.epochs(running, trainable.metrics, count):
+                found.outcome = row["outcome"]
+                report = recorded.get(row["epoch"])
+                if report is None:
+                    continue
+                found.epochs += 1
+                gap = difference(report, row["metrics"])
+                if gap.size > found.difference.size:
+                    found.difference = gap
+                on_epoch(report, row["metrics"])
+    except Exception as error:  # noqa: BLE001 - whatever a trainable raises is what is asked for
+        found.error = traceback.format_exception_only(error)[-1].strip()
+        found.traceback = traceback.format_exc()
+    found.missing = len(recorded) - found.epochs
+    return found
+
+
+def difference(report: Report, now: Mapping[str, float]) -> Difference:
+    """The metric of one epoch that differs most; clocks are not compared.
+
+    >>> then = Report(3, {"val_loss": 0.5, "val_f1": math.nan, "epoch_seconds": 1.0}, 0, 0.0)
+    >>> difference(then, {"val_loss": 0.25, "val_f1": math.nan, "epoch_seconds": 9.0})
+    Difference(size=0.25, metric='val_loss', epoch=3)
+    """
+    most = Difference()
+    then = report.metrics
+    for name in sorted(set(then) | set(now)):
+        if name.endswith(_CLOCKS):
+            continue
+        size = _gap(then.get(name), now.get(name))
+        if size > most.size:
+            most = Difference(size, name, report.epoch)
+    return most
+
+
+def _gap(one: float | None, other: float | None) -> float:
+    if one is None or other is None:
+        return math.inf
+    if one == other or (math.isnan(one) and math.isnan(other)):
+        return 0.0
+    gap = abs(one - other)
+    return math.inf if math.isnan(gap) else gap

@@ -1,0 +1,225 @@
+"""A configuration of a sweep trained once more: on all its rows, or for more epochs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipelines.engine import files, in_process, loading, sessions
+from pipelines.engine.errors import UsageError
+from pipelines.engine.experiments import Experiment, best_report
+from pipelines.engine.records import TrialRecord
+from pipelines.engine.summary import finite, versions
+from pipelines.engine.sweep import Sweep
+from trainables.options import TrialInfo
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
+Rows = Literal["train", "train+val"]
+NOTES = "retrain.json"
+"""What was trained, how, and what came of it; beside the checkpoint."""
+
+
+class TrainingFailed(RuntimeError):  # noqa: N818 - what came of it, not a mistake of the program
+    """The training came to nothing; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is trained, and for how long."""
+
+    record: TrialRecord
+    rows: Rows
+    """The training rows, with the best epoch chosen on the validation rows; or both together, with
+    the last epoch kept."""
+    epochs: int
+    schedule_over: int
+    """Epochs over which a schedule such as cosine runs its course; at least ``epochs``."""
+    seed: int
+
+    def notes(self, sweep: Sweep) -> list[str]:
+        """What a person should know of the learning rate, which may go another way now."""
+        schedule = self.record.config.get("schedule", "constant")
+        if schedule == "cosine":
+            same = self.schedule_over == sweep.max_epochs
+            where = "as in the sweep" if same else f"in the sweep over {sweep.max_epochs}"
+            return [f"schedule   cosine, over {self.schedule_over} epochs ({where})"]
+        if schedule == "plateau" and self.rows == "train+val":
+            return ["schedule   plateau, which watches the training loss: no row validates"]
+        return []
+
+
+def plan(
+    experiment: Experiment,
+    record: TrialRecord,
+    *,
+    rows: Rows,
+    epochs: int | None,
+    schedule_over: int | None,
+    seed: int | None,
+) -> Plan:
+    """Fill in what was not asked for.
+
+    Without ``epochs``: on all rows as many as the trial's best epoch took; on the training rows as
+    many as the sweep gave. A schedule then goes as it did in the sweep; with ``epochs`` it is
+    stretched to them, unless ``schedule_over`` says otherwise.
+
+    Raises ``UsageError`` for numbers that do not fit together.
+    """
+    most = experiment.options.max_epochs
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs must be at least 1, and it is {epochs}.")
+    if seed is not None and seed < 0:
+        raise UsageError(f"--seed must be at least 0, and it is {seed}.")
+    best = best_report(record, experiment.options.metric, experiment.options.direction)
+    if best is None:
+        raise UsageError(
+            f"Trial {record.number} of {experiment.name!r} has no epoch with a finite "
+            f"{experiment.options.metric}: choose another with --trial."
+        )
+    length = epochs or (most if rows == "train" else best.epoch)
+    over = schedule_over or (most if epochs is None else epochs)
+    if over < length:
+        raise UsageError(
+            f"--schedule-over must be at least the {length} epochs that are trained, and it is "
+            f"{over}."
+        )
+    return Plan(
+        record=record,
+        rows=rows,
+        epochs=length,
+        schedule_over=over,
+        seed=record.seed if seed is None else seed,
+    )
+
+
+def load_rows(sweep: Sweep, rows: Rows) -> Dataset:
+    """The data set to train on: standardised, if the sweep's was, by the rows that are trained on.
+
+    Raises ``UsageError`` where it is not to be had.
+    """
+    found = raw_rows(sweep, rows)
+    return found.standardised() if sweep.standardise else found
+
+
+def raw_rows(sweep: Sweep, rows: Rows) -> Dataset:
+    """The same with the values as they are in the files: of images in 0 … 1."""
+    dataset, _ = loading.load_data(replace(sweep, standardise=False))
+    return dataset.pooled() if rows == "train+val" else dataset
+
+
+def check_trainable(trainable: type[Any]) -> None:
+    """Raise ``UsageError`` unless one can train with it, save and score."""
+    from trainables import LoopTrainable
+
+    if not issubclass(trainable, LoopTrainable):
+        raise UsageError(
+            f"{trainable.__name__} is not derived from trainables.LoopTrainable, whose checkpoints "
+            "and scores this command needs."
+        )
+
+
+def run(
+    asked: Plan,
+    experiment: Experiment,
+    sweep: Sweep,
+    trainable: type[Any],
+    data: Dataset,
+    *,
+    out: Path,
+    on_epoch: Callable[[int, Mapping[str, float]], None],
+) -> dict[str, Any]:
+    """Train, score the test rows once, and write ``out``: a checkpoint and ``retrain.json``.
+
+    Args:
+        asked: what to train.
+        experiment: where it is from.
+        sweep: its options.
+        trainable: its class.
+        data: from ``load_rows``.
+        out: a folder that does not exist yet; it is there in the end, whole, or not at all.
+        on_epoch: told of each epoch and its metrics.
+
+    Returns what is in ``retrain.json``. Raises ``UsageError`` where nothing can be written there or
+    the class cannot train on these rows, ``TrainingFailed`` where the training comes to nothing.
+    """
+    _, options = loading.for_trials(replace(sweep, folds=1, max_epochs=asked.schedule_over), data)
+    options = replace(
+        options,
+        metric=sweep.metric.removesuffix("_std"),
+        keep="last" if asked.rows == "train+val" else "best",
+    )
+    record = asked.record
+    info = TrialInfo(number=record.number, seed=asked.seed)
+    with _made_whole(out) as part:
+        with ExitStack() as stack:
+            try:
+                running = stack.enter_context(
+                    in_process.trial(
+                        trainable,
+                        record.config,
+                        info=info,
+                        data=data,
+                        options=options,
+                        gpus=sweep.gpus_per_trial,
+                    )
+                )
+            except ValueError as error:
+                raise UsageError(f"Trial {record.number} cannot be trained: {error}") from error
+            curve = []
+            for row in in_process.epochs(running, trainable.metrics, asked.epochs):
+                if row["outcome"] is not None:
+                    what = row["outcome"].replace("_", " ")
+                    raise TrainingFailed(f"It ended as {what}: {row['detail']}")
+                curve.append(row["metrics"])
+                on_epoch(row["epoch"], row["metrics"])
+            running.save_checkpoint(str(part))
+            test = running.score()
+        found = {
+            "experiment": str(experiment.folder),
+            "recipe": experiment.recipe,
+            "trial": record.number,
+            "config": record.config,
+            "seed": asked.seed,
+            "rows": asked.rows,
+            "epochs": asked.epochs,
+            "schedule_over": asked.schedule_over,
+            "data": data.describe(),
+            "test": None if test is None else finite(test),
+            "curve": [finite(metrics) for metrics in curve],
+            "options": sessions.describe(sweep),
+            "versions": versions(),
+        }
+        files.write_json(found, part / NOTES)
+    return found
+
+
+@contextmanager
+def _made_whole(out: Path) -> Iterator[Path]:
+    """A folder to write into that gets the name ``out`` when all went well, else is removed."""
+    check_free(out)
+    try:
+        part = out.parent / f".{out.name}.{os.getpid()}"
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {out} cannot be made ({error.strerror}): choose another --out."
+        ) from error
+    try:
+        yield part
+        part.replace(out)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def check_free(out: Path) -> None:
+    """Raise ``UsageError`` where ``out`` holds something already."""
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(f"{out} holds something already: choose another --out.")

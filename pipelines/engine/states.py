@@ -1,0 +1,45 @@
+"""How a sweep on disk stands: finished, stopped, running, or left by a driver that was killed."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FINISHED = "finished"
+RUNNING = "running"
+KILLED = "killed"
+UNKNOWN = "unfinished"
+"""It has not ended, and it is not known whether its driver lives: another machine's."""
+
+
+def state(sessions: Sequence[Mapping[str, Any]]) -> str:
+    """The state of a sweep by its sessions as the history has them, in one or two words.
+
+    ``finished``, or why it stopped (``interrupted``, ``time budget``), or ``running``, ``killed``
+    and ``unfinished`` for one whose last session has no end.
+    """
+    if not sessions:
+        return KILLED  # before it could note its first session
+    last = sessions[-1]
+    if "stop_reason" in last:
+        return str(last["stop_reason"] or FINISHED)
+    if last.get("host") != platform.node() or "pid" not in last:
+        return UNKNOWN
+    return RUNNING if _alive(int(last["pid"])) else KILLED
+
+
+def resumable(state: str) -> bool:
+    """Whether ``--resume`` has something left to go on with."""
+    return state not in (FINISHED, RUNNING, UNKNOWN)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # signal 0 is not sent: it only asks whether it could be
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

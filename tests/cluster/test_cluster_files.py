@@ -1,0 +1,323 @@
+"""The cluster files that are shipped: valid for the tool that reads them, and safe by default."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+REPOSITORY = Path(__file__).parents[2]
+AWS = REPOSITORY / "cluster.yaml"
+ON_PREMISES = REPOSITORY / "clusters" / "on_premises.yaml"
+SLURM = REPOSITORY / "clusters" / "slurm.sh"
+KUBERNETES = REPOSITORY / "clusters" / "kubernetes"
+RAY_CLUSTER, RAY_JOB = KUBERNETES / "ray_cluster.yaml", KUBERNETES / "ray_job.yaml"
+LAUNCHER = [AWS, ON_PREMISES]
+SHIPPED = [*LAUNCHER, SLURM, RAY_CLUSTER, RAY_JOB]
+PINNED = dict(
+    line.split("==") for line in (REPOSITORY / "constraints.txt").read_text().split() if line
+)
+
+
+def read(path: Path) -> dict:
+    return yaml.safe_load(path.read_text())
+
+
+def prepared(config: dict) -> dict:
+    """As ``ray up`` prepares and checks it before it calls a cloud."""
+    config = prepare_config(copy.deepcopy(config))
+    validate_config(config)
+    return config
+
+
+def starts(config: dict) -> list[str]:
+    """Every command that starts Ray."""
+    commands = config["head_start_ray_commands"] + config["worker_start_ray_commands"]
+    return [command for command in commands if "ray start" in command]
+
+
+# Files for `ray up`.
+
+
+@pytest.mark.parametrize("path", LAUNCHER, ids=lambda path: path.name)
+def test_ray_accepts_it(path):
+    config = prepared(read(path))
+    assert config["head_node_type"] in config["available_node_types"]
+
+
+@pytest.mark.parametrize("path", LAUNCHER, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"idle_timeout": 5}, "'idle_timeout' was unexpected"),
+        ({"idle_timeout_minutes": "ten"}, "'ten' is not of type 'number'"),
+        ({"upscaling_speed": "fast"}, "'fast' is not of type 'number'"),
+    ],
+)
+def test_a_slip_of_the_user_would_be_noticed(path, change, complaint):
+    with pytest.raises(jsonschema.ValidationError, match=re.escape(complaint)):
+        prepared(read(path) | change)
+
+
+@pytest.mark.parametrize("path", LAUNCHER, ids=lambda path: path.name)
+def test_every_start_of_ray_asks_for_the_token_and_every_node_has_it(path):
+    config = read(path)
+    assert len(starts(config)) == 2
+    for command in starts(config):
+        assert "RAY_AUTH_MODE=token ray start" in command
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
+
+
+@pytest.mark.parametrize("path", LAUNCHER, ids=lambda path: path.name)
+def test_every_node_gets_the_package_as_pinned_and_the_data(path):
+    config = read(path)
+    setup = "\n".join(config["setup_commands"])
+    assert config["file_mounts"]["~/caviar"] == "."
+    assert "--constraint ~/caviar/constraints.txt --editable ~/caviar[cluster]" in setup
+    assert 'data.load("fashion_mnist")' in setup
+    assert "/shared" in path.read_text()
+    for left_out in (".git", ".venv", "results"):
+        assert any(left_out in pattern for pattern in config["rsync_exclude"])
+
+
+@pytest.mark.parametrize("path", LAUNCHER, ids=lambda path: path.name)
+def test_every_command_is_sound_shell(path):
+    config = read(path)
+    kinds = [kind for kind in config if kind.endswith("_commands")]
+    assert len(kinds) >= 3
+    for command in (command for kind in kinds for command in config[kind]):
+        checked = subprocess.run(["bash", "-n", "-c", command], capture_output=True, text=True)
+        assert (checked.returncode, checked.stderr) == (0, ""), command
+
+
+@pytest.mark.parametrize("path", LAUNCHER, ids=lambda path: path.name)
+def test_a_user_edits_three_places(path):
+    marks = re.findall(r"EDIT (\d) of 3", path.read_text())
+    assert marks == ["1", "2", "3"]
+
+
+def test_the_autoscaler_that_forgets_the_last_machine_is_off_on_premises():
+    head = read(ON_PREMISES)["head_start_ray_commands"][-1]
+    assert "RAY_enable_autoscaler_v2=0 " in head, "ray up exports 1 before this command"
+
+
+def test_workers_on_aws_are_spot_and_none_runs_for_nothing():
+    config = prepared(read(AWS))
+    types = config["available_node_types"]
+    head = types.pop(config["head_node_type"])
+    assert head["resources"] == {"CPU": 0, "GPU": 0}, "no trial on the machine that all need"
+    assert "InstanceMarketOptions" not in head["node_config"]
+    assert len(types) >= 3
+    for name, kind in types.items():
+        assert kind["min_workers"] == 0, name
+        assert 0 < kind["max_workers"] <= config["max_workers"]
+        assert kind["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+        assert kind["node_config"]["ImageId"] == head["node_config"]["ImageId"]
+        resources = dict(kind["resources"])
+        assert resources.pop("GPU") >= 1
+        assert resources.pop("CPU") >= 1
+        assert [key.partition(":")[0] for key in resources] == ["accelerator_type"]
+    assert config["idle_timeout_minutes"] == 10
+    assert config["provider"]["cache_stopped_nodes"] is False
+
+
+# Files for Kubernetes, checked against the fields of KubeRay's CRD that they may use.
+
+_TEXT, _COUNT, _SWITCH = {"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "boolean"}
+_TEXTS = {"type": "object", "additionalProperties": _TEXT}
+
+
+def _fields(required: str, /, **fields: dict) -> dict:
+    known = {"type": "object", "additionalProperties": False, "properties": fields}
+    return {**known, "required": required.split()}
+
+
+def _list(of: dict) -> dict:
+    return {"type": "array", "items": of, "minItems": 1}
+
+
+_RESOURCES = _fields("limits requests", limits=_TEXTS, requests=_TEXTS)
+_CONTAINER = _fields(
+    "name image resources volumeMounts",
+    name=_TEXT,
+    image=_TEXT,
+    resources=_RESOURCES,
+    volumeMounts=_list(_fields("name mountPath", name=_TEXT, mountPath=_TEXT)),
+)
+_VOLUME = _fields(
+    "name persistentVolumeClaim",
+    name=_TEXT,
+    persistentVolumeClaim=_fields("claimName", claimName=_TEXT),
+)
+_TOLERATION = _fields("key operator effect", key=_TEXT, operator=_TEXT, effect=_TEXT)
+_POD = _fields(
+    "metadata spec",
+    metadata=_fields("labels", labels=_TEXTS),
+    spec=_fields(
+        "containers volumes",
+        containers=_list(_CONTAINER),
+        volumes=_list(_VOLUME),
+        nodeSelector=_TEXTS,
+        tolerations=_list(_TOLERATION),
+        terminationGracePeriodSeconds=_COUNT,
+    ),
+)
+_CLUSTER = _fields(
+    "rayVersion authOptions enableInTreeAutoscaling headGroupSpec workerGroupSpecs",
+    rayVersion=_TEXT,
+    authOptions=_fields("mode", mode={"enum": ["token"]}),
+    enableInTreeAutoscaling=_SWITCH,
+    autoscalerOptions=_fields(
+        "",
+        upscalingMode={"enum": ["Default", "Aggressive", "Conservative"]},
+        idleTimeoutSeconds=_COUNT,
+    ),
+    headGroupSpec=_fields(
+        "rayStartParams template",
+        serviceType={"enum": ["ClusterIP"]},
+        rayStartParams=_TEXTS,  # `num-cpus: 0` is what Kubernetes refuses: a number is no text
+        template=_POD,
+    ),
+    workerGroupSpecs=_list(
+        _fields(
+            "groupName replicas minReplicas maxReplicas rayStartParams template",
+            groupName=_TEXT,
+            replicas=_COUNT,
+            minReplicas=_COUNT,
+            maxReplicas=_COUNT,
+            rayStartParams=_TEXTS,
+            template=_POD,
+        )
+    ),
+)
+_JOB = _fields(
+    "entrypoint rayClusterSpec",
+    entrypoint=_TEXT,
+    submissionMode={"enum": ["K8sJobMode", "HTTPMode"]},
+    backoffLimit=_COUNT,
+    shutdownAfterJobFinishes=_SWITCH,
+    ttlSecondsAfterFinished=_COUNT,
+    rayClusterSpec=_CLUSTER,
+)
+
+
+def _resource(kind: str, spec: dict) -> dict:
+    return _fields(
+        "apiVersion kind metadata spec",
+        apiVersion={"const": "ray.io/v1"},
+        kind={"const": kind},
+        metadata=_fields("name labels", name=_TEXT, labels=_TEXTS),
+        spec=spec,
+    )
+
+
+SCHEMAS = {RAY_CLUSTER: _resource("RayCluster", _CLUSTER), RAY_JOB: _resource("RayJob", _JOB)}
+
+
+def cluster_of(path: Path) -> dict:
+    spec = read(path)["spec"]
+    return spec.get("rayClusterSpec", spec)
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
+def test_kuberay_knows_every_field(path):
+    jsonschema.validate(read(path), SCHEMAS[path])
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
+def test_pods_ask_for_what_ray_counts(path):
+    spec = cluster_of(path)
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    for group in spec["workerGroupSpecs"]:
+        started, limits = (
+            group["rayStartParams"],
+            group["template"]["spec"]["containers"][0]["resources"]["limits"],
+        )
+        assert group["minReplicas"] == group["replicas"] == 0
+        assert started["num-cpus"] == limits["cpu"]
+        assert started["num-gpus"] == limits["nvidia.com/gpu"]
+        # KubeRay puts the value on a command line: quoted JSON within quotes
+        (accelerator,) = json.loads(json.loads(started["resources"]))
+        assert accelerator.startswith("accelerator_type:")
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
+def test_every_pod_sees_the_results_and_is_behind_the_policy(path):
+    claim, policy = yaml.safe_load_all((KUBERNETES / "storage.yaml").read_text())
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    (chosen,) = policy["spec"]["podSelector"]["matchLabels"].items()
+    spec = cluster_of(path)
+    images = set()
+    for group in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]:
+        pod = group["template"]
+        assert chosen in pod["metadata"]["labels"].items()
+        (volume,) = pod["spec"]["volumes"]
+        assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+        for container in pod["spec"]["containers"]:
+            images.add(container["image"])
+            assert container["volumeMounts"] == [{"name": volume["name"], "mountPath": "/shared"}]
+    assert len(images) == 1
+
+
+def test_the_job_and_the_cluster_are_one_and_the_same():
+    assert cluster_of(RAY_JOB) == cluster_of(RAY_CLUSTER)
+
+
+def test_the_job_goes_on_with_what_an_earlier_try_left():
+    entrypoint = read(RAY_JOB)["spec"]["entrypoint"]
+    subprocess.run(["bash", "-n", "-c", entrypoint], check=True)
+    assert "test -e /shared/results/kubernetes/sweep.json && again=--resume" in entrypoint
+
+
+# Slurm.
+
+
+def directives() -> dict[str, str]:
+    lines = re.findall(r"^#SBATCH --([a-z-]+)(?:=(\S+))?$", SLURM.read_text(), re.MULTILINE)
+    assert len(lines) == SLURM.read_text().count("\n#SBATCH "), "a directive that cannot be read"
+    return dict(lines)
+
+
+def test_the_slurm_script_is_sound_shell_and_its_directives_come_first():
+    subprocess.run(["bash", "-n", str(SLURM)], check=True)
+    lines = SLURM.read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if line and not line.startswith("#"))
+    assert not any(line.startswith("#SBATCH") for line in lines[first:]), "Slurm reads none there"
+    assert lines[0] == "#!/bin/bash"
+
+
+def test_a_slurm_job_is_warned_before_its_end_and_goes_on():
+    asked = directives()
+    assert asked["ntasks-per-node"] == "1", "one ray start a node"
+    assert asked["exclusive"] == ""
+    assert asked["requeue"] == ""
+    assert asked["signal"] == "B:TERM@180", "B: Ray itself must not get the signal"
+    assert 'kill -TERM "$sweep"' in SLURM.read_text()
+    assert asked["open-mode"] == "append"
+
+
+# All of them.
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_nothing_listens_to_the_world_and_no_secret_is_written_down(path):
+    text = path.read_text()
+    assert "0.0.0.0" not in text
+    assert not re.search(r"auth[_-]token[=:] *['\"]?[0-9a-f]{8}", text, re.IGNORECASE)
+    assert not re.search(r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY", text)
+    assert "password" not in re.sub("without a password", "", text)
+    assert re.search(r"RAY_AUTH_MODE=token|authOptions:", text)
+
+
+def test_they_all_take_the_pinned_ray():
+    texts = [path.read_text() for path in [*SHIPPED, KUBERNETES / "Dockerfile"]]
+    versions = re.findall(r'rayproject/ray:([\d.]+)|rayVersion: "([\d.]+)"', "".join(texts))
+    assert len(versions) == 4
+    assert {one or other for one, other in versions} == {PINNED["ray"]}

@@ -1,0 +1,142 @@
+"""How many trials the machines hold, now and when the autoscaler has added all it may."""
+
+import time
+
+import pytest
+
+from pipelines.engine import capacity
+from pipelines.engine.capacity import NodeType, Request, fits, most
+from pipelines.engine.errors import UsageError
+
+HEAD = {"CPU": 0, "GPU": 0}
+T4 = {"CPU": 4, "GPU": 1, "accelerator_type:T4": 1}
+A100 = {"CPU": 96, "GPU": 8, "accelerator_type:A100": 1}
+
+
+@pytest.mark.parametrize(
+    ("resources", "request_", "expected"),
+    [
+        ({"CPU": 8}, Request(cpus=1), 8),
+        ({"CPU": 8}, Request(cpus=3), 2),
+        ({"CPU": 1}, Request(cpus=0.1), 10),
+        ({"CPU": 8, "GPU": 2}, Request(cpus=1, gpus=1), 2),
+        ({"CPU": 1, "GPU": 2}, Request(cpus=1, gpus=1), 1),
+        ({"CPU": 8, "GPU": 1}, Request(cpus=1, gpus=0.3), 3),
+        ({"CPU": 8, "GPU": 2}, Request(cpus=1, gpus=0.7), 2),  # never over two GPUs
+        ({"CPU": 8, "GPU": 5}, Request(cpus=1, gpus=2), 2),
+        ({"CPU": 8}, Request(cpus=1, gpus=1), 0),
+        (A100, Request(cpus=1, gpus=1, accelerator="A100"), 8),
+        (A100, Request(cpus=1, gpus=1, accelerator="T4"), 0),
+        ({}, Request(cpus=1), 0),
+    ],
+)
+def test_one_machine(resources, request_, expected):
+    assert fits(resources, request_) == expected
+
+
+def test_what_ray_is_asked_for():
+    assert Request(cpus=1).bundle == {"CPU": 1}
+    pinned = Request(cpus=2, gpus=0.5, accelerator="A100").bundle
+    assert pinned == {"CPU": 2, "GPU": 0.5, "accelerator_type:A100": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "types", "workers", "expected"),
+    [
+        ([{"CPU": 2}, {"CPU": 3}], [], None, 5),
+        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3)], None, 12),
+        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 2, 20),
+        ([{"CPU": 2}], [NodeType("a", {}, 3)], None, 2),
+        ([{"CPU": 0}], [], None, 0),
+    ],
+)
+def test_all_of_them(nodes, types, workers, expected):
+    assert most(nodes, types, Request(cpus=1), workers=workers) == expected
+
+
+class Cluster:
+    """The machines that Ray and its autoscaler would tell of."""
+
+    def __init__(self, monkeypatch, nodes, types=(), workers=None):
+        self.nodes, self.types = list(nodes), list(types)
+        monkeypatch.setattr(capacity, "alive", lambda: self.nodes)
+        monkeypatch.setattr(capacity, "node_types", lambda: (self.types, workers))
+
+
+def test_a_request_that_no_machine_can_ever_satisfy_is_refused_with_the_numbers(monkeypatch):
+    types = [NodeType("t4", T4, 8), NodeType("a100", A100, 1)]
+    Cluster(monkeypatch, [HEAD], types)
+    began = time.monotonic()
+    with pytest.raises(UsageError) as refused:
+        capacity.check(Request(cpus=1, gpus=16), private=False)
+    assert time.monotonic() - began < 10, "at once"
+    assert str(refused.value) == (
+        "A trial asks for 1 CPU and 16 GPU, and no machine here has that (0 CPU and 0 GPU) or may "
+        "be added (t4: 4 CPU and 1 GPU of the kind T4; a100: 96 CPU and 8 GPU of the kind A100): "
+        "lower --cpus-per-trial or --gpus-per-trial."
+    )
+    with pytest.raises(UsageError, match=r"of the kind H100, .* another --accelerator-type\."):
+        capacity.check(Request(cpus=1, gpus=1, accelerator="H100"), private=False)
+
+
+def test_what_fits_on_a_machine_that_is_not_there_yet_is_taken(monkeypatch):
+    Cluster(monkeypatch, [HEAD], [NodeType("a100", A100, 1)], workers=8)
+    assert capacity.check(Request(cpus=1, gpus=4), private=False) == 2
+
+
+def test_machines_of_one_s_own_are_waited_for(monkeypatch):
+    """ray up returns when the head is up; nobody knows what the others have before they join."""
+    there = Cluster(monkeypatch, [HEAD], [NodeType("local.cluster.node", {}, 2)])
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        there.nodes.append(T4)
+
+    assert capacity.check(Request(cpus=1, gpus=1), private=False, sleep=sleep) == 1
+    assert slept == [1.0]
+
+    there.nodes = [HEAD]
+    with pytest.raises(UsageError, match=r"no machine here has that \(0 CPU and 0 GPU, 4 CPU"):
+        capacity.check(Request(cpus=1, gpus=2), private=False, sleep=sleep)
+    assert len(there.nodes) == 3, "all have joined, and none will do"
+
+
+@pytest.mark.parametrize(("concurrent", "expected"), [(None, (2, 6)), (3, (2, 3)), (1, (1, 1))])
+def test_more_trials_run_side_by_side_when_machines_are_added(concurrent, expected, monkeypatch):
+    there = Cluster(monkeypatch, [{"CPU": 2}])
+
+    def now():
+        return capacity.limit(Request(cpus=1), concurrent=concurrent, private=False)
+
+    before = now()
+    there.nodes.append({"CPU": 4})
+    assert (before, now()) == expected
+
+
+def test_ray_is_not_asked_at_every_step():
+    asked = []
+    rarely = capacity.every(1e9, lambda: asked.append(1) or len(asked))
+    assert [rarely(), rarely()] == [1, 1]
+    always = capacity.every(-1.0, lambda: asked.append(1) or len(asked))
+    assert [always(), always()] == [2, 3]
+
+
+def test_a_cluster_that_has_lost_all_its_machines_for_a_while_is_waited_for(monkeypatch):
+    Cluster(monkeypatch, [HEAD])
+    assert capacity.limit(Request(cpus=1, gpus=1), concurrent=None, private=False) == 1
+
+
+def test_what_ray_up_leaves_on_the_head_is_read(tmp_path):
+    path = tmp_path / "ray_bootstrap_config.yaml"
+    assert capacity._launched(path) == ([], None)
+    path.write_text(
+        "provider: {type: aws}\nhead_node_type: head\nmax_workers: 8\navailable_node_types:\n"
+        "  head: {resources: {CPU: 0}}\n  t4: {resources: {CPU: 4, GPU: 1}, max_workers: 2}\n"
+    )
+    assert capacity._launched(path) == ([NodeType("t4", {"CPU": 4, "GPU": 1}, 2)], 8)
+    path.write_text(
+        "provider: {type: local}\nhead_node_type: local.cluster.node\nmax_workers: 2\n"
+        "available_node_types:\n  local.cluster.node: {resources: {}, max_workers: 2}\n"
+    )
+    assert capacity._launched(path) == ([NodeType("local.cluster.node", {}, 2)], 2)

@@ -1,0 +1,87 @@
+"""A sweep that really trains, one trial after the other in this process, and its folder on disk.
+
+What the commands after a sweep read: history, options, checkpoints, summary. Without Ray's workers
+it takes a second or two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from without_ray import LINE
+
+from pipelines.engine import checkpoints, files, in_process, loading, sessions
+from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.history import History
+from pipelines.engine.summary import summarise
+from pipelines.engine.sweep import Sweep
+from trainables.options import TrialInfo
+
+RECIPE = "random_search"
+
+
+def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
+    """Run a sweep to its end. A trial that raises has failed; every epoch is saved if it counts."""
+    folder.mkdir(parents=True)
+    dataset, _ = loading.load_data(asked)
+    history = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
+    conductor = Conductor(
+        Plan(
+            metric=asked.metric,
+            mode=asked.direction,
+            max_epochs=asked.max_epochs,
+            trials=asked.trials,
+            time_budget=None,
+            seed=asked.seed,
+            keep_checkpoints=asked.keep_checkpoints,
+            checkpoint_seconds=0.0,
+        ),
+        space=space,
+        searcher=asked.searcher.build(space, mode=asked.direction, seed=asked.seed),
+        scheduler=asked.scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
+        history=history,
+    )
+    noted = sessions.recorded(history, conductor, asked, space, RECIPE, data=dataset.describe())
+    with noted:
+        while (assignment := conductor.next()) is not None:
+            error = _train(folder, asked, dataset, conductor, assignment.record)
+            for useless in conductor.end(assignment.record.number, error=error):
+                checkpoints.remove(folder / files.TRIALS, useless)
+                conductor.saved.discard(useless)
+    history.close()
+    checkpoints.tidy(folder / files.TRIALS)
+    found = summarise(conductor, name=folder.name, recipe=RECIPE, folder=folder)
+    files.write_json(found, folder / files.SUMMARY)
+    return conductor
+
+
+def _train(folder: Path, asked: Sweep, dataset: Any, conductor: Conductor, record: Any):
+    """Train one trial; the last line of what it raised, or None."""
+    trainable = loading.load_trainable(asked)
+    data, options = loading.for_trials(asked, dataset)
+    number = record.number
+    info = TrialInfo(number=number, seed=record.seed)
+    try:
+        with in_process.trial(
+            trainable, record.config, info=info, data=data, options=options, gpus=0
+        ) as running:
+            for row in in_process.epochs(running, trainable.metrics, asked.max_epochs):
+                out_of_memory = row["outcome"] == "out_of_memory"
+                decision = conductor.report(
+                    number,
+                    row["epoch"],
+                    row["metrics"],
+                    done=row["epoch"] >= asked.max_epochs,
+                    diverged=row["outcome"] == "diverged",
+                    error=f"out of memory: {row['detail']}" if out_of_memory else None,
+                )
+                if decision.save:
+                    place = folder / files.TRIALS / checkpoints.folder_name(number, 0)
+                    running.save_checkpoint(str(place / f"checkpoint_{row['epoch']:06d}"))
+                    conductor.saved.add(number)
+                if not decision.goes_on:
+                    return None
+    except Exception as error:  # noqa: BLE001 - what a faulty trainable raises, as Ray catches it
+        return f"{type(error).__name__}: {error}"
+    return None
