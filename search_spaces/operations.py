@@ -66,7 +66,7 @@ def override(space: "SearchSpace", name: str, changes: Mapping[str, Any]) -> "Se
 
 def fix(space: "SearchSpace", name: str, value: Any) -> "SearchSpace":
     """One parameter held at a value it could have."""
-    return _replaced(space, _fixed(known(space, name), value))
+    return _replaced(space, held_at(known(space, name), value))
 
 
 def drop(space: "SearchSpace", names: Sequence[str]) -> "SearchSpace":
@@ -95,7 +95,7 @@ def tiers(space: "SearchSpace", n: int) -> "SearchSpace":
             "only"
         )
     held = [
-        p if p.tier is not None and p.tier <= n else _fixed(p, p.default) for p in space.parameters
+        p if p.tier is not None and p.tier <= n else held_at(p, p.default) for p in space.parameters
     ]
     if all(isinstance(p, Fixed) for p in held):
         ranked = sorted({p.tier for p in space.searched if p.tier is not None})
@@ -155,7 +155,7 @@ def _zoomed_choice(parameter: Choice, values: Sequence[Any], drop_options: bool)
     used = {parameter.encode(value) for value in values}
     options = [option for i, option in enumerate(parameter.options) if i in used]
     if len(options) == 1:
-        return _fixed(parameter, options[0])
+        return held_at(parameter, options[0])
     return dataclasses.replace(parameter, options=options, default=values[0])
 
 
@@ -166,11 +166,12 @@ def _zoomed_number(parameter: Float | Int, values: Sequence[Any], margin: float)
         low = min(parameter.decode(max(parameter.encode(low) - margin, 0.0)), low)
         high = max(parameter.decode(min(parameter.encode(high) + margin, 1.0)), high)
     if parameter.token(low) == parameter.token(high):
-        return _fixed(parameter, values[0])
+        return held_at(parameter, values[0])
     return dataclasses.replace(parameter, low=low, high=high, default=values[0])
 
 
-def _fixed(parameter: Parameter, value: Any) -> Fixed:
+def held_at(parameter: Parameter, value: Any) -> Fixed:
+    """One parameter at a value it could have, and nothing else."""
     return Fixed(
         name=parameter.name,
         value=parameter.normal(value),

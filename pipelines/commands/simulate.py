@@ -98,7 +98,7 @@ def _run(asked: argparse.Namespace) -> int:
     for table in tables:
         _ = table.scale  # refuses a table without a best row or with equal ones
         for sweep in sweeps.values():
-            sweep.searcher.check(table.space)
+            sweep.searcher.planned(table.space, trials=asked.trials).check(table.space)
             sweep.scheduler.build(max_epochs=table.max_epochs, seed=0)
     budgets = [_budget(asked, table) for table in tables]
     todo = study.cases(

@@ -4,17 +4,29 @@ from pipelines.engine.command_line import main
 from pipelines.engine.errors import UsageError
 from pipelines.engine.runner import Result, run
 from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
-from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Parzen, Random
+from pipelines.engine.searchers import (
+    CoarseToFine,
+    Grid,
+    HyperOpt,
+    ImportanceStaged,
+    Optuna,
+    Parzen,
+    QuasiRandom,
+    Random,
+)
 from pipelines.engine.sweep import Sweep
 
 __all__ = [
     "Asha",
+    "CoarseToFine",
     "Grid",
     "HyperBand",
     "HyperOpt",
+    "ImportanceStaged",
     "NoStopping",
     "Optuna",
     "Parzen",
+    "QuasiRandom",
     "Random",
     "Result",
     "Sweep",

@@ -52,7 +52,7 @@ def load_space(sweep: Sweep, data: Dataset | None = None) -> SearchSpace:
             inputs = math.prod(data.input_shape)
             space = search_spaces.get(sweep.space, inputs=inputs, outputs=data.classes)
         space = _fixed(space, sweep.fix)
-        sweep.searcher.check(space)
+        sweep.searcher.planned(space, trials=sweep.trials).check(space)
         return space
     except ValueError as error:
         raise UsageError(str(error)) from error

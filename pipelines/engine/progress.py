@@ -55,11 +55,13 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._say()
         if self._console.is_terminal:
             self._live.stop()
 
     def changed(self, ended: int | None) -> None:
         """Something happened; ``ended`` is the trial whose worker became free, if one did."""
+        self._say()
         if ended is not None:
             record = self._conductor.records[ended]
             if self._console.is_terminal:
@@ -70,6 +72,11 @@ class Progress:
         if self._console.is_terminal and now - self._drawn >= _REFRESH_SECONDS:
             self._drawn = now
             self._live.refresh()
+
+    def _say(self) -> None:
+        """Print what was decided, above the live view where there is one."""
+        if words := self._conductor.words():
+            self._console.print("\n".join(words), markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, record: TrialRecord) -> Text:
         metric = self._conductor.plan.metric
@@ -130,16 +137,20 @@ class Progress:
         plan = self._conductor.plan
         here = self._conductor.epochs - self._epochs_before
         rate = here / max(time.monotonic() - self._started, 1e-9)
-        most = f" of at most {plan.trials * plan.max_epochs}" if plan.trials else ""
-        return f"{self._conductor.epochs}{most}, {rate:.1f} a second"
+        bounds = [plan.limits.epochs, plan.trials * plan.max_epochs if plan.trials else None]
+        most = min((bound for bound in bounds if bound is not None), default=None)
+        of = "" if most is None else f" of at most {most}"
+        return f"{self._conductor.epochs}{of}, {rate:.1f} a second"
 
     def _share(self) -> float:
-        """The share of the budget that is spent: of trials or of seconds, whichever is further."""
+        """The share of the budget that is spent: trials, epochs or time."""
         plan = self._conductor.plan
         ended = sum(not record.unfinished for record in self._conductor.records.values())
         by_trials = ended / plan.trials if plan.trials else 0.0
-        by_time = self._conductor.elapsed / plan.time_budget if plan.time_budget else 0.0
-        return min(1.0, max(by_trials, by_time))
+        spent = plan.limits.share(
+            self._conductor.elapsed, self._conductor.epochs, self._conductor.meter.gpu_hours
+        )
+        return min(1.0, max(by_trials, spent))
 
     def _time(self) -> str:
         share = self._share()

@@ -98,10 +98,13 @@ class Mirror:
         if not resume:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in (files.OPTIONS, files.SUMMARY):
+        for name in (files.OPTIONS, files.SUMMARY, files.HISTORY_URL):
             content = self.place.read(name)
             if content is not None:
                 (self.folder / name).write_bytes(content)
+        content, log = self.place.read(files.DECISIONS), self.folder / files.DECISIONS
+        if content is not None and not (log.is_file() and log.stat().st_size > len(content)):
+            log.write_bytes(content)
         content = self.place.read(files.HISTORY)
         here = self.folder / files.HISTORY
         if content is None:
@@ -151,7 +154,8 @@ class Mirror:
     def copy(self) -> None:
         """Copy what has changed."""
         errors = (self.folder / files.ERRORS).glob("*.txt")
-        names = [files.OPTIONS, files.SUMMARY, *(f"{files.ERRORS}/{e.name}" for e in errors)]
+        whole = (files.OPTIONS, files.SUMMARY, files.DECISIONS, files.HISTORY_URL)
+        names = [*whole, *(f"{files.ERRORS}/{e.name}" for e in errors)]
         contents = {name: self.folder / name for name in names}
         for name, path in contents.items():
             if path.is_file():

@@ -30,12 +30,15 @@ def test_public_names():
     assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
     assert pipelines.engine.__all__ == [
         "Asha",
+        "CoarseToFine",
         "Grid",
         "HyperBand",
         "HyperOpt",
+        "ImportanceStaged",
         "NoStopping",
         "Optuna",
         "Parzen",
+        "QuasiRandom",
         "Random",
         "Result",
         "Sweep",
@@ -90,8 +93,11 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
+        "importance_staged",
+        "quasi_random_search",
         "random_search",
     ]
     assert all(line.endswith(".") for line in found.values())
@@ -113,6 +119,10 @@ COMMON = [
     "--trials",
     "--max-epochs",
     "--time-budget",
+    "--max-total-epochs",
+    "--gpu-hours",
+    "--patience",
+    "--stop-at",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
@@ -122,6 +132,7 @@ COMMON = [
     "--metric",
     "--mode",
     "--storage",
+    "--history-url",
     "--name",
     "--resume",
     "--no-resume",
@@ -152,10 +163,28 @@ MODEL = [
 ]
 OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
-    "asha_optuna": [*COMMON, *MODEL, *ASHA],
+    "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "coarse_to_fine": [
+        *COMMON,
+        "--searcher.stages",
+        "--searcher.stage-trials",
+        "--searcher.best",
+        "--searcher.margin",
+        "--searcher.coarse",
+        "--searcher.fine",
+        *ASHA,
+    ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, *HALVING, *SYNCHRONOUS],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING, *SYNCHRONOUS],
+    "importance_staged": [
+        *COMMON,
+        "--searcher.stage-trials",
+        "--searcher.margin",
+        "--searcher.inner",
+        *ASHA,
+    ],
+    "quasi_random_search": [*COMMON, *ASHA],
     "random_search": [*COMMON, *ASHA],
 }
 OPTIONS = {recipe: [*options, *DEVICE] for recipe, options in OPTIONS.items()}
@@ -372,7 +401,10 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         # out of range
         (["--trials", 0], r"--trials must be at least 1, and it is 0\."),
         (["--trials", -3], r"--trials must be at least 1, and it is -3\."),
-        (["--trials", "None"], r"A sweep needs an end: give --trials or --time-budget, or both\."),
+        (
+            ["--trials", "None"],
+            r"A sweep needs an end: give --trials or --time-budget, or .*--patience\.",
+        ),
         (["--max-epochs", 0], r"--max-epochs must be at least 1, and it is 0\."),
         (["--time-budget", 0], r"--time-budget must be above 0, and it is 0.0\."),
         (["--time-budget", "inf"], r"--time-budget must be finite, and it is inf\."),
@@ -510,6 +542,7 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--storage", "a_file"], r"The folder .*/a_file/.* \(Not a directory\): choose .*"),
         (["--storage", "/proc/caviar"], r"The folder /proc/caviar/.* cannot be used \(.*\): .*"),
         # resuming
+        (["--resume", "--name"], r"--name takes text or None, and it got nothing\."),
         (["--resume"], r"--resume goes on with a sweep by its name: give --name too\."),
         (["--resume", "--name", "x"], r"There is no sweep 'x' to resume in .*/results\."),
     ],
@@ -621,6 +654,28 @@ def test_bad_input_imports_neither_ray_nor_torch():
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("recipe", "args", "told"),
+    [
+        (
+            "coarse_to_fine",
+            ["--trials", "None", "--time-budget", 60],
+            r"The trials are shared out among the stages, and without --trials nobody knows how "
+            r"many there will be: give --trials, or --searcher.stage-trials\.",
+        ),
+        ("coarse_to_fine", ["--searcher.stages", 1], r"stages must be at least 2, .* it is 1\."),
+        ("coarse_to_fine", ["--searcher.fine", "tpe"], r"--searcher.fine takes .* it got 'tpe'\."),
+        (
+            "importance_staged",
+            ["--space", "mine:good"],
+            r"Every searched parameter of the space 'good' has the same tier .*asha_parzen\.",
+        ),
+    ],
+)
+def test_stages_that_cannot_be_made(recipe, args, told, sentence, ray_is_not_started):
+    assert re.fullmatch(told, sentence("sweep", recipe, *DIGITS, *args))
 
 
 # How the command ends.

@@ -222,3 +222,14 @@ def test_a_sweep_goes_on_in_the_same_file(tmp_path):
     again.start(record(1), CONDITIONAL)
     assert list(again.records()) == [0, 1]
     assert again.records()[0] == record(0, session=1, reports=reports(0.5))
+
+
+def test_what_was_decided_is_appended_with_its_time(history):
+    history.say("stage 2 of 3: closer", 7325.0)
+    history.say("  learning_rate 0.0001 … 1 -> 0.01 … 0.1", 7325.4)
+    history.say("[bold]", 0.0)
+    assert (history.path.parent / "decisions.log").read_text(encoding="utf-8") == (
+        "     2 h 2 min  stage 2 of 3: closer\n"
+        "     2 h 2 min    learning_rate 0.0001 … 1 -> 0.01 … 0.1\n"
+        "           0 s  [bold]\n"
+    )

@@ -345,3 +345,15 @@ def test_an_empty_history_is_refused(tmp_path):
     write_sweep(tmp_path / "none", Sweep(trials=3, max_epochs=2))
     with pytest.raises(UsageError, match="'none' holds no trial with a report"):
         load_sweep(tmp_path / "none")
+
+
+def test_stages_need_to_know_how_many_trials_they_share(simulate, tmp_path):
+    table = write_table(tmp_path / "t.npz", [[[i / 20] for i in range(20)]])
+    code, out, _ = simulate("--table", table, "--recipe", "coarse_to_fine", "--trials", 9)
+    assert code == 0
+    assert rows(out)["coarse_to_fine", "8"]
+    staged = ["--table", table, "--recipe", "coarse_to_fine", "--searcher.stage-trials", 3]
+    assert simulate(*staged)[0] == 0
+    code, _, err = simulate("--table", table, "--recipe", "coarse_to_fine")
+    assert code == 2
+    assert re.search(r"give --trials, or --searcher.stage-trials\.$", err.strip())

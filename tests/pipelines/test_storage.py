@@ -69,6 +69,7 @@ def test_another_head_goes_on_from_what_the_storage_has(place, tmp_path, monkeyp
     mirror.fetch(resume=False)
     fill(mirror.folder, epochs=7).close()
     (mirror.folder / files.OPTIONS).write_text("{}")
+    (mirror.folder / files.DECISIONS).write_text("stage 1\n")
     mirror.copy()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "the disk of another machine"))
     again = Mirror(place)
@@ -76,24 +77,28 @@ def test_another_head_goes_on_from_what_the_storage_has(place, tmp_path, monkeyp
     again.fetch(resume=True)
     assert epochs(again.folder) == 7
     assert (again.folder / files.OPTIONS).read_text() == "{}"
+    assert (again.folder / files.DECISIONS).read_text() == "stage 1\n"
 
 
 def test_what_the_last_driver_here_could_not_copy_is_not_lost(place):
     mirror = Mirror(place)
     mirror.fetch(resume=False)
     history = fill(mirror.folder, epochs=3)
+    (mirror.folder / files.DECISIONS).write_text("stage 1\n")
     mirror.copy()
     history.close()
+    (mirror.folder / files.DECISIONS).write_text("stage 1\nstage 2\n")
     later = History(mirror.folder, name="sweep", metric=METRIC, mode="max")
     later.set("note", 1)
     later._attr(0, "epoch 9", {"order": 9, "at": 1.0, "metrics": {METRIC: 0.5}})
     later.close()
     again = Mirror(place)
     again.fetch(resume=True)
-    assert epochs(again.folder) == 4
-    again.copy()
-    again.fetch(resume=True)
-    assert epochs(again.folder) == 4
+    for _ in range(2):
+        assert epochs(again.folder) == 4
+        assert (again.folder / files.DECISIONS).read_text() == "stage 1\nstage 2\n"
+        again.copy()
+        again.fetch(resume=True)
 
 
 def test_a_new_sweep_takes_nothing_from_an_old_one_of_the_same_name(place):

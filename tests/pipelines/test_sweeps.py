@@ -44,6 +44,8 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("coarse_to_fine", True, 8),
+        ("importance_staged", False, 10),
         ("hyperband_optuna", True, 8),
         ("random_search", False, 8),
         ("grid_search", True, 5),
@@ -71,6 +73,14 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
+    if recipe in ("coarse_to_fine", "importance_staged"):
+        decided = (tmp_path / "x" / "decisions.log").read_text()
+        said = [line[16:] for line in decided.splitlines()]  # without the time
+        assert said == [line for line in out.splitlines() if line in said]
+        stages = 3 if recipe == "coarse_to_fine" else 5
+        begun = [line for line in said if re.match(rf"stage \d of {stages}: ", line)]
+        assert len(begun) == stages
+        assert any(re.match(r"  learning_rate 0.0001 … 1 -> 0\.\d+ … ", line) for line in said)
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -169,6 +179,23 @@ def test_a_spent_time_budget_can_be_raised_and_finished_sweeps_grow(tmp_path):
     check_whole(folder, trials=62, max_epochs=4)
     for number, record in before.items():
         assert records(folder)[number].reports[: record.epoch] == record.reports
+
+
+def test_a_sweep_ends_with_the_epochs_it_was_given_and_says_so(tmp_path):
+    folder = tmp_path / "x"
+    common = ["--storage", tmp_path, "--name", "x"]
+    budget = ["--trials", 8, "--max-epochs", 3, "--max-total-epochs", 7]
+    out, _ = sweep("random_search", *DIGITS, *budget, *common)
+    assert "budget     8 trials or 7 epochs\n" in out
+    assert "Stopped (epoch budget): 7 epochs are trained. Go on with:\n" in out
+    found = summary(folder)
+    assert (found["epochs_trained"], found["trials"]["stop_reason"]) == (7, "epoch budget")
+    before = records(folder)
+    out, _ = sweep("random_search", *common, "--resume")
+    assert "Nothing was run (epoch budget): 7 epochs are trained. Go on with:\n" in out
+    assert records(folder) == before
+    sweep("random_search", *common, "--resume", "--max-total-epochs", 100)
+    check_whole(folder, trials=8, max_epochs=3)
 
 
 def test_folds_are_trained_side_by_side_and_their_spread_is_kept(tmp_path):

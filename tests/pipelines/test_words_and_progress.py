@@ -7,6 +7,7 @@ import math
 import re
 from pathlib import Path
 
+import pyte
 import pytest
 from rich.console import Console
 from without_ray import LINE, METRIC, Clock, conductor, report, run_trial
@@ -15,6 +16,7 @@ from pipelines import Sweep
 from pipelines.engine import show, summary
 from pipelines.engine.progress import Progress
 from pipelines.engine.records import Outcome
+from pipelines.engine.searchers import CoarseToFine
 from pipelines.engine.words import configuration, duration, how_it_ended, number
 
 # Words.
@@ -129,6 +131,27 @@ def test_many_reports_print_nothing():
     assert said(out) == ""
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_is_decided_is_said_above_what_runs(terminal):
+    options = CoarseToFine(stages=2, stage_trials=2, fine="random")
+    sweep, out = conductor(searcher=options, trials=3), console(terminal=terminal)
+    with Progress(sweep, out) as progress:
+        for number in range(3):
+            run_trial(sweep, [0.5] * 9)
+            progress.changed(number)
+    screen = pyte.Screen(100, 40)
+    pyte.Stream(screen).feed(said(out).replace("\n", "\r\n"))
+    lines = [line.rstrip() for line in screen.display]
+    stage = lines.index("stage 2 of 2: random search, closer")
+    # the best of two equals is the first, with the default rate 0.01; 0.1 of four decades around it
+    assert lines[stage + 1 : stage + 3] == [
+        "  the best so far is trial 0 with 0.5",
+        "  learning_rate 0.0001 … 1 -> 0.003981 … 0.02512",
+    ]
+    assert sum(line.startswith("stage ") for line in lines) == 2
+    assert sweep.words() == []
+
+
 # The live view.
 
 
@@ -207,6 +230,27 @@ def test_the_time_that_is_left(options, seconds, trials, time):
     assert row(lines, "time") == time
     expected = f"{trials} of {options['trials']}" if options["trials"] else f"{trials}"
     assert row(lines, "trials") == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "epochs", "gpu_hours", "time"),
+    [
+        # of 40 epochs 4: the sweep takes ten times as long as until now
+        ({"max_total_epochs": 40}, "4 of at most 40, ", 0.0, "36 s, about 5 min 24 s left"),
+        # of 90 epochs 4, of 0.1 GPU-hours 0.02: a fifth
+        ({"gpu_hours": 0.1}, "4 of at most 90, ", 2.0, "36 s, about 2 min 24 s left"),
+    ],
+)
+def test_epochs_and_gpu_hours_are_part_of_the_budget(limits, epochs, gpu_hours, time):
+    clock = Clock()
+    sweep = conductor(trials=10, clock=clock, gpus_per_trial=gpu_hours, **limits)
+    sweep.next()
+    for epoch in (1, 2, 3, 4):
+        clock.now += 9
+        report(sweep, 0, epoch, 0.5)
+    lines = view(sweep)
+    assert row(lines, "epochs").startswith(epochs)
+    assert row(lines, "time") == time
 
 
 def test_the_gain_has_a_sign_where_less_is_better():
@@ -334,23 +378,16 @@ def test_the_end_before_the_first_trial():
 
 
 @pytest.mark.parametrize(
-    ("reason", "budget", "line"),
+    ("options", "line"),
     [
-        ("interrupted", None, "caviar sweep grid_search --storage 'my [x]' --name a --resume"),
-        (
-            "time budget",
-            30.0,
-            "caviar sweep grid_search --storage 'my [x]' --name a --resume --time-budget 60",
-        ),
+        ({"trials": None, "time_budget": 5400}, "1 h 30 min"),
+        ({"max_total_epochs": 500, "patience": 20}, "64 trials or 500 epochs or 20 trials without"),
+        ({"gpus_per_trial": 1, "gpu_hours": 2.5}, "64 trials or 2.5 GPU-hours"),
+        ({"stop_at": 0.98}, "64 trials or val_accuracy 0.98"),
     ],
 )
-def test_the_line_to_go_on_with(reason, budget, line):
-    sweep = conductor()
-    sweep.request_stop(reason)
-    asked = Sweep(storage=Path("my [x]"), time_budget=budget)
-    out = console(width=20)
-    show.how_to_resume(sweep, "grid_search", "a", asked, out)
-    assert said(out) == f"\nStopped ({reason}). Go on with:\n  {line}\n"
+def test_the_start_says_what_ends_the_sweep(options, line):
+    assert show._budget(Sweep(**options)).startswith(line)
 
 
 @pytest.mark.parametrize("compiles", [True, False])
@@ -383,5 +420,6 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     assert "data       digits: 1,077 training, 360 validation and 360 test rows of 8 x 8" in text
     assert "machines   1 node, 2 CPU; 2 trials side by side, each with 1 CPU and 0 GPU" in text
     assert "goal       min val_loss, seed 5, session 2 of this sweep" in text
+    assert "budget     27 trials\n" in text
     assert "folder     /some/[where]\n" in text
     assert METRIC not in text

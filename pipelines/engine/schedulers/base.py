@@ -89,3 +89,10 @@ class Scheduler(ABC):
     @abstractmethod
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         """What is printed before the start: rows of (what, how much), for ``trials`` trials."""
+
+    def said(self) -> list[str]:
+        """Lines for a person about what it has decided since it was asked last; most say nothing.
+
+        Each is said once. Two spaces at the start of a line set it below the one before.
+        """
+        return []

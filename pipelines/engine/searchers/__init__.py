@@ -5,8 +5,20 @@ from pipelines.engine.searchers.options import (
     HyperOpt,
     Optuna,
     Parzen,
+    QuasiRandom,
     Random,
     SearcherOptions,
 )
+from pipelines.engine.searchers.staged_options import CoarseToFine, ImportanceStaged
 
-__all__ = ["Grid", "HyperOpt", "Optuna", "Parzen", "Random", "SearcherOptions"]
+__all__ = [
+    "CoarseToFine",
+    "Grid",
+    "HyperOpt",
+    "ImportanceStaged",
+    "Optuna",
+    "Parzen",
+    "QuasiRandom",
+    "Random",
+    "SearcherOptions",
+]

@@ -65,6 +65,13 @@ class Searcher(ABC):
         again, or a replay that has no curve for the proposal and runs its nearest neighbour.
         """
 
+    def said(self) -> list[str]:
+        """Lines for a person about what it has decided since it was asked last; most say nothing.
+
+        Each is said once. Two spaces at the start of a line set it below the one before.
+        """
+        return []
+
 
 class NearDefault:
     """Draws near the default configuration, for a part of a model's start-up trials.

@@ -114,9 +114,10 @@ def run(
 
 def one(table: CurveTable, case: Case) -> Found:
     """One simulated sweep."""
+    searcher = case.searcher.planned(table.space, trials=case.trials)
     replay = simulate(
         table,
-        searcher=case.searcher.build(table.space, mode=table.mode, seed=case.seed),
+        searcher=searcher.build(table.space, mode=table.mode, seed=case.seed),
         scheduler=case.scheduler.build(max_epochs=table.max_epochs, seed=case.seed),
         workers=case.workers,
         epochs=case.epochs,
