@@ -114,6 +114,10 @@ class Conductor:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
         return self._standings.best_epoch(number)
 
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials, the best first."""
+        return self._standings.leaders(count)
+
     # What runs next.
 
     def next(self) -> Assignment | None:

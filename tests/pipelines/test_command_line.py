@@ -124,6 +124,8 @@ COMMON = [
     "--gpu-hours",
     "--patience",
     "--stop-at",
+    "--finalists",
+    "--final-seeds",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
