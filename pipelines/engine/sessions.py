@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import checkpoints, files, schedulers, searchers
+from pipelines.engine import files, schedulers, searchers
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
-from pipelines.engine.storage import Place
 from pipelines.engine.summary import versions
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
@@ -249,13 +248,3 @@ def recorded(
         session["gpu_seconds"] = conductor.meter.gpu_seconds
         session["stop_reason"] = conductor.stop_reason
         history.set("sessions", [*before, session])
-
-
-def newest_checkpoint(folder: Path | Place) -> Callable[[int], tuple[str, int] | None]:
-    """Looks up the newest whole checkpoint of a trial and its epoch."""
-
-    def find(number: int) -> tuple[str, int] | None:
-        found = checkpoints.newest(folder / files.TRIALS, number)
-        return None if found is None else (str(found[0]), found[1].epoch)
-
-    return find

@@ -101,7 +101,7 @@ def end(
     best = found["best"]
     counts = found["trials"]
     ended = ", ".join(f"{counts[o]} {how_it_ended(o)}" for o in Outcome if counts.get(o))
-    unfinished = conductor.count(Outcome.RUNNING)
+    unfinished = sum(record.unfinished for record in conductor.records.values())
     console.print(
         f"\n{counts['total']} trials ({ended or 'none ended'}"
         + (f", {unfinished} unfinished" if unfinished else "")

@@ -156,7 +156,9 @@ DEVICE = [
     "--device.memory-share",
 ]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
-ASHA = [*HALVING, "--scheduler.quota", "--scheduler.no-quota"]
+QUOTA = ["--scheduler.quota", "--scheduler.no-quota"]
+ASHA = [*HALVING, *QUOTA, "--scheduler.promote", "--scheduler.no-promote"]
+SYNCHRONOUS = ["--scheduler.synchronous", "--scheduler.no-synchronous"]
 MODEL = [
     "--searcher.startup-trials",
     "--searcher.random-share",
@@ -180,7 +182,7 @@ OPTIONS = {
         *ASHA,
     ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING, *SYNCHRONOUS],
     "importance_staged": [
         *COMMON,
         "--searcher.stage-trials",
