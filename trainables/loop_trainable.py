@@ -10,6 +10,7 @@ import logging
 import math
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,7 +32,7 @@ STORAGE_SECONDS = 60.0
 """How long a trial waits with a checkpoint for storage that cannot be written."""
 
 
-class LoopTrainable(tune.Trainable):
+class LoopTrainable(tune.Trainable, ABC):
     """One step is one epoch of the loop that `build_loop` returns.
 
     Hand the class to Ray with its data and options, which go through the object store once a node:
@@ -65,12 +66,12 @@ class LoopTrainable(tune.Trainable):
     _team: Team | None = None
     """In a trial's actor, its workers."""
 
+    @abstractmethod
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """Build what trains one configuration. Override this.
 
         torch's global generators are seeded with the trial's seed before this is called.
         """
-        raise NotImplementedError(f"{type(self).__name__} must override build_loop.")
 
     def build(self, config: Mapping[str, Any]) -> Loop:
         """Build the loop of a trial: `build_loop`, once a fold in a cross-validation."""
