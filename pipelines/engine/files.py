@@ -15,6 +15,8 @@ OPTIONS = "sweep.json"
 """What the sweep was first asked: recipe, options, space."""
 TRIALS = "trials"
 """Ray's folder: the checkpoints of each trial."""
+REPORT = "report.html"
+"""The sweep as a page that needs no network."""
 DECISIONS = "decisions.log"
 """What the searcher and the scheduler have said while they decided, with the time."""
 ERRORS = "errors"
@@ -28,6 +30,11 @@ def has_history(folder: Path) -> bool:
 
 def write_json(value: Any, path: Path) -> None:
     """Write readable JSON, whole or not at all; what JSON cannot hold becomes its text."""
+    write_text(json.dumps(value, indent=2, default=str) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text, whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, default=str) + "\n")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)

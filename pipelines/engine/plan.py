@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipelines.engine.budget import Limits
 from pipelines.engine.records import Mode, Report, TrialRecord
 from search_spaces import SearchSpace
 
@@ -18,13 +18,13 @@ class Plan:
     mode: Mode
     max_epochs: int
     trials: int | None
-    time_budget: float | None
-    """Seconds over all sessions."""
     seed: int
     keep_checkpoints: int
     checkpoint_seconds: float
     retries: int = 0
     """How often a trial that failed by itself is run again."""
+    limits: Limits = field(default_factory=Limits)
+    gpus_per_trial: float = 0.0
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 
@@ -36,7 +36,10 @@ class Log(Protocol):
         """A new trial."""
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial runs again: of an earlier session, or after a failure."""
+        """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker, and goes on if it is promoted."""
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -49,8 +52,24 @@ class Log(Protocol):
         sweep."""
 
 
-Checkpoints = Callable[[int], tuple[str, int] | None]
-"""Finds the newest checkpoint of a trial and its epoch; None where there is none."""
+class Checkpoints(Protocol):
+    """Where the checkpoints are; ``CheckpointFolder`` on disk."""
+
+    def newest(self, number: int) -> tuple[str, int] | None:
+        """The newest whole checkpoint of a trial and its epoch."""
+
+    def inherit(self, parent: int, child: int) -> tuple[str, int] | None:
+        """A copy of it that belongs to a fork, and its epoch."""
+
+
+class NoCheckpoints:
+    """There are none: a trial that is cut off starts afresh."""
+
+    def newest(self, number: int) -> None:
+        """None."""
+
+    def inherit(self, parent: int, child: int) -> None:
+        """None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,8 @@ class Assignment:
 
     record: TrialRecord
     restore_from: str | None = None
+    forked: bool = False
+    """The checkpoint is the parent's: hyperparameters and best epoch are not taken from it."""
 
 
 @dataclass(frozen=True, slots=True)

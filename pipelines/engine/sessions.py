@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import checkpoints, files, schedulers, searchers
+from pipelines.engine import files, schedulers, searchers
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
-from pipelines.engine.storage import Place
 from pipelines.engine.summary import versions
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
@@ -22,12 +21,15 @@ from search_spaces import SearchSpace
 if TYPE_CHECKING:
     from pipelines.engine.history import History
 
+BUDGETS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience", "stop_at")
+"""What ends a sweep."""
+
 MAY_CHANGE = frozenset(
     {
-        "trials", "time_budget", "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
-        "accelerator_type", "retries",
+        *BUDGETS, "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
+        "accelerator_type", "retries", "workers_per_trial", "spread_trial",
         "storage", "name", "resume",
-        "history_url", "keep_checkpoints", "checkpoint_seconds", "verbose",
+        "history_url", "keep_checkpoints", "checkpoint_seconds", "disk_limit", "verbose",
     }
 )  # fmt: skip
 """What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""
@@ -200,6 +202,13 @@ def spent(history: History) -> float:
     return max([0.0, *ends, *reports])
 
 
+def gpu_seconds(history: History) -> float:
+    """GPU-seconds that the trials of earlier sessions took; a killed one's as above."""
+    ends: list[float] = [s.get("gpu_seconds", 0.0) for s in history.get("sessions", [])]
+    reports = [r.gpu_seconds for record in history.records().values() for r in record.reports]
+    return max([0.0, *ends, *reports])
+
+
 @contextmanager
 def recorded(
     history: History,
@@ -236,15 +245,6 @@ def recorded(
         yield
     finally:
         session["until"] = conductor.elapsed
+        session["gpu_seconds"] = conductor.meter.gpu_seconds
         session["stop_reason"] = conductor.stop_reason
         history.set("sessions", [*before, session])
-
-
-def newest_checkpoint(folder: Path | Place) -> Callable[[int], tuple[str, int] | None]:
-    """Looks up the newest whole checkpoint of a trial and its epoch."""
-
-    def find(number: int) -> tuple[str, int] | None:
-        found = checkpoints.newest(folder / files.TRIALS, number)
-        return None if found is None else (str(found[0]), found[1].epoch)
-
-    return find

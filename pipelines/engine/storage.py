@@ -120,6 +120,17 @@ class Place:
         found = [info.base_name for info in self.system.get_file_info(selector)]
         return [self / name for name in sorted(found) if fnmatch.fnmatch(name, pattern)]
 
+    def copy(self, target: Place) -> None:
+        """Copy the folder that it is, and all in it, to another of the same store."""
+        from pyarrow import fs
+
+        fs.copy_files(
+            self.root,
+            target.root,
+            source_filesystem=self.system,
+            destination_filesystem=target.system,
+        )
+
     def remove_all(self) -> None:
         """Remove the folder that it is, and all in it."""
         with contextlib.suppress(FileNotFoundError):
@@ -257,7 +268,13 @@ class Mirror:
     def copy(self) -> None:
         """Copy what has changed."""
         errors = (self.folder / files.ERRORS).glob("*.txt")
-        whole = (files.OPTIONS, files.SUMMARY, files.DECISIONS, files.HISTORY_URL)
+        whole = (
+            files.OPTIONS,
+            files.SUMMARY,
+            files.REPORT,
+            files.DECISIONS,
+            files.HISTORY_URL,
+        )
         names = [*whole, *(f"{files.ERRORS}/{e.name}" for e in errors)]
         contents = {name: self.folder / name for name in names}
         for name, path in contents.items():

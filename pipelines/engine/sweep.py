@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from pipelines.engine.budget import Limits
 from pipelines.engine.errors import UsageError
 from pipelines.engine.schedulers import Asha, SchedulerOptions
 from pipelines.engine.searchers import Random, SearcherOptions
@@ -75,13 +76,26 @@ class Sweep:
     """Epochs of a trial that is never stopped."""
     time_budget: float | None = None
     """Seconds for the whole sweep, over all its sessions."""
+    max_total_epochs: int | None = None
+    """Epochs for the whole sweep, over all its trials."""
+    gpu_hours: float | None = None
+    """GPU-hours for the whole sweep: hours that trials run, times --gpus-per-trial."""
+    patience: int | None = None
+    """Stop when so many trials have ended without a better value."""
+    stop_at: float | None = None
+    """Stop when the metric has reached this value."""
 
     concurrent: int | None = None
     """Trials that run side by side; as many as the machines hold by default."""
     cpus_per_trial: float = 1
     """CPUs of one trial, and torch's threads in it."""
     gpus_per_trial: float = 0
-    """GPUs of one trial; a fraction shares a GPU."""
+    """GPUs of one trial; a fraction shares a GPU, and with several each has a worker of its own."""
+    workers_per_trial: int | None = None
+    """Processes that train one trial together and share each batch, its CPUs and its GPUs; by
+    default one, or one a GPU."""
+    spread_trial: bool = False
+    """Let the workers of a trial lie on several machines; else they lie on one."""
     accelerator_type: str | None = None
     """The kind of machine that trials run on, as Ray names it: A100, H100, T4; any by default."""
     retries: int = 0
@@ -106,6 +120,9 @@ class Sweep:
     """Go on with the sweep --name: its unfinished trials first, then new ones up to the budget."""
     keep_checkpoints: int = 3
     """Trials whose checkpoints are kept, the best ones."""
+    disk_limit: float | None = None
+    """Gigabytes that the checkpoints may take; a sweep whose largest models may need more is not
+    started, nor is one that may need more than is free."""
     checkpoint_seconds: float = 10
     """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
     verbose: bool = False
@@ -123,11 +140,11 @@ class Sweep:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
-        for name in ("cpus_per_trial", "time_budget"):
+        for name in ("cpus_per_trial", "time_budget", "gpu_hours", "disk_limit"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
-        for name in ("cpus_per_trial", "gpus_per_trial", "time_budget", "checkpoint_seconds"):
+        for name in _FINITE:
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise UsageError(f"{_option(name)} must be finite, and it is {value}.")
@@ -136,10 +153,25 @@ class Sweep:
                 f"--gpus-per-trial is whole above 1, or a fraction that shares one GPU, and it is "
                 f"{self.gpus_per_trial}."
             )
+        several = self.workers_per_trial or 1
+        if several > 1 and self.gpus_per_trial not in (0, several):
+            raise UsageError(
+                f"With GPUs each worker of a trial has one, and --workers-per-trial is {several} "
+                f"with --gpus-per-trial {self.gpus_per_trial:g}: make them the same."
+            )
         if self.mode not in (None, "max", "min"):
             raise UsageError(f"--mode must be max or min, and it is {self.mode!r}.")
-        if self.trials is None and self.time_budget is None:
-            raise UsageError("A sweep needs an end: give --trials or --time-budget, or both.")
+        if all(getattr(self, name) is None for name in _ENDS):
+            raise UsageError(
+                "A sweep needs an end: give --trials or --time-budget, or --max-total-epochs, "
+                "--gpu-hours or --patience."
+                + ("" if self.stop_at is None else " What --stop-at asks for may never come.")
+            )
+        if self.gpu_hours is not None and not self.gpus_per_trial:
+            raise UsageError(
+                f"--gpu-hours counts the hours of --gpus-per-trial, which is "
+                f"{self.gpus_per_trial:g}: give the trials GPUs, or a --time-budget instead."
+            )
         if self.name is not None and (self.name in (".", "..", "") or "/" in self.name):
             raise UsageError(
                 f"--name is one folder inside --storage, and it is {self.name!r}: "
@@ -147,6 +179,22 @@ class Sweep:
             )
         if self.resume and self.name is None:
             raise UsageError("--resume goes on with a sweep by its name: give --name too.")
+
+    @property
+    def limits(self) -> Limits:
+        """What ends the sweep besides its number of trials."""
+        return Limits(
+            seconds=self.time_budget,
+            epochs=self.max_total_epochs,
+            gpu_hours=self.gpu_hours,
+            patience=self.patience,
+            value=self.stop_at,
+        )
+
+    @property
+    def workers(self) -> int:
+        """Processes that train one trial together."""
+        return self.workers_per_trial or max(1, int(self.gpus_per_trial))
 
     @property
     def direction(self) -> Literal["max", "min"]:
@@ -162,13 +210,23 @@ _LEAST: dict[str, float] = {
     "folds": 1,
     "trials": 1,
     "max_epochs": 1,
+    "max_total_epochs": 1,
+    "patience": 1,
     "concurrent": 1,
     "gpus_per_trial": 0,
     "retries": 0,
+    "workers_per_trial": 1,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,
 }
+
+_FINITE = (
+    "cpus_per_trial", "gpus_per_trial", "time_budget", "gpu_hours", "stop_at", "checkpoint_seconds",
+    "disk_limit",
+)  # fmt: skip
+_ENDS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience")
+"""Options that end a sweep by themselves."""
 
 
 def _option(name: str) -> str:

@@ -34,7 +34,14 @@ def test_the_direction_is_the_mode_or_what_the_metric_says(metric, mode, directi
     ("options", "message"),
     [
         ({"trials": 0}, "--trials must be at least 1, and it is 0"),
-        ({"trials": None}, "give --trials or --time-budget"),
+        ({"trials": None}, "give --trials or --time-budget, or --max-total-e"),
+        ({"trials": None, "stop_at": 0.0}, "What --stop-at asks for may never come"),
+        ({"max_total_epochs": 0}, "--max-total-epochs must be at least 1, and it is 0"),
+        ({"patience": 0}, "--patience must be at least 1, and it is 0"),
+        ({"gpu_hours": 0.0, "gpus_per_trial": 1}, "--gpu-hours must be above 0, and it is 0.0"),
+        ({"gpu_hours": math.inf, "gpus_per_trial": 1}, "--gpu-hours must be finite"),
+        ({"gpu_hours": 2.0}, "--gpu-hours counts the hours of --gpus-per-trial, which is 0: give"),
+        ({"stop_at": math.nan}, "--stop-at must be finite, and it is nan"),
         ({"max_epochs": 0}, "--max-epochs must be at least 1, and it is 0"),
         ({"train_size": 0}, "--train-size must be at least 1, and it is 0"),
         ({"val_size": -1}, "--val-size must be at least 1, and it is -1"),
@@ -65,9 +72,22 @@ def test_what_cannot_be_is_refused_at_once(options, message):
 
 
 @pytest.mark.parametrize(
+    ("gpus", "asked", "workers"),
+    [(0, None, 1), (0.25, None, 1), (1, None, 1), (4, None, 4), (0, 3, 3), (4, 4, 4), (4, 1, 1)],
+)
+def test_a_trial_has_a_worker_a_gpu_or_as_many_as_are_asked_for(gpus, asked, workers):
+    assert Sweep(gpus_per_trial=gpus, workers_per_trial=asked).workers == workers
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"trials": None, "time_budget": 0.5},
+        {"trials": None, "max_total_epochs": 1},
+        {"trials": None, "gpu_hours": 0.1, "gpus_per_trial": 0.25},
+        {"trials": None, "patience": 1},
+        {"stop_at": 0.0},
+        {"stop_at": -1.5},
         {"trials": 1, "max_epochs": 1, "concurrent": 1, "keep_checkpoints": 1},
         {"checkpoint_seconds": 0},
         {"cpus_per_trial": 0.5},

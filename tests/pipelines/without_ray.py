@@ -8,8 +8,10 @@ import itertools
 import math
 
 from pipelines.engine import sessions
-from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.budget import Limits
+from pipelines.engine.conductor import Conductor
 from pipelines.engine.history import History
+from pipelines.engine.plan import Plan
 from pipelines.engine.schedulers import NoStopping
 from pipelines.engine.searchers import Random
 from search_spaces import Choice, Float, Int, Is, SearchSpace
@@ -47,6 +49,16 @@ CHOICES = SearchSpace(
 )
 
 
+LIMITS = {
+    "time_budget": "seconds",
+    "max_total_epochs": "epochs",
+    "gpu_hours": "gpu_hours",
+    "patience": "patience",
+    "stop_at": "value",
+}
+"""What a sweep's options call the limits of its plan."""
+
+
 class Clock:
     """Time that passes when it is told to."""
 
@@ -64,12 +76,12 @@ def plan(**changes):
         "mode": "max",
         "max_epochs": 9,
         "trials": 10,
-        "time_budget": None,
         "seed": 0,
         "keep_checkpoints": 2,
         "checkpoint_seconds": 10.0,
     }
-    return Plan(**{**fields, **changes})
+    limits = {LIMITS[name]: changes.pop(name) for name in LIMITS if name in changes}
+    return Plan(**{**fields, "limits": Limits(**limits), **changes})
 
 
 def open_history(folder, *, mode="max"):
@@ -87,9 +99,13 @@ class InMemory:
         self._records[record.number] = copy.deepcopy(record)
 
     def again(self, record):
-        self._records[record.number].session = record.session
-        self._records[record.number].again = list(record.again)
-        self._records[record.number].started = list(record.started)
+        known = self._records[record.number]
+        known.session, known.leg, known.outcome = record.session, record.leg, record.outcome
+        known.again, known.started = list(record.again), list(record.started)
+        known.begun = list(record.begun)
+
+    def pause(self, record):
+        self._records[record.number].outcome = record.outcome
 
     def report(self, number, report):
         self._records[number].reports.append(copy.deepcopy(report))
@@ -98,12 +114,23 @@ class InMemory:
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
         self._records[record.number].ended = record.ended
+        self._records[record.number].over = record.over
 
     def say(self, line, at):
         self.decisions.append((line, at))
 
     def records(self):
         return copy.deepcopy(self._records)
+
+
+class Found:
+    """Checkpoints that a function from a trial's number finds."""
+
+    def __init__(self, find) -> None:
+        self.newest = find
+
+    def inherit(self, parent, child):
+        return self.newest(parent)
 
 
 def conductor(
@@ -114,6 +141,7 @@ def conductor(
     scheduler=None,
     session=0,
     spent=0.0,
+    gpu_seconds=0.0,
     clock=None,
     checkpoint=lambda number: None,
     **changes,
@@ -128,9 +156,10 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
-        checkpoint=checkpoint,
+        checkpoints=Found(checkpoint),
         session=session,
         spent=spent,
+        gpu_seconds=gpu_seconds,
         clock=clock or Clock(),
     )
 
@@ -140,10 +169,15 @@ def resumed(history, *, checkpoint=lambda record: None, **options):
 
     ``checkpoint`` gives the newest checkpoint of a record, as path and epoch.
     """
-    again = conductor(history, session=1, **options)
-    records = history.records()
-    again.replay(records, lambda number: checkpoint(records[number]))
+    of = saved_as(history, checkpoint)
+    again = conductor(history, session=1, checkpoint=of, **options)
+    again.replay(history.records())
     return again
+
+
+def saved_as(history, of=lambda record: (str(record.epoch), record.epoch)):
+    """The newest checkpoint of a trial as ``of`` says of its record; by default its last."""
+    return lambda number: of(history.records()[number])
 
 
 def accuracy(config, epoch):
