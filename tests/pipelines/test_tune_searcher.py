@@ -266,11 +266,11 @@ def test_an_interrupted_tuner_is_restored_with_its_errored_trials(tmp_path):
         return json.loads(found[0].removeprefix("RESULT "))
 
     (tmp_path / "results").mkdir()
-    before, told = session("first")
+    _, told = session("first")
     outcomes = [trial["outcome"] for trial in told.values()]
     ended = {"f": "failed", "c": "completed"}
     assert outcomes[:6] == [ended[letter] for letter in "cfcffc"]
-    assert len(before) < 8, "the interruption came too late"
+    assert len(outcomes) < 8 or "running" in outcomes, "the interruption came too late"
     rows, told = session("second")
     outcomes = [trial["outcome"] for trial in told.values()]
     assert outcomes == [ended[letter] for letter in "ccccfccc"]
