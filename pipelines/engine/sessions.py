@@ -110,11 +110,18 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
         )
     now = describe(sweep)
     for name, value in before["options"].items():
-        if name not in MAY_CHANGE and now.get(name) != value:
+        if name not in MAY_CHANGE and not _kept(value, now.get(name)):
             raise UsageError(
                 f"{name} of {folder.name!r} was {value}, and a resumed sweep keeps it "
                 f"(got {now.get(name)}): leave the option out, or start a new sweep."
             )
+
+
+def _kept(before: Any, now: Any) -> bool:
+    """Whether a value is as it was; of a part, each option that it had then."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(now.get(name) == value for name, value in before.items())
+    return bool(before == now)
 
 
 def _check_folder(folder: Path) -> None:
