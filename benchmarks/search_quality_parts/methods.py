@@ -86,5 +86,6 @@ LOST = (
     Method("random + ASHA with quota", _random, Asha()),
     Method("our Parzen + ASHA without quota", _parzen, _ASHA),
     Method("our Optuna + ASHA without quota", _optuna, _ASHA),
+    Method("our Parzen + ASHA with promotion", _parzen, Asha(promote=True)),
 )
 METHODS = BASELINES + OURS + LOST

@@ -1,10 +1,11 @@
-"""What a sweep may spend, what the conductor tells those who carry it out, where it writes."""
+"""What the conductor is given and what it gives: plan, log, checkpoints; assignments, decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from pipelines.engine.records import Mode, Report, TrialRecord
 from search_spaces import SearchSpace
@@ -36,10 +37,13 @@ class Log(Protocol):
         """A new trial."""
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial runs again: of an earlier session, or after a failure."""
+        """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker, and goes on if it is promoted."""
 
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended, and the objective of its best epoch."""
@@ -49,8 +53,24 @@ class Log(Protocol):
         sweep."""
 
 
-Checkpoints = Callable[[int], tuple[str, int] | None]
-"""Finds the newest checkpoint of a trial and its epoch; None where there is none."""
+class Checkpoints(Protocol):
+    """Where the checkpoints are; ``CheckpointFolder`` on disk."""
+
+    def newest(self, number: int) -> tuple[str, int] | None:
+        """The newest whole checkpoint of a trial and its epoch."""
+
+    def inherit(self, parent: int, child: int) -> tuple[str, int] | None:
+        """A copy of it that belongs to a fork, and its epoch."""
+
+
+class NoCheckpoints:
+    """There are none: a trial that is cut off starts afresh."""
+
+    def newest(self, number: int) -> None:
+        """None."""
+
+    def inherit(self, parent: int, child: int) -> None:
+        """None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,8 @@ class Assignment:
 
     record: TrialRecord
     restore_from: str | None = None
+    forked: bool = False
+    """The checkpoint is the parent's: hyperparameters and best epoch are not taken from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +89,8 @@ class Decision:
 
     goes_on: bool
     save: bool
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)

@@ -22,6 +22,7 @@ _RECENT = 6
 
 STYLES = {
     Outcome.RUNNING: "cyan",
+    Outcome.PAUSED: "blue",
     Outcome.COMPLETED: "green",
     Outcome.STOPPED_EARLY: "yellow",
     Outcome.FAILED: "red",
@@ -65,7 +66,7 @@ class Progress:
             record = self._conductor.records[ended]
             if self._console.is_terminal:
                 self._recent = [*self._recent, ended][-_RECENT:]
-            elif record.outcome is not Outcome.RUNNING:
+            elif not record.unfinished:
                 self._console.print(self._line(record), soft_wrap=True, highlight=False)
         now = time.monotonic()
         if self._console.is_terminal and now - self._drawn >= _REFRESH_SECONDS:
@@ -94,7 +95,9 @@ class Progress:
         count = len(conductor.records)
         states = Text()
         for outcome in Outcome:
-            states.append(f"{conductor.count(outcome)} {how_it_ended(outcome)}   ", STYLES[outcome])
+            count_of = conductor.count(outcome)
+            if count_of or outcome is not Outcome.PAUSED:  # most schedulers pause nothing
+                states.append(f"{count_of} {how_it_ended(outcome)}   ", STYLES[outcome])
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="bold")
         rows.add_column()
@@ -140,7 +143,7 @@ class Progress:
     def _share(self) -> float:
         """The share of the budget that is spent: of trials or of seconds, whichever is further."""
         plan = self._conductor.plan
-        ended = len(self._conductor.records) - self._conductor.count(Outcome.RUNNING)
+        ended = sum(not record.unfinished for record in self._conductor.records.values())
         by_trials = ended / plan.trials if plan.trials else 0.0
         by_time = self._conductor.elapsed / plan.time_budget if plan.time_budget else 0.0
         return min(1.0, max(by_trials, by_time))

@@ -221,19 +221,18 @@ def _conductor(
         retries=sweep.retries,
     )
     options = sweep.searcher.planned(space, trials=sweep.trials)
-    checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
         searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
-        checkpoint=checkpoint,
+        checkpoints=checkpoints.CheckpointFolder(folder / files.TRIALS),
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
     )
     if sweep.resume:
-        conductor.replay(history.records(), checkpoint)
+        conductor.replay(history.records())
     return conductor
 
 
@@ -262,7 +261,7 @@ def _search(
         lambda: capacity.limit(request, concurrent=concurrent, private=private),
     )
     going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
-    folder_of = ray_bridge.FolderNames(numbers, conductor.session)
+    folders: dict[str, str] = {}  # by itself: Ray pickles what the function below holds
     with Progress(conductor, console) as progress:
         events = ray_bridge.Events(
             conductor,
@@ -276,11 +275,11 @@ def _search(
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ray_bridge.Search(conductor, numbers, limit=limit),
+                search_alg=ray_bridge.Search(conductor, numbers, folders, limit=limit),
                 scheduler=ray_bridge.Schedule(events),
                 num_samples=-1,  # the conductor says when it is enough
                 reuse_actors=True,
-                trial_dirname_creator=folder_of,
+                trial_dirname_creator=lambda trial: folders[trial.trial_id],
             ),
             run_config=tune.RunConfig(
                 name=files.TRIALS,

@@ -32,7 +32,7 @@ def command(recipe: str, sweep: Sweep) -> str | None:
         if field.name in ("searcher", "scheduler", "device"):
             words += _part(field.name, value, default)
         elif field.name not in _OF_ITS_RUN and (value != default or field.name == "seed"):
-            words += _option(field.name, value, default)
+            words += option(field.name, value, default)
     return shlex.join(words)
 
 
@@ -44,11 +44,15 @@ def _part(name: str, value: Any, default: Any) -> list[str]:
         given = getattr(value, field.name)
         usual = getattr(default, field.name)
         if given != usual:
-            words += _option(f"{name}.{field.name}", given, usual)
+            words += option(f"{name}.{field.name}", given, usual)
     return words
 
 
-def _option(name: str, value: Any, default: Any) -> list[str]:
+def option(name: str, value: Any, default: Any) -> list[str]:
+    """The words of one option: ``("searcher.points", 3, 2)`` is ``--searcher.points 3``.
+
+    What is either true or false by ``default`` is a switch; what may be undecided takes a value.
+    """
     option = name.replace("_", "-")
     if isinstance(value, bool) and isinstance(default, bool):
         part, dot, last = option.rpartition(".")

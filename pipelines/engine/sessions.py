@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import checkpoints, files, schedulers, searchers
+from pipelines.engine import files, schedulers, searchers
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
@@ -236,13 +236,3 @@ def recorded(
         session["until"] = conductor.elapsed
         session["stop_reason"] = conductor.stop_reason
         history.set("sessions", [*before, session])
-
-
-def newest_checkpoint(folder: Path) -> Callable[[int], tuple[str, int] | None]:
-    """Looks up the newest whole checkpoint of a trial and its epoch."""
-
-    def find(number: int) -> tuple[str, int] | None:
-        found = checkpoints.newest(folder / files.TRIALS, number)
-        return None if found is None else (str(found[0]), found[1].epoch)
-
-    return find

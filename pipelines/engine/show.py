@@ -15,7 +15,6 @@ from rich.table import Table
 from pipelines.engine import cluster, files
 from pipelines.engine.best_curves import best_curves
 from pipelines.engine.conductor import Conductor
-from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
 from pipelines.engine.sweep import Sweep, by_name
@@ -79,7 +78,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     best = found["best"]
     counts = found["trials"]
     ended = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items() if k != "total" and n)
-    unfinished = conductor.count(Outcome.RUNNING)
+    unfinished = sum(record.unfinished for record in conductor.records.values())
     console.print(
         f"\n{counts['total']} trials ({ended or 'none ended'}"
         + (f", {unfinished} unfinished" if unfinished else "")

@@ -37,6 +37,7 @@ def test_public_names():
         "ImportanceStaged",
         "NoStopping",
         "Optuna",
+        "Panda",
         "Parzen",
         "Random",
         "Result",
@@ -97,6 +98,7 @@ def test_recipes():
         "grid_search",
         "hyperband_optuna",
         "importance_staged",
+        "panda",
         "random_search",
     ]
     assert all(line.endswith(".") for line in found.values())
@@ -145,7 +147,9 @@ DEVICE = [
     "--device.memory-share",
 ]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
-ASHA = [*HALVING, "--scheduler.quota", "--scheduler.no-quota"]
+QUOTA = ["--scheduler.quota", "--scheduler.no-quota"]
+ASHA = [*HALVING, *QUOTA, "--scheduler.promote", "--scheduler.no-promote"]
+SYNCHRONOUS = ["--scheduler.synchronous", "--scheduler.no-synchronous"]
 MODEL = [
     "--searcher.startup-trials",
     "--searcher.random-share",
@@ -169,13 +173,20 @@ OPTIONS = {
         *ASHA,
     ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, *HALVING, *SYNCHRONOUS],
     "importance_staged": [
         *COMMON,
         "--searcher.stage-trials",
         "--searcher.margin",
         "--searcher.inner",
         *ASHA,
+    ],
+    "panda": [
+        *COMMON,
+        "--scheduler.quantum-epochs",
+        "--scheduler.quantum-hours",
+        "--scheduler.patience",
+        "--scheduler.least-gain",
     ],
     "random_search": [*COMMON, *ASHA],
 }

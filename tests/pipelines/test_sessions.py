@@ -90,6 +90,7 @@ def test_options_as_json():
         "min_epochs": 2,
         "reduction_factor": 3,
         "quota": True,
+        "promote": False,
     }
     given = sessions.describe(Sweep(space=LINE, trainable=Model))
     assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
@@ -351,21 +352,3 @@ def test_an_error_does_not_hide_the_seconds(tmp_path):
     with pytest.raises(RuntimeError, match="the cluster is gone"):
         fails()
     assert sessions.spent(history) == 7.0
-
-
-def test_the_newest_checkpoint_is_looked_up_in_the_folder_of_trials(tmp_path):
-    path = tmp_path / "trials" / "trial-0002.1" / "checkpoint_000000"
-    path.mkdir(parents=True)
-    manifest = {
-        "format": 1,
-        "epoch": 4,
-        "metrics": {},
-        "best_epoch": None,
-        "best_metrics": {},
-        "configuration": {},
-        "files": {},
-    }
-    (path / "checkpoint.json").write_text(json.dumps(manifest))
-    find = sessions.newest_checkpoint(tmp_path)
-    assert find(2) == (str(path), 4)
-    assert find(1) is None

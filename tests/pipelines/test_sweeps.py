@@ -120,6 +120,27 @@ def test_a_killed_driver_loses_no_result_and_repeats_no_trial(tmp_path):
             assert not epochs or max(epochs) >= done - 1
 
 
+def test_paused_trials_are_promoted_in_a_killed_and_resumed_sweep_too(tmp_path):
+    folder = tmp_path / "x"
+    options = [*SLOW, "--trials", 12, "--max-epochs", 4, "--storage", tmp_path, "--name", "x"]
+    kill_mid_way("random_search", [*options, "--scheduler.promote"], folder, REPORTS, 14)
+    before = records(folder)
+    out, err = sweep("random_search", "--storage", tmp_path, "--name", "x", "--resume")
+    assert err == ""
+    check_whole(folder, trials=12, max_epochs=4)
+    after = records(folder)
+    check_nothing_lost(before, after)
+    paused = [n for n, r in before.items() if r.outcome is Outcome.PAUSED]
+    assert paused, "twelve trials without a pause say nothing about it"
+    assert any(len(r.begun) > 1 and r.epoch > 1 for r in after.values()), "nobody was promoted"
+    # each end is said, of a trial that ended without a worker too
+    assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == sum(
+        number not in before or before[number].unfinished for number in after
+    )
+    folders = {path.name.partition(".")[0] for path in (folder / "trials").glob("trial-*")}
+    assert len(folders) <= 3  # keep_checkpoints: what was paused has left nothing behind
+
+
 def test_ctrl_c_ends_with_a_summary_and_the_line_to_go_on(tmp_path):
     folder = tmp_path / "x"
     options = [*SLOW, "--trials", 6, "--max-epochs", 6, "--storage", tmp_path, "--name", "x"]

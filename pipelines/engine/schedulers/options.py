@@ -9,6 +9,8 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.schedulers.asha import AsyncHalving
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.schedulers.full import FullFidelity
+from pipelines.engine.schedulers.hyperband import SynchronousHyperBand
+from pipelines.engine.schedulers.promotion import PromotedHalving
 from pipelines.engine.schedulers.rungs import rungs
 
 
@@ -32,7 +34,7 @@ class NoStopping(SchedulerOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asha(SchedulerOptions):
-    """Asynchronous successive halving (ASHA, Li et al. 2018), the stopping variant."""
+    """Asynchronous successive halving (ASHA, Li et al. 2018): stopping, or promotion."""
 
     min_epochs: int = 1
     """Epochs before a trial is judged first (the grace period)."""
@@ -41,10 +43,17 @@ class Asha(SchedulerOptions):
     quota: bool = True
     """No more than one in η goes on; else all that reach the best 1/η of those before them, which
     nearly every trial of a searcher that improves does."""
+    promote: bool = False
+    """Trials pause at each rung, and the best 1/η go on as it turns out who they are; else a trial
+    is stopped there or not, once. Better by recorded curves; each pause costs a checkpoint."""
 
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""
         _first_rung(self.min_epochs, max_epochs)
+        if self.promote:
+            return PromotedHalving(
+                min_epochs=self.min_epochs, max_epochs=max_epochs, factor=self.reduction_factor
+            )
         return AsyncHalving(
             min_epochs=self.min_epochs,
             max_epochs=max_epochs,
@@ -57,7 +66,7 @@ class Asha(SchedulerOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HyperBand(SchedulerOptions):
-    """HyperBand's brackets (Li et al. 2018), each run asynchronously so that no worker waits.
+    """HyperBand's brackets (Li et al. 2018), each judged by itself.
 
     A bracket with a later first rung gives slow starters the epochs that ASHA denies them.
     """
@@ -67,9 +76,17 @@ class HyperBand(SchedulerOptions):
     reduction_factor: int = 3
     """η: about one trial in η goes on beyond a rung."""
 
+    synchronous: bool = False
+    """As published: the trials of a bracket pause at a rung until all are there, and the best 1/η
+    go on. Else each is judged when it gets there, against those before it."""
+
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""
         _first_rung(self.min_epochs, max_epochs)
+        if self.synchronous:
+            return SynchronousHyperBand(
+                min_epochs=self.min_epochs, max_epochs=max_epochs, factor=self.reduction_factor
+            )
         every = len(rungs(self.min_epochs, max_epochs, self.reduction_factor)) + 1
         return AsyncHalving(
             min_epochs=self.min_epochs,
