@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NoReturn
 import pipelines
 from pipelines.commands import (
     doctor,
+    export,
     init,
+    report,
     reproduce,
     retrain,
     simulate,
@@ -28,7 +30,7 @@ from pipelines.engine.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
-_COMMANDS = (sweeps, reproduce, retrain, simulate, submit, spaces, init, doctor)
+_COMMANDS = (sweeps, report, reproduce, retrain, export, simulate, submit, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:
@@ -82,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     version = importlib.metadata.version("caviar-tune")
     parser.add_argument("--version", action="version", version=f"caviar {version}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    listing = "\n".join(f"  {name:<18}{what}" for name, what in recipes().items())
+    listing = "\n".join(f"  {name:<21}{what}" for name, what in recipes().items())
     sweep = commands.add_parser(
         "sweep",
         help="run a recipe",

@@ -6,12 +6,15 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
+import logging
 import math
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
+from ray.train._internal.session import _TrainingResult
 
 from trainables.checks import one_of
 from trainables.configuration import Hyperparameters
@@ -20,6 +23,11 @@ from trainables.options import TrialInfo, TrialOptions, split_config
 if TYPE_CHECKING:
     from trainables.data import Dataset
     from trainables.loops import BestEpoch, Loop
+
+logger = logging.getLogger(__name__)
+
+STORAGE_SECONDS = 60.0
+"""How long a trial waits with a checkpoint for storage that cannot be written."""
 
 
 class LoopTrainable(tune.Trainable):
@@ -184,6 +192,25 @@ class LoopTrainable(tune.Trainable):
         # Not above: while an exception is handled, its traceback holds on to the tensors.
         del loop
         return self._out_of_memory(epoch, time.perf_counter() - started, words)
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """Ray's way to `save_checkpoint`, which copies the directory into the sweep's storage.
+
+        Storage that cannot be written, being full or away, is waited for a minute. Then the trial
+        goes on: its next checkpoint may find room, and the one before is still there.
+        """
+        if self._storage is None:  # outside a sweep: whoever asked wants to know
+            return super().save(checkpoint_dir)
+        until = time.monotonic() + STORAGE_SECONDS
+        while True:
+            try:
+                with tempfile.TemporaryDirectory() as scratch:
+                    return super().save(checkpoint_dir or scratch)
+            except OSError as error:
+                if time.monotonic() > until:
+                    logger.warning("No checkpoint in epoch %s: %s", self._last.get("epoch"), error)
+                    return _TrainingResult(checkpoint=None, metrics={})
+            time.sleep(min(STORAGE_SECONDS, 2.0))
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write last.pt, best.pt and checkpoint.json; see `trainables.loops.checkpoint`.

@@ -6,7 +6,7 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import ray
 
@@ -174,6 +174,11 @@ class TorchTrainable(LoopTrainable):
             config.check(name, elsewhere=elsewhere)
         else:
             config.check_spelling(name)
+
+    @property
+    def model(self) -> nn.Module:
+        """The model of the trial that runs now; in a cross-validation the stack of all folds."""
+        return cast("SupervisedLoop", self._running()).model
 
     @classmethod
     def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:

@@ -68,7 +68,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _run(asked: argparse.Namespace) -> int:
     experiment = experiments.find(asked.experiment, asked.storage)
-    from pipelines.engine import reproduction, retraining
+    from pipelines.engine import made_whole, reproduction, retraining
 
     record = _record(experiment, asked.trial)
     before = reproduction.original(experiment, record.number)
@@ -84,7 +84,7 @@ def _run(asked: argparse.Namespace) -> int:
         seed=asked.seed,
     )
     out = asked.out or experiment.folder / FOLDER / f"trial-{record.number:04d}"
-    retraining.check_free(out)
+    made_whole.check_free(out)
     trainable = loading.load_trainable(sweep)
     retraining.check_trainable(trainable)
     data = retraining.load_rows(sweep, plan.rows)

@@ -11,6 +11,7 @@ from pipelines.engine.searchers import (
     ImportanceStaged,
     Optuna,
     Parzen,
+    QuasiRandom,
     Random,
 )
 from pipelines.engine.sweep import Sweep
@@ -26,6 +27,7 @@ __all__ = [
     "Optuna",
     "Panda",
     "Parzen",
+    "QuasiRandom",
     "Random",
     "Result",
     "Sweep",

@@ -3,6 +3,7 @@ docstrings the help."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import io
@@ -16,6 +17,7 @@ from typing import Any
 
 import tyro
 
+from pipelines.engine.budget import Stop
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.sweep import Sweep
 
@@ -40,20 +42,35 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
     except KeyboardInterrupt:
         print("caviar: interrupted before the first trial", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return EXIT_INTERRUPTED if result.stop_reason == "interrupted" else 0
+    return EXIT_INTERRUPTED if result.stop_reason == Stop.INTERRUPTED else 0
 
 
 def parse(sweep: Sweep, *, recipe: str, args: Sequence[str]) -> Sweep:
     """``sweep`` with the options of ``args``. On resume, options left out are as they were."""
     from pipelines.engine import sessions
 
-    asked = _parse(sweep, recipe, args)
-    if not asked.resume or asked.name is None:
-        return asked
-    before = sessions.stored(asked.storage.expanduser() / asked.name)
+    folder = _resumed(sweep, args)
+    before = None if folder is None else sessions.stored(folder)
     if before is None or before["recipe"] != recipe:
-        return asked  # the sentence about it comes from sessions.check
+        return _parse(sweep, recipe, args)  # a sentence about it comes from sessions.check
     return _parse(sessions.with_stored_options(sweep, before), recipe, args)
+
+
+def _resumed(sweep: Sweep, args: Sequence[str]) -> Path | None:
+    """The folder of the sweep to go on with. Of the other options some make sense only beside
+    those that it was given before."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--storage", type=Path, default=sweep.storage)
+    parser.add_argument("--name", default=sweep.name)
+    parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=sweep.resume)
+    try:
+        asked, _ = parser.parse_known_args(list(args))
+    except argparse.ArgumentError:
+        return None  # tyro says what is wrong
+    if not asked.resume or asked.name is None:
+        return None
+    folder: Path = asked.storage.expanduser() / asked.name
+    return folder
 
 
 def _parse(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep:

@@ -11,33 +11,26 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import numpy as np
-
+from pipelines.engine import forks
+from pipelines.engine.budget import Budget, Meter, Stop
 from pipelines.engine.judge import Judge
-from pipelines.engine.plan import (
-    Assignment,
-    Checkpoints,
-    Decision,
-    Log,
-    NoCheckpoints,
-    Plan,
-    trial_seed,
-)
+from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
 from pipelines.engine.proposals import Proposals
-from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened
-from pipelines.engine.resuming import reached
+from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened, trial_seed
+from pipelines.engine.resuming import assignment, reached
 from pipelines.engine.retries import Failures
 from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
 from pipelines.engine.searchers.base import Searcher
 from pipelines.engine.standings import Standings
+from pipelines.engine.talk import Talk
 from search_spaces import SearchSpace
-
-_FORKS = 2**32 - 1
-"""Tells the random numbers of a fork's change from those of a proposal."""
 
 
 class Conductor:
-    """The state of a running sweep. ``started`` is the seconds that earlier sessions took."""
+    """The state of a running sweep.
+
+    ``spent`` and ``gpu_seconds`` are what earlier sessions took, in seconds and GPU-seconds.
+    """
 
     def __init__(
         self,
@@ -50,13 +43,15 @@ class Conductor:
         checkpoints: Checkpoints | None = None,
         session: int = 0,
         spent: float = 0.0,
+        gpu_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan = plan
         self.records: dict[int, TrialRecord] = {}
         self.epochs = 0
         """Epochs trained so far, over all trials and sessions."""
-        self.stop_reason: str | None = None
+        self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
+        self._budget = Budget(plan.limits, plan.mode, self.meter)
         self.finished = False
         """Whether ``next`` has said that no more trials will run, neither now nor later."""
         self.session = session
@@ -70,11 +65,11 @@ class Conductor:
         """Trials whose machine is about to go: they are saved at every report."""
         self._failures = Failures()
         self._space = space
-        self._searcher = searcher
         self._proposals = Proposals(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
         scheduler.know(space, plan.mode)
         self._judge = Judge(plan, scheduler)
+        self._talk = Talk(searcher, scheduler, history)
         self._history = history
         self._checkpoints = checkpoints or NoCheckpoints()
         self._clock = clock
@@ -84,10 +79,7 @@ class Conductor:
         self._waiting: deque[TrialRecord] = deque()
         self._ending: dict[int, Outcome] = {}
         self._paused: set[int] = set()
-        self._fresh = 0
-        self._exhausted = False
         self._saved_at: dict[int, float] = {}
-        self._words: list[str] = []
 
     # Time and progress.
 
@@ -95,6 +87,20 @@ class Conductor:
     def elapsed(self) -> float:
         """Seconds since the start of the sweep, earlier sessions included."""
         return self._clock() - self._origin
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why running trials are put aside and no more start; None while they go on."""
+        return self._budget.reason
+
+    @property
+    def ended_because(self) -> str | None:
+        """Why no more trials start, though more were asked for; None where that is not so."""
+        return self.stop_reason or (Stop.EXHAUSTED if self._proposals.exhausted else None)
+
+    def words(self) -> list[str]:
+        """What the searcher and the scheduler have said since this was asked last."""
+        return self._talk.words()
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -109,32 +115,23 @@ class Conductor:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
         return self._standings.best_epoch(number)
 
-    def words(self) -> list[str]:
-        """What the searcher and the scheduler have said since this was asked last."""
-        words, self._words = self._words, []
-        return words
-
-    def _listen(self) -> None:
-        for line in [*self._searcher.said(), *self._scheduler.said()]:
-            self._history.say(line, self.elapsed)
-            self._words.append(line)
-
     # What runs next.
 
     def next(self) -> Assignment | None:
         """The next trial to run; None when there is none: ``finished`` says whether for ever."""
         self.check_time()
+        if self._more:
+            self._budget.look_at_epochs(self.epochs, others=len(self.live))
         if self.stop_reason is not None:
             self.finished = True
             return None
         if self._waiting:
             return self._again(self._waiting.popleft())
-        move = self._scheduler.next(new=self._new, paused=self._paused)
+        move = self._scheduler.next(new=self._proposals.left, paused=self._paused)
         if isinstance(move, Start):
-            assignment = self._start()
-            if assignment is not None:
-                return assignment
-            self._exhausted = True
+            started = self._start()
+            if started is not None:
+                return started
             move = self._scheduler.next(new=False, paused=self._paused)
         if isinstance(move, Promote):
             return self._promote(move.trial)
@@ -145,15 +142,14 @@ class Conductor:
         return None
 
     @property
-    def _new(self) -> bool:
-        """Whether a new trial can be had. Forks do not count."""
-        trials = self.plan.trials
-        return not self._exhausted and (trials is None or self._fresh < trials)
+    def _more(self) -> bool:
+        """Whether a trial is left to start or to go on, as far as their number goes."""
+        return self._proposals.left or bool(self._waiting or self._paused)
 
     def _start(self) -> Assignment | None:
         number = len(self.records)
-        config = self._proposals.new(number)
-        self._listen()
+        config = self._proposals.next(number)
+        self._talk.listen(self.elapsed)
         if config is None:
             return None
         return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
@@ -164,30 +160,20 @@ class Conductor:
             self._paused.discard(fork.replaces)
             self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
         number, parent = len(self.records), self.records[fork.parent]
-        rng = np.random.default_rng([self.plan.seed, number, _FORKS])
-        record = TrialRecord(
-            number,
-            fork.change(self._space, parent.config, rng),
-            trial_seed(self.plan.seed, number),
-            parent=parent.number,
-        )
-        _, record.forked_at = self._checkpoints.newest(parent.number) or (None, 0)
-        return self._begin(record)
+        _, saved = self._checkpoints.newest(parent.number) or (None, 0)
+        seed = self.plan.seed
+        return self._begin(forks.record(fork, parent, number, self._space, seed=seed, at=saved))
 
     def _begin(self, record: TrialRecord) -> Assignment:
         record.session = self.session
         record.started = [round(self.elapsed, 3)]
         record.begun = [self._tick()]
-        self._know(record)
+        self.records[record.number] = record
+        self._proposals.runs(record)
         self._judge.tell(record, Event.START)
         self._history.start(record, self._space)
-        self._listen()
+        self._talk.listen(self.elapsed)
         return self._assign(record)
-
-    def _know(self, record: TrialRecord) -> None:
-        self.records[record.number] = record
-        self._proposals.know(record)
-        self._fresh += record.parent is None
 
     def _promote(self, number: int) -> Assignment:
         record = self.records[number]
@@ -206,19 +192,10 @@ class Conductor:
         return self._assign(record)
 
     def _assign(self, record: TrialRecord) -> Assignment:
-        """The trial from its newest checkpoint or its parent's, else from the start."""
-        number, parent = record.number, record.parent
-        self.live.add(number)
-        self._saved_at[number] = self._clock()
-        if not record.reports and parent is None:
-            return Assignment(record)
-        found = self._checkpoints.newest(number)
-        if found is None and not record.reports and parent is not None:
-            found = self._checkpoints.inherit(parent, number)
-        if found is None:
-            return Assignment(record)
-        own = parent is None or (record.reports and found[1] >= record.reports[0].epoch)
-        return Assignment(record, found[0], forked=not own)
+        self.live.add(record.number)
+        self.meter.start(record.number)
+        self._saved_at[record.number] = self._clock()
+        return assignment(record, self._checkpoints)
 
     def _tick(self) -> int:
         """The number of what happens now."""
@@ -261,6 +238,8 @@ class Conductor:
             stops = verdict is Verdict.STOP
             self._ending[number] = Outcome.STOPPED_EARLY if stops else Outcome.PAUSED
         ending = self._ending.get(number)
+        if ending is None:
+            self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
         if ending is None and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
@@ -277,12 +256,13 @@ class Conductor:
         return Decision(goes_on=ending is None, save=save)
 
     def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
-        report = Report(epoch, dict(metrics), self._tick(), self.elapsed)
+        report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
         self._remember(record, report)
         self._history.report(record.number, report)
         self._proposals.show(record, report)
+        self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         self._judge.tell(record, report)
-        self._listen()
+        self._talk.listen(self.elapsed)
 
     def _remember(self, record: TrialRecord, report: Report) -> None:
         record.reports.append(report)
@@ -298,6 +278,7 @@ class Conductor:
         """
         record = self.records[number]
         self.live.discard(number)
+        self.meter.stop(number)
         self.endangered.discard(number)
         outcome = self._ending.pop(number, None)
         if outcome is not None and (error is None or (lost and self._is_saved(record, outcome))):
@@ -308,6 +289,7 @@ class Conductor:
         elif error is not None:
             self._fail(record, error, lost=lost)
         self._close()
+        self._check_patience()
         return self.useless()
 
     def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
@@ -352,7 +334,7 @@ class Conductor:
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._proposals.tell(record)
-        self._listen()
+        self._talk.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
         return self._standings.keepers(self.plan.keep_checkpoints, ending)
@@ -360,27 +342,32 @@ class Conductor:
     # Stopping and going on.
 
     def check_time(self) -> None:
-        """Stop when the budget of seconds is spent."""
-        budget = self.plan.time_budget
-        if budget is not None and self.elapsed >= budget:
-            self.request_stop("time budget")
+        """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""
+        if self.live or self._more:
+            self._budget.look_at_clock(self.elapsed)
+
+    def _check_patience(self) -> None:
+        if self.live or self._more:
+            self._budget.look_at_patience(self.records, self.best)
 
     def request_stop(self, reason: str) -> None:
         """Start no more trials; each running one is saved at its next report and put aside."""
-        self.stop_reason = self.stop_reason or reason
+        self._budget.stop(reason)
 
     def replay(self, records: Mapping[int, TrialRecord]) -> None:
         """Take up an earlier session: what happened is told to a fresh searcher and scheduler.
 
         Unfinished trials are queued, from their newest checkpoint or from the start.
         """
-        for record in records.values():
+        for number, record in records.items():
             started, begun = [*record.started], [*record.begun]
-            self._know(replace(record, reports=[], started=started, begun=begun))
+            self.records[number] = replace(record, reports=[], started=started, begun=begun)
+            self._proposals.runs(record)
         for order, number, what in happened(records):
+            record = self.records[number]
             if isinstance(what, Report):
-                self._remember(self.records[number], what)
-            self._judge.tell(self.records[number], what)
+                self._remember(record, what)
+            self._judge.tell(record, what)
             self._order = order + 1
         self._scheduler.said()  # all of it was said in the sessions before
         for number, record in self.records.items():
@@ -397,15 +384,17 @@ class Conductor:
             if record.outcome is Outcome.RUNNING:
                 self._take_up(record)
         self._close()
+        _, best = self.best() or (None, None)
+        self._budget.look_at_value(best, self.plan.metric)
+        self._check_patience()
 
     def _take_up(self, record: TrialRecord) -> None:
         """Queue an unfinished trial, unless it was over: the driver may have died just then."""
-        number, at = record.number, record.epoch
+        number, at, plan = record.number, record.epoch, self.plan
         _, saved = self._checkpoints.newest(number) or (None, 0)
         verdict = (
             Verdict.GO_ON if self._judge.is_baseline(number) else self._judge.verdict(number, at)
         )
-        plan = self.plan
         outcome = reached(record, verdict, metric=plan.metric, max_epochs=plan.max_epochs)
         if outcome is Outcome.PAUSED and saved == at:
             self._pause(record)

@@ -2,11 +2,13 @@
 
 ``optuna-dashboard`` opens it, the summary is drawn from it, a resumed sweep is rebuilt from it.
 Parameters are stored in natural units. Each call below is on disk when it returns: a driver that
-X of the process loses nothing, a power cut the last moments.)
+is killed has lost nothing that it has shown. (SQLite in write-ahead mode: a kill of the process
+loses nothing, a power cut the last moments.)
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import sqlalchemy.exc
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from pipelines.engine import files, optuna_rows
+from pipelines.engine import databases, files, optuna_rows
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
 from pipelines.engine.words import duration
@@ -31,21 +33,39 @@ class History:
     """The storage of one sweep. Trials must start in the order of their numbers.
 
     Without a ``name`` it is the one that is there already, also in a folder that was renamed.
+    With a ``url`` it is in that database, and the folder notes where; a folder that does is opened
+    without it. Raises ``UsageError`` when a new sweep's name is taken there.
     """
 
-    def __init__(self, folder: Path, *, name: str | None, metric: str, mode: Mode) -> None:
+    def __init__(
+        self, folder: Path, *, name: str | None, metric: str, mode: Mode, url: str | None = None
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
-        self._storage = RDBStorage(f"sqlite:///{self.path}", engine_kwargs=_WAIT_FOR_A_LOCK)
-        sqlalchemy.event.listen(self._storage.engine, "connect", _write_ahead)
-        self._storage.engine.dispose()  # connections made before the listener
-        self._study = optuna.create_study(
-            storage=self._storage,
-            study_name=name or optuna.get_all_study_names(self._storage)[0],
-            direction="maximize" if mode == "max" else "minimize",
-            load_if_exists=True,
-        )
+        noted = _noted(folder)
+        if noted is not None or url is not None:
+            self._storage = RDBStorage(_address(noted, url), engine_kwargs={"pool_pre_ping": True})
+        else:
+            self._storage = RDBStorage(f"sqlite:///{self.path}", engine_kwargs=_WAIT_FOR_A_LOCK)
+            sqlalchemy.event.listen(self._storage.engine, "connect", _write_ahead)
+            self._storage.engine.dispose()  # connections made before the listener
+        if noted is not None:
+            name = noted["study"]
+        try:
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=name or optuna.get_all_study_names(self._storage)[0],
+                direction="maximize" if mode == "max" else "minimize",
+                load_if_exists=url is None or noted is not None,
+            )
+        except optuna.exceptions.DuplicatedStudyError as error:
+            raise UsageError(
+                f"The database of --history-url holds a sweep {name!r} already: choose another "
+                "--name."
+            ) from error
+        if noted is None and url is not None:
+            files.write_json({"url": url, "study": name}, folder / files.HISTORY_URL)
         self._ids = {t.number: t._trial_id for t in self._study.get_trials(deepcopy=False)}
 
     # What holds for the whole sweep.
@@ -105,6 +125,8 @@ class History:
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
         row = {"order": report.order, "at": round(report.at, 3), "metrics": dict(report.metrics)}
+        if report.gpu_seconds:
+            row["gpu_seconds"] = round(report.gpu_seconds, 3)
         with self._storage.engine.begin() as connection:
             optuna_rows.report(
                 connection,
@@ -176,6 +198,18 @@ def stored_records(folder: Path) -> dict[int, TrialRecord]:
         ) from error
 
 
+def _noted(folder: Path) -> dict[str, str] | None:
+    """The database that the folder notes in place of a file of its own."""
+    path = folder / files.HISTORY_URL
+    return dict(json.loads(path.read_text())) if path.is_file() else None
+
+
+def _address(noted: Mapping[str, str] | None, url: str | None) -> str:
+    """The database, which may have moved since it was noted."""
+    address = databases.url(url or (noted or {})["url"])
+    return address.render_as_string(hide_password=False)
+
+
 def _record(trial: FrozenTrial) -> TrialRecord:
     attrs: Mapping[str, Any] = trial.user_attrs
     reports = [
@@ -184,6 +218,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
             metrics=row["metrics"],
             order=row["order"],
             at=row["at"],
+            gpu_seconds=row.get("gpu_seconds", 0.0),
         )
         for key, row in attrs.items()
         if key.startswith(_EPOCH)

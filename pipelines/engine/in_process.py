@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pipelines.engine.errors import UsageError
+from pipelines.engine.records import TrialRecord
 from trainables.options import RESERVED_KEY, TrialInfo, TrialOptions
 
 if TYPE_CHECKING:
@@ -55,6 +57,32 @@ def trial(
             yield running
         finally:
             running.stop()
+
+
+@contextmanager
+def rebuilt(
+    trainable: type[Any],
+    record: TrialRecord,
+    *,
+    seed: int,
+    data: Dataset,
+    options: TrialOptions,
+    gpus: float,
+) -> Iterator[Any]:
+    """A trial of a sweep as ``trial`` makes it, under this seed.
+
+    Raises ``UsageError`` where its class refuses the configuration or the data.
+    """
+    info = TrialInfo(number=record.number, seed=seed)
+    with ExitStack() as stack:
+        try:
+            context = trial(
+                trainable, record.config, info=info, data=data, options=options, gpus=gpus
+            )
+            running = stack.enter_context(context)
+        except ValueError as error:
+            raise UsageError(f"Trial {record.number} cannot be rebuilt: {error}") from error
+        yield running
 
 
 def epochs(running: Any, metrics: tuple[str, ...], count: int) -> Iterator[dict[str, Any]]:

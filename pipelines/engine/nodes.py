@@ -176,8 +176,7 @@ def complaints(
 def _not_shared(addresses: Sequence[str], place: str, why: str) -> str:
     return (
         f"The storage {place} is not the same on {', '.join(addresses)} ({why}): checkpoints "
-        "written there would be lost. Give --storage a folder that all machines mount (NFS), or "
-        "s3://BUCKET/FOLDER."
+        "written there would be lost. Give --storage a folder that all machines mount (NFS)."
     )
 
 
@@ -190,6 +189,5 @@ def check_own_disk(folder: Path) -> None:
     if there.stat().st_dev == Path("/").stat().st_dev:
         raise UsageError(
             f"The storage {folder} is on this machine's own disk, and the cluster adds machines "
-            "that do not see it: give --storage a folder that all machines mount (NFS), or "
-            "s3://BUCKET/FOLDER."
+            "that do not see it: give --storage a folder that all machines mount (NFS)."
         )

@@ -1,12 +1,11 @@
-"""What the conductor is given and what it gives: plan, log, checkpoints; assignments, decisions."""
+"""What a sweep may spend, what the conductor tells those who carry it out, where it writes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-
+from pipelines.engine.budget import Limits
 from pipelines.engine.records import Mode, Report, TrialRecord
 from search_spaces import SearchSpace
 
@@ -19,13 +18,13 @@ class Plan:
     mode: Mode
     max_epochs: int
     trials: int | None
-    time_budget: float | None
-    """Seconds over all sessions."""
     seed: int
     keep_checkpoints: int
     checkpoint_seconds: float
     retries: int = 0
     """How often a trial that failed by itself is run again."""
+    limits: Limits = field(default_factory=Limits)
+    gpus_per_trial: float = 0.0
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 
@@ -39,11 +38,11 @@ class Log(Protocol):
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
 
-    def report(self, number: int, report: Report) -> None:
-        """One epoch of a trial."""
-
     def pause(self, record: TrialRecord) -> None:
         """A trial has left its worker, and goes on if it is promoted."""
+
+    def report(self, number: int, report: Report) -> None:
+        """One epoch of a trial."""
 
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended, and the objective of its best epoch."""
@@ -89,8 +88,3 @@ class Decision:
 
     goes_on: bool
     save: bool
-
-
-def trial_seed(seed: int, number: int) -> int:
-    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)

@@ -137,16 +137,20 @@ class Progress:
         plan = self._conductor.plan
         here = self._conductor.epochs - self._epochs_before
         rate = here / max(time.monotonic() - self._started, 1e-9)
-        most = f" of at most {plan.trials * plan.max_epochs}" if plan.trials else ""
-        return f"{self._conductor.epochs}{most}, {rate:.1f} a second"
+        bounds = [plan.limits.epochs, plan.trials * plan.max_epochs if plan.trials else None]
+        most = min((bound for bound in bounds if bound is not None), default=None)
+        of = "" if most is None else f" of at most {most}"
+        return f"{self._conductor.epochs}{of}, {rate:.1f} a second"
 
     def _share(self) -> float:
-        """The share of the budget that is spent: of trials or of seconds, whichever is further."""
+        """The share of the budget that is spent: trials, epochs or time."""
         plan = self._conductor.plan
         ended = sum(not record.unfinished for record in self._conductor.records.values())
         by_trials = ended / plan.trials if plan.trials else 0.0
-        by_time = self._conductor.elapsed / plan.time_budget if plan.time_budget else 0.0
-        return min(1.0, max(by_trials, by_time))
+        spent = plan.limits.share(
+            self._conductor.elapsed, self._conductor.epochs, self._conductor.meter.gpu_hours
+        )
+        return min(1.0, max(by_trials, spent))
 
     def _time(self) -> str:
         share = self._share()

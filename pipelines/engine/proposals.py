@@ -1,4 +1,4 @@
-"""The searcher's side of a sweep: what it is asked, and what it is told of the trials.
+"""The searcher's side of a sweep: which configuration runs next, none twice, and what it is told.
 
 Forks are kept from it: their values are not those of their configurations alone.
 """
@@ -6,6 +6,7 @@ Forks are kept from it: their values are not those of their configurations alone
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,37 +23,56 @@ _RANDOM_TRIES = 1000
 
 
 class Proposals:
-    """Asks a searcher for configurations that have not run yet, and lets it learn of the trials."""
+    """The default configuration where the plan says so, then what the searcher proposes.
+
+    A model over few choices proposes its favourite again and again: then any new one will do.
+    """
 
     def __init__(self, plan: Plan, *, space: SearchSpace, searcher: Searcher) -> None:
         self._plan = plan
         self._space = space
         self._searcher = searcher
+        self._first = [space.default()] if plan.default_first else []
         self._keys: set[Any] = set()
+        self._begun = 0
+        self.exhausted = False
+        """Whether the searcher had nothing left to propose."""
 
-    def new(self, number: int) -> dict[str, Any] | None:
-        """The default first, then what has not run yet; None when there is nothing left.
+    @property
+    def left(self) -> bool:
+        """Whether a new trial can be had; forks do not count."""
+        trials = self._plan.trials
+        return not self.exhausted and (trials is None or self._begun < trials)
 
-        A model over few choices proposes its favourite again and again: then any new one will do.
-        """
-        if number == 0 and self._plan.default_first:
-            self._searcher.restart(number, self._space.default())
-            return self._space.default()
+    def next(self, number: int) -> dict[str, Any] | None:
+        """The configuration of a new trial; None when there is nothing left."""
+        if number < len(self._first):
+            return self._instead(number, self._first[number])
         for attempt in range(_SEARCHER_TRIES):
             config = self._searcher.ask(number, attempt)
-            if config is None or self._space.key(config) not in self._keys:
+            if config is None or self._is_new(config):
+                self.exhausted = config is None
                 return config
         rng = np.random.default_rng([self._plan.seed, number, _SEARCHER_TRIES])
         for _ in range(_RANDOM_TRIES):
             config = self._space.sample(rng)
-            if self._space.key(config) not in self._keys:
-                self._searcher.restart(number, config)
-                return config
+            if self._is_new(config):
+                return self._instead(number, config)
+        self.exhausted = True
         return None
 
-    def know(self, record: TrialRecord) -> None:
-        """This configuration runs or ran: it is not proposed again."""
+    def _is_new(self, config: Mapping[str, Any]) -> bool:
+        return self._space.key(config) not in self._keys
+
+    def _instead(self, number: int, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The searcher knows what runs instead of a proposal of its own."""
+        self._searcher.restart(number, config)
+        return dict(config)
+
+    def runs(self, record: TrialRecord) -> None:
+        """A trial has this configuration: it is not proposed again."""
         self._keys.add(self._space.key(record.config))
+        self._begun += record.parent is None
 
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session, with what it has reported."""

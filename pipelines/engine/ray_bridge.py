@@ -86,6 +86,7 @@ class Search(_Unpickled, Searcher):
         record = assignment.record
         self._numbers[trial_id] = record.number
         self._folders[trial_id] = folder_name(record.number, record.leg)
+        conductor.meter.stop(record.number)  # it waits for a worker, and perhaps for a machine
         info = TrialInfo(
             number=record.number,
             seed=record.seed,
@@ -167,6 +168,11 @@ class Events(_Unpickled, tune.Callback):
             self.decide(trial, result)
         result[SHOULD_CHECKPOINT] = self._decisions.pop(trial.trial_id).save
         self._on_change(None)
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        self._conductor.meter.start(self._numbers[trial.trial_id])
 
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._conductor.saved.add(self._numbers[trial.trial_id])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 Mode = Literal["max", "min"]
 
@@ -31,6 +34,8 @@ class Report:
     order: int
     at: float
     """Seconds since the start of the sweep, over all its sessions."""
+    gpu_seconds: float = 0.0
+    """GPU-seconds of all trials of the sweep until then."""
 
 
 @dataclass(slots=True)
@@ -81,6 +86,16 @@ class TrialRecord:
     def curve(self, metric: str) -> dict[int, float]:
         """Epoch to value of ``metric``."""
         return {r.epoch: r.metrics[metric] for r in self.reports if metric in r.metrics}
+
+    def is_measured(self, metric: str) -> bool:
+        """Whether the last report has a value; a trial that may have diverged there has none."""
+        value = self.reports[-1].metrics.get(metric) if self.reports else None
+        return value is not None and math.isfinite(value)
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial, from the seed of the sweep and the trial's number; below 2^31."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
 
 
 def better(value: float, than: float, mode: Mode) -> bool:

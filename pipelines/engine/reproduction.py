@@ -98,7 +98,7 @@ def original(experiment: Experiment, number: int) -> Original:
     summary = experiment.summary() or {}
     return Original(
         record=record,
-        options=_settled(options, session.get("data")),
+        options=loading.with_trainable(_settled(options, session.get("data")), experiment.space),
         versions=session.get("versions") or summary.get("versions"),
         data=session.get("data"),
     )

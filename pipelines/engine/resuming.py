@@ -1,11 +1,25 @@
-"""What a killed driver left behind, looked at by the session that goes on."""
+"""Where a trial goes on that ran before, or that another one ran before it."""
 
 from __future__ import annotations
 
-import math
-
+from pipelines.engine.plan import Assignment, Checkpoints
 from pipelines.engine.records import Outcome, TrialRecord
 from pipelines.engine.schedulers.base import Verdict
+
+
+def assignment(record: TrialRecord, checkpoints: Checkpoints) -> Assignment:
+    """The trial from its newest checkpoint, a fork from its parent's; else from the start."""
+    parent = record.parent
+    if not record.reports and parent is None:
+        return Assignment(record)
+    found = checkpoints.newest(record.number)
+    if found is None and not record.reports and parent is not None:
+        found = checkpoints.inherit(parent, record.number)
+    if found is None:
+        return Assignment(record)
+    path, epoch = found
+    own = parent is None or bool(record.reports and epoch >= record.reports[0].epoch)
+    return Assignment(record, path, forked=not own)
 
 
 def reached(
@@ -16,8 +30,7 @@ def reached(
     The driver may have died between that report, which got ``verdict``, and what follows from it.
     A trial without a value there may have diverged, which only training it again can tell.
     """
-    value = record.reports[-1].metrics.get(metric) if record.reports else None
-    if value is None or not math.isfinite(value):
+    if not record.is_measured(metric):
         return None
     if record.epoch >= max_epochs:
         return Outcome.COMPLETED

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipelines.engine import files, in_process, loading, sessions
 from pipelines.engine.errors import UsageError
 from pipelines.engine.experiments import Experiment, best_report
+from pipelines.engine.made_whole import made_whole
 from pipelines.engine.records import TrialRecord
 from pipelines.engine.summary import finite, versions
 from pipelines.engine.sweep import Sweep
-from trainables.options import TrialInfo
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -156,31 +153,26 @@ def run(
         keep="last" if asked.rows == "train+val" else "best",
     )
     record = asked.record
-    info = TrialInfo(number=record.number, seed=asked.seed)
-    with _made_whole(out) as part:
-        with ExitStack() as stack:
-            try:
-                running = stack.enter_context(
-                    in_process.trial(
-                        trainable,
-                        record.config,
-                        info=info,
-                        data=data,
-                        options=options,
-                        gpus=sweep.gpus_per_trial,
-                    )
-                )
-            except ValueError as error:
-                raise UsageError(f"Trial {record.number} cannot be trained: {error}") from error
-            curve = []
-            for row in in_process.epochs(running, trainable.metrics, asked.epochs):
-                if row["outcome"] is not None:
-                    what = row["outcome"].replace("_", " ")
-                    raise TrainingFailed(f"It ended as {what}: {row['detail']}")
-                curve.append(row["metrics"])
-                on_epoch(row["epoch"], row["metrics"])
-            running.save_checkpoint(str(part))
-            test = running.score()
+    with (
+        made_whole(out) as part,
+        in_process.rebuilt(
+            trainable,
+            record,
+            seed=asked.seed,
+            data=data,
+            options=options,
+            gpus=sweep.gpus_per_trial,
+        ) as running,
+    ):
+        curve = []
+        for row in in_process.epochs(running, trainable.metrics, asked.epochs):
+            if row["outcome"] is not None:
+                what = row["outcome"].replace("_", " ")
+                raise TrainingFailed(f"It ended as {what}: {row['detail']}")
+            curve.append(row["metrics"])
+            on_epoch(row["epoch"], row["metrics"])
+        running.save_checkpoint(str(part))
+        test = running.score()
         found = {
             "experiment": str(experiment.folder),
             "recipe": experiment.recipe,
@@ -198,28 +190,3 @@ def run(
         }
         files.write_json(found, part / NOTES)
     return found
-
-
-@contextmanager
-def _made_whole(out: Path) -> Iterator[Path]:
-    """A folder to write into that gets the name ``out`` when all went well, else is removed."""
-    check_free(out)
-    try:
-        part = out.parent / f".{out.name}.{os.getpid()}"
-        part.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(
-            f"The folder {out} cannot be made ({error.strerror}): choose another --out."
-        ) from error
-    try:
-        yield part
-        part.replace(out)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def check_free(out: Path) -> None:
-    """Raise ``UsageError`` where ``out`` holds something already."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"{out} holds something already: choose another --out.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -21,6 +22,8 @@ from pipelines.engine import (
     capacity,
     checkpoints,
     cluster,
+    databases,
+    ending,
     files,
     loading,
     nodes,
@@ -29,8 +32,10 @@ from pipelines.engine import (
     storage,
     summary,
 )
-from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.budget import Stop
+from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
+from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.sweep import Sweep, by_name
@@ -39,6 +44,7 @@ from search_spaces import SearchSpace
 if TYPE_CHECKING:
     from pipelines.engine.history import History
     from pipelines.engine.ray_bridge import Events
+    from pipelines.engine.report.sections import Findings
     from trainables.data import Dataset
     from trainables.options import TrialOptions
 
@@ -86,6 +92,8 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
+    if sweep.history_url is not None:
+        databases.check(sweep.history_url)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -103,9 +111,16 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 resume=sweep.resume,
                 say=lambda line: console.print(line, markup=False, highlight=False),
             ) as working:
-                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                history = History(
+                    working,
+                    name=name,
+                    metric=sweep.metric,
+                    mode=sweep.direction,
+                    url=sweep.history_url,
+                )
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    before = conductor.epochs
                     concurrent = min(sweep.concurrent or slots, slots)
                     show.start(
                         sweep,
@@ -144,10 +159,32 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 checkpoints.tidy(folder / files.TRIALS)
                 found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
                 files.write_json(found, working / files.SUMMARY)
+    findings = _report(folder, console)
     show.end(found, conductor, folder=folder, console=console)
-    if conductor.stop_reason is not None:
-        show.how_to_resume(conductor, recipe, name, sweep, console)
-    return Result(found, folder, conductor.stop_reason)
+    if findings is not None:
+        show.advice(findings.advice, console)
+    ran = conductor.epochs > before or conductor.session == 0
+    first = (sessions.stored(folder) or {}).get("options", {})
+    ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
+    return Result(found, folder, conductor.ended_because)
+
+
+def _report(folder: Path, console: Console) -> Findings | None:
+    """Write the report; a sweep that has ended well does not fail with it."""
+    try:
+        from pipelines.engine import experiments, report
+
+        return report.write(experiments.find(folder))[1]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
+        console.print(
+            f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
+            f"Try again: caviar report {shlex.quote(str(folder))}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return None
 
 
 def _several_machines(folder: Path, sweep: Sweep) -> bool:
@@ -214,11 +251,12 @@ def _conductor(
         mode=sweep.direction,
         max_epochs=sweep.max_epochs,
         trials=sweep.trials,
-        time_budget=sweep.time_budget,
         seed=sweep.seed,
         keep_checkpoints=sweep.keep_checkpoints,
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
+        limits=sweep.limits,
+        gpus_per_trial=sweep.gpus_per_trial,
     )
     options = sweep.searcher.planned(space, trials=sweep.trials)
     conductor = Conductor(
@@ -230,6 +268,7 @@ def _conductor(
         checkpoints=checkpoints.CheckpointFolder(folder / files.TRIALS),
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
+        gpu_seconds=sessions.gpu_seconds(history),
     )
     if sweep.resume:
         conductor.replay(history.records())
@@ -300,9 +339,9 @@ def _interruptible(conductor: Conductor, events: Events) -> Iterator[None]:
     """The first Ctrl-C lets running epochs finish and saves them; the second cuts them off."""
 
     def stop(*_: Any) -> None:
-        if conductor.stop_reason == "interrupted":
+        if conductor.stop_reason == Stop.INTERRUPTED:
             events.cut()
-        conductor.request_stop("interrupted")
+        conductor.request_stop(Stop.INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals

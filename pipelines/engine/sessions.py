@@ -21,11 +21,15 @@ from search_spaces import SearchSpace
 if TYPE_CHECKING:
     from pipelines.engine.history import History
 
+BUDGETS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience", "stop_at")
+"""What ends a sweep."""
+
 MAY_CHANGE = frozenset(
     {
-        "trials", "time_budget", "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
+        *BUDGETS, "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
         "accelerator_type", "retries",
-        "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds", "verbose",
+        "storage", "name", "resume",
+        "history_url", "keep_checkpoints", "checkpoint_seconds", "verbose",
     }
 )  # fmt: skip
 """What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""
@@ -61,7 +65,7 @@ def stored(folder: Path) -> dict[str, Any] | None:
     """What the sweep in ``folder`` was first asked: recipe, options, space; None without one."""
     path = folder / files.OPTIONS
     with _usable(folder):
-        if not path.is_file() or not (folder / files.HISTORY).is_file():
+        if not path.is_file() or not files.has_history(folder):
             return None
         text = path.read_text()
     try:
@@ -198,6 +202,13 @@ def spent(history: History) -> float:
     return max([0.0, *ends, *reports])
 
 
+def gpu_seconds(history: History) -> float:
+    """GPU-seconds that the trials of earlier sessions took; a killed one's as above."""
+    ends: list[float] = [s.get("gpu_seconds", 0.0) for s in history.get("sessions", [])]
+    reports = [r.gpu_seconds for record in history.records().values() for r in record.reports]
+    return max([0.0, *ends, *reports])
+
+
 @contextmanager
 def recorded(
     history: History,
@@ -234,5 +245,6 @@ def recorded(
         yield
     finally:
         session["until"] = conductor.elapsed
+        session["gpu_seconds"] = conductor.meter.gpu_seconds
         session["stop_reason"] = conductor.stop_reason
         history.set("sessions", [*before, session])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,20 @@ from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.engine import cluster, files
 from pipelines.engine.best_curves import best_curves
 from pipelines.engine.conductor import Conductor
+from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
 from pipelines.engine.sweep import Sweep, by_name
-from pipelines.engine.words import duration, number
+from pipelines.engine.words import duration, how_it_ended, number
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
+    from pipelines.engine.report.advice import Advice
     from trainables.data import Dataset
 
 
@@ -70,14 +72,31 @@ def start(
         + (f", session {session + 1} of this sweep" if session else ""),
         highlight=False,
     )
+    console.print(f"budget     {_budget(sweep)}", highlight=False)
     console.print(f"folder     {folder}\n", markup=False, highlight=False, soft_wrap=True)
+
+
+def _budget(sweep: Sweep) -> str:
+    """What ends the sweep, whatever comes first."""
+    limits = {
+        "trials": sweep.trials,
+        "epochs": sweep.max_total_epochs,
+        "GPU-hours": sweep.gpu_hours,
+        "trials without a better value": sweep.patience,
+    }
+    parts = [f"{limit} {what}" for what, limit in limits.items() if limit is not None]
+    if sweep.time_budget is not None:
+        parts.append(duration(sweep.time_budget))
+    if sweep.stop_at is not None:
+        parts.append(f"{sweep.metric} {sweep.stop_at}")
+    return " or ".join(parts)
 
 
 def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
     counts = found["trials"]
-    ended = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items() if k != "total" and n)
+    ended = ", ".join(f"{counts[o]} {how_it_ended(o)}" for o in Outcome if counts.get(o))
     unfinished = sum(record.unfinished for record in conductor.records.values())
     console.print(
         f"\n{counts['total']} trials ({ended or 'none ended'}"
@@ -94,6 +113,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],
+        "report": folder / files.REPORT if (folder / files.REPORT).is_file() else None,
         "summary": folder / files.SUMMARY,
         "history": history,
         "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
@@ -103,6 +123,18 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
     for what, where in rows.items():
         if where is not None:
             console.print(f"{what:<11}{where}", markup=False, highlight=False, soft_wrap=True)
+
+
+def advice(found: Sequence[Advice], console: Console) -> None:
+    """What to do next, each with its evidence; nothing where all is well."""
+    if not found:
+        return
+    console.print("\nnext time", style="bold")
+    for one in found:
+        line = Text("· ")
+        line.append(one.text)
+        line.append(f" {one.evidence}", "dim")
+        console.print(line, soft_wrap=True)
 
 
 _NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")
@@ -130,27 +162,3 @@ def best_table(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]
     for name in dict.fromkeys([*config, *default]):
         table.add_row(name, number(config.get(name, "–")), number(default.get(name, "–")), "")
     return table
-
-
-def how_to_resume(
-    conductor: Conductor, recipe: str, name: str, sweep: Sweep, console: Console
-) -> None:
-    """The line that goes on with a sweep that was stopped."""
-    command = [
-        "caviar",
-        "sweep",
-        recipe,
-        "--storage",
-        str(sweep.storage),
-        "--name",
-        name,
-        "--resume",
-    ]
-    if conductor.stop_reason == "time budget" and sweep.time_budget is not None:
-        command += ["--time-budget", f"{2 * sweep.time_budget:g}"]
-    console.print(
-        f"\nStopped ({conductor.stop_reason}). Go on with:\n  {shlex.join(command)}",
-        markup=False,  # a folder may have brackets in its name
-        highlight=False,
-        soft_wrap=True,
-    )

@@ -59,7 +59,7 @@ def of(experiment: Experiment) -> Standing:
                 + [report.at for record in records.values() for report in record.reports]
             ),
         }
-    counts = dict(summary["trials"])
+    counts = {name: n for name, n in summary["trials"].items() if name != "stop_reason"}
     total = counts.pop("total")
     running = total - sum(counts.values())
     outcomes = {name.replace("_", " "): count for name, count in counts.items()}

@@ -98,7 +98,7 @@ class Mirror:
         if not resume:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in (files.OPTIONS, files.SUMMARY):
+        for name in (files.OPTIONS, files.SUMMARY, files.HISTORY_URL):
             content = self.place.read(name)
             if content is not None:
                 (self.folder / name).write_bytes(content)
@@ -154,7 +154,7 @@ class Mirror:
     def copy(self) -> None:
         """Copy what has changed."""
         errors = (self.folder / files.ERRORS).glob("*.txt")
-        whole = (files.OPTIONS, files.SUMMARY, files.DECISIONS)
+        whole = (files.OPTIONS, files.SUMMARY, files.DECISIONS, files.HISTORY_URL)
         names = [*whole, *(f"{files.ERRORS}/{e.name}" for e in errors)]
         contents = {name: self.folder / name for name in names}
         for name, path in contents.items():

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from pipelines.engine.budget import Limits
 from pipelines.engine.errors import UsageError
 from pipelines.engine.schedulers import Asha, SchedulerOptions
 from pipelines.engine.searchers import Random, SearcherOptions
@@ -75,6 +76,14 @@ class Sweep:
     """Epochs of a trial that is never stopped."""
     time_budget: float | None = None
     """Seconds for the whole sweep, over all its sessions."""
+    max_total_epochs: int | None = None
+    """Epochs for the whole sweep, over all its trials."""
+    gpu_hours: float | None = None
+    """GPU-hours for the whole sweep: hours that trials run, times --gpus-per-trial."""
+    patience: int | None = None
+    """Stop when so many trials have ended without a better value."""
+    stop_at: float | None = None
+    """Stop when the metric has reached this value."""
 
     concurrent: int | None = None
     """Trials that run side by side; as many as the machines hold by default."""
@@ -97,6 +106,9 @@ class Sweep:
 
     storage: Path = Path("results")
     """The folder of all sweeps."""
+    history_url: str | None = None
+    """A database for the history, postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD;
+    the file history.db by default."""
     name: str | None = None
     """The folder of this one in it; recipe, data set and time by default."""
     resume: bool = False
@@ -120,11 +132,11 @@ class Sweep:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
-        for name in ("cpus_per_trial", "time_budget"):
+        for name in ("cpus_per_trial", "time_budget", "gpu_hours"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
-        for name in ("cpus_per_trial", "gpus_per_trial", "time_budget", "checkpoint_seconds"):
+        for name in _FINITE:
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise UsageError(f"{_option(name)} must be finite, and it is {value}.")
@@ -135,8 +147,17 @@ class Sweep:
             )
         if self.mode not in (None, "max", "min"):
             raise UsageError(f"--mode must be max or min, and it is {self.mode!r}.")
-        if self.trials is None and self.time_budget is None:
-            raise UsageError("A sweep needs an end: give --trials or --time-budget, or both.")
+        if all(getattr(self, name) is None for name in _ENDS):
+            raise UsageError(
+                "A sweep needs an end: give --trials or --time-budget, or --max-total-epochs, "
+                "--gpu-hours or --patience."
+                + ("" if self.stop_at is None else " What --stop-at asks for may never come.")
+            )
+        if self.gpu_hours is not None and not self.gpus_per_trial:
+            raise UsageError(
+                f"--gpu-hours counts the hours of --gpus-per-trial, which is "
+                f"{self.gpus_per_trial:g}: give the trials GPUs, or a --time-budget instead."
+            )
         if self.name is not None and (self.name in (".", "..", "") or "/" in self.name):
             raise UsageError(
                 f"--name is one folder inside --storage, and it is {self.name!r}: "
@@ -144,6 +165,17 @@ class Sweep:
             )
         if self.resume and self.name is None:
             raise UsageError("--resume goes on with a sweep by its name: give --name too.")
+
+    @property
+    def limits(self) -> Limits:
+        """What ends the sweep besides its number of trials."""
+        return Limits(
+            seconds=self.time_budget,
+            epochs=self.max_total_epochs,
+            gpu_hours=self.gpu_hours,
+            patience=self.patience,
+            value=self.stop_at,
+        )
 
     @property
     def direction(self) -> Literal["max", "min"]:
@@ -159,6 +191,8 @@ _LEAST: dict[str, float] = {
     "folds": 1,
     "trials": 1,
     "max_epochs": 1,
+    "max_total_epochs": 1,
+    "patience": 1,
     "concurrent": 1,
     "gpus_per_trial": 0,
     "retries": 0,
@@ -166,6 +200,12 @@ _LEAST: dict[str, float] = {
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,
 }
+
+_FINITE = (
+    "cpus_per_trial", "gpus_per_trial", "time_budget", "gpu_hours", "stop_at", "checkpoint_seconds",
+)  # fmt: skip
+_ENDS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience")
+"""Options that end a sweep by themselves."""
 
 
 def _option(name: str) -> str:

@@ -50,6 +50,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.shared = folder / "shared"
+        self.events = folder / "events"
         self.home = folder / "laptop"
         self.file = folder / "cluster.yaml"
         self._pids: dict[str, int] = {}
@@ -58,7 +59,7 @@ class Lab:
 
     def make(self) -> None:
         """The network, the folder that is shared, and every host; a host that is off comes back."""
-        for path in (self.shared, self.home):
+        for path in (self.shared, self.events, self.home):
             path.mkdir(parents=True, exist_ok=True)
         if not self.shared.is_mount():
             run("mount", "-t", "tmpfs", "-o", "size=200m", "shared", str(self.shared))

@@ -116,6 +116,9 @@ def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
     assert checkpoint.best_epoch == best["epoch"]
     assert checkpoint.best_metrics["val_accuracy"] == best["metrics"]["val_accuracy"]
     assert dict(checkpoint.configuration) == best["config"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"Trial {best['trial']} wins" in page
+    assert f"{best['metrics']['val_accuracy']:.4f}" in page
     return found
 
 

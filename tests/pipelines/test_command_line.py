@@ -39,6 +39,7 @@ def test_public_names():
         "Optuna",
         "Panda",
         "Parzen",
+        "QuasiRandom",
         "Random",
         "Result",
         "Sweep",
@@ -99,6 +100,7 @@ def test_recipes():
         "hyperband_optuna",
         "importance_staged",
         "panda",
+        "quasi_random_search",
         "random_search",
     ]
     assert all(line.endswith(".") for line in found.values())
@@ -120,6 +122,10 @@ COMMON = [
     "--trials",
     "--max-epochs",
     "--time-budget",
+    "--max-total-epochs",
+    "--gpu-hours",
+    "--patience",
+    "--stop-at",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
@@ -129,6 +135,7 @@ COMMON = [
     "--metric",
     "--mode",
     "--storage",
+    "--history-url",
     "--name",
     "--resume",
     "--no-resume",
@@ -159,7 +166,7 @@ MODEL = [
 ]
 OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
-    "asha_optuna": [*COMMON, *MODEL, *ASHA],
+    "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
     "caviar": COMMON,
     "coarse_to_fine": [
@@ -173,7 +180,7 @@ OPTIONS = {
         *ASHA,
     ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, *HALVING, *SYNCHRONOUS],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING, *SYNCHRONOUS],
     "importance_staged": [
         *COMMON,
         "--searcher.stage-trials",
@@ -188,6 +195,7 @@ OPTIONS = {
         "--scheduler.patience",
         "--scheduler.least-gain",
     ],
+    "quasi_random_search": [*COMMON, *ASHA],
     "random_search": [*COMMON, *ASHA],
 }
 OPTIONS = {recipe: [*options, *DEVICE] for recipe, options in OPTIONS.items()}
@@ -404,7 +412,10 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         # out of range
         (["--trials", 0], r"--trials must be at least 1, and it is 0\."),
         (["--trials", -3], r"--trials must be at least 1, and it is -3\."),
-        (["--trials", "None"], r"A sweep needs an end: give --trials or --time-budget, or both\."),
+        (
+            ["--trials", "None"],
+            r"A sweep needs an end: give --trials or --time-budget, or .*--patience\.",
+        ),
         (["--max-epochs", 0], r"--max-epochs must be at least 1, and it is 0\."),
         (["--time-budget", 0], r"--time-budget must be above 0, and it is 0.0\."),
         (["--time-budget", "inf"], r"--time-budget must be finite, and it is inf\."),
@@ -542,6 +553,7 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--storage", "a_file"], r"The folder .*/a_file/.* \(Not a directory\): choose .*"),
         (["--storage", "/proc/caviar"], r"The folder /proc/caviar/.* cannot be used \(.*\): .*"),
         # resuming
+        (["--resume", "--name"], r"--name takes text or None, and it got nothing\."),
         (["--resume"], r"--resume goes on with a sweep by its name: give --name too\."),
         (["--resume", "--name", "x"], r"There is no sweep 'x' to resume in .*/results\."),
     ],

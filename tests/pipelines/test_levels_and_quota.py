@@ -40,13 +40,35 @@ def test_a_loss_becomes_a_score():
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.FAILED])
-def test_what_broke_is_the_worst_above_its_last_epoch_and_counts_for_no_level(outcome):
+def test_what_broke_is_the_worst_everywhere_and_counts_for_no_level(outcome):
     levels = Levels("max")
     levels.tell(0, told({1: 0.9, 2: math.nan}, outcome))
     levels.tell(1, told({1: 0.2, 2: 0.3}))
     levels.tell(2, told({}, outcome))
-    assert levels.highest(2) == Level(1, {0: 0.9, 1: 0.2, 2: -math.inf})
+    levels.tell(3, told({1: 0.1}))
+    assert levels.highest(2) == Level(1, {0: -math.inf, 1: 0.2, 2: -math.inf, 3: 0.1})
     assert levels.highest(1) == Level(2, {0: -math.inf, 1: 0.3, 2: -math.inf})
+
+
+def test_where_most_break_the_first_epoch_is_compared():
+    levels = Levels("max")
+    for number in range(3):
+        levels.tell(number, told({}, Outcome.FAILED))
+    levels.tell(3, told({1: 0.2, 2: 0.3}))
+    assert levels.highest(4) is None, "a single sound one"
+    levels.tell(4, told({1: 0.1}))
+    assert levels.highest(6) is None, "5 of the 6"
+    every = {**dict.fromkeys(range(3), -math.inf), 3: 0.2, 4: 0.1}
+    assert levels.highest(5) == Level(1, every)
+
+
+def test_a_trial_that_broke_and_was_tried_again_is_sound():
+    levels = Levels("max")
+    levels.tell(0, told({1: 0.9}, Outcome.FAILED))
+    levels.tell(0, told({1: 0.4, 2: 0.2}))
+    assert levels.highest(1) == Level(2, {0: 0.4})
+    levels.tell(0, told({1: 0.4, 2: math.nan}, Outcome.DIVERGED))
+    assert levels.highest(1) is None
 
 
 def test_a_trial_that_is_told_twice_counts_once():

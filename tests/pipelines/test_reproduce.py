@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from trained import train_sweep
 from without_ray import write_sweep
 
 from pipelines import Sweep, cli
-from pipelines.engine import Asha, NoStopping, experiments, reproduction
+from pipelines.engine import NoStopping, experiments, reproduction
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.reproduction import Difference, Original, Reproduction
 from trainables import TorchTrainable
@@ -242,11 +243,12 @@ def test_the_verdict_on_a_failure(then, now, same):
     ],
 )
 def test_auto_is_what_it_was(data, dataset, tmp_path):
-    write_sweep(tmp_path / "x", Sweep(train_size=9000, scheduler=Asha()), epochs=1)
+    write_sweep(tmp_path / "x", Sweep(train_size=9000), epochs=1)
     with sqlite3.connect(tmp_path / "x" / "history.db") as connection:
         connection.execute(
             "update study_user_attributes set value_json = json_set(value_json, '$[0].data', ?) "
             "where key = 'sessions'",
             [data],
         )
-    assert reproduction.original(experiments.find("x", tmp_path), 0).options == dataset
+    options = reproduction.original(experiments.find("x", tmp_path), 0).options
+    assert options == replace(dataset, trainable="trainables:TorchTrainable")

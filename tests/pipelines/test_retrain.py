@@ -15,7 +15,7 @@ from trained import train_sweep
 from without_ray import LINE
 
 from pipelines import Sweep, cli
-from pipelines.engine import NoStopping, UsageError, experiments, loading, retraining
+from pipelines.engine import NoStopping, experiments, loading, retraining
 from search_spaces import Choice, Fixed, SearchSpace
 from trainables import GeneratorTrainable, TorchTrainable
 from trainables.loops import read_checkpoint
@@ -203,7 +203,7 @@ def test_all_rows_are_standardised_by_all_rows():
         ),
         (
             ["x", "--trainable", "test_retrain:Own"],
-            r"Trial \d cannot be trained: Own validates by itself and needs validation rows, .*",
+            r"Trial \d cannot be rebuilt: Own validates by itself and needs validation rows, .*",
         ),
     ],
 )
@@ -263,10 +263,3 @@ def test_by_default_it_is_put_into_the_folder_of_the_sweep(tmp_path, capsys):
     assert notes(tmp_path / "z" / "retrained" / "trial-0000")["epochs"] == 1
     assert cli.main(["retrain", str(tmp_path / "z")]) == 2
     assert "retrained/trial-0000 holds something already" in capsys.readouterr().err
-
-
-def test_what_is_in_the_way_is_said_before_training(storage, tmp_path):
-    with pytest.raises(UsageError, match="holds something already"):
-        retraining.check_free(storage)
-    retraining.check_free(tmp_path)
-    retraining.check_free(tmp_path / "new")

@@ -84,6 +84,7 @@ def test_options_as_json():
         "random_share": 0.1,
         "near_default": True,
         "candidates": 24,
+        "sampler": "tpe",
     }
     assert described["scheduler"] == {
         "name": "Asha",
@@ -195,6 +196,8 @@ def test_a_folder_that_is_there_and_cannot_be_written(tmp_path, monkeypatch):
         {},
         {"trials": 500},
         {"trials": None, "time_budget": 1000.0},
+        {"max_total_epochs": 100, "patience": 3, "stop_at": 0.5},
+        {"gpu_hours": 3.0, "gpus_per_trial": 1},
         {"concurrent": 1, "cpus_per_trial": 2, "gpus_per_trial": 1},
         {"keep_checkpoints": 9, "checkpoint_seconds": 1.0, "verbose": True},
         {"storage": Path("/elsewhere"), "data_dir": Path("/data")},
@@ -324,6 +327,31 @@ def test_a_killed_session_counts_up_to_its_last_report(tmp_path):
         killed = history.get("sessions")  # what is on disk while it runs
     history.set("sessions", killed)
     assert (sessions.count(history), sessions.spent(history)) == (1, 6.0)
+
+
+def test_gpu_seconds_add_up_too_and_a_killed_session_counts_up_to_its_last_report(tmp_path):
+    history, clock = WithAttributes(tmp_path), Clock()
+    options = {"clock": clock, "max_epochs": 50, "gpus_per_trial": 0.5}
+    running = conductor(history, **options)
+    with sessions.recorded(history, running, Sweep(), LINE, "random_search"):
+        clock.now += 100  # no trial runs: no GPU is used
+        running.next()
+        running.next()
+        clock.now += 10
+        report(running, 0, 1, 0.5)
+        clock.now += 4
+    # two trials with half a GPU each, for 14 seconds
+    assert sessions.gpu_seconds(history) == pytest.approx(14.0)
+    options["gpus_per_trial"] = 2
+    later = resumed(history, gpu_seconds=14.0, **options)
+    with sessions.recorded(history, later, Sweep(), LINE, "random_search"):
+        later.next()
+        clock.now += 3
+        report(later, 0, 2, 0.5)
+        clock.now += 100
+        killed = history.get("sessions")
+    history.set("sessions", killed)
+    assert sessions.gpu_seconds(history) == pytest.approx(14.0 + 2 * 3)
 
 
 def test_the_options_of_the_first_session_are_written_once(tmp_path):

@@ -93,6 +93,21 @@ def test_a_whole_sweep(tmp_path):
     }
 
 
+def test_what_stopped_a_sweep(tmp_path):
+    sweep = conductor(max_epochs=2, max_total_epochs=1)
+    number = sweep.next().record.number
+    report(sweep, number, 1, 0.5)
+    sweep.end(number)
+    assert summarised(sweep, tmp_path)["trials"] == {
+        "total": 1,
+        "completed": 0,
+        "stopped_early": 0,
+        "failed": 0,
+        "diverged": 0,
+        "stop_reason": "epoch budget",
+    }
+
+
 def test_before_the_first_trial(tmp_path):
     found = summarised(conductor(), tmp_path)
     assert list(found) == KEYS

@@ -186,6 +186,23 @@ def test_a_spent_time_budget_can_be_raised_and_finished_sweeps_grow(tmp_path):
         assert records(folder)[number].reports[: record.epoch] == record.reports
 
 
+def test_a_sweep_ends_with_the_epochs_it_was_given_and_says_so(tmp_path):
+    folder = tmp_path / "x"
+    common = ["--storage", tmp_path, "--name", "x"]
+    budget = ["--trials", 8, "--max-epochs", 3, "--max-total-epochs", 7]
+    out, _ = sweep("random_search", *DIGITS, *budget, *common)
+    assert "budget     8 trials or 7 epochs\n" in out
+    assert "Stopped (epoch budget): 7 epochs are trained. Go on with:\n" in out
+    found = summary(folder)
+    assert (found["epochs_trained"], found["trials"]["stop_reason"]) == (7, "epoch budget")
+    before = records(folder)
+    out, _ = sweep("random_search", *common, "--resume")
+    assert "Nothing was run (epoch budget): 7 epochs are trained. Go on with:\n" in out
+    assert records(folder) == before
+    sweep("random_search", *common, "--resume", "--max-total-epochs", 100)
+    check_whole(folder, trials=8, max_epochs=3)
+
+
 def test_folds_are_trained_side_by_side_and_their_spread_is_kept(tmp_path):
     options = ["--trials", 3, "--max-epochs", 2, "--folds", 3, "--storage", tmp_path, "--name", "x"]
     sweep("random_search", *DIGITS, *options)

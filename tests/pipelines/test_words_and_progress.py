@@ -232,6 +232,27 @@ def test_the_time_that_is_left(options, seconds, trials, time):
     assert row(lines, "trials") == expected
 
 
+@pytest.mark.parametrize(
+    ("limits", "epochs", "gpu_hours", "time"),
+    [
+        # of 40 epochs 4: the sweep takes ten times as long as until now
+        ({"max_total_epochs": 40}, "4 of at most 40, ", 0.0, "36 s, about 5 min 24 s left"),
+        # of 90 epochs 4, of 0.1 GPU-hours 0.02: a fifth
+        ({"gpu_hours": 0.1}, "4 of at most 90, ", 2.0, "36 s, about 2 min 24 s left"),
+    ],
+)
+def test_epochs_and_gpu_hours_are_part_of_the_budget(limits, epochs, gpu_hours, time):
+    clock = Clock()
+    sweep = conductor(trials=10, clock=clock, gpus_per_trial=gpu_hours, **limits)
+    sweep.next()
+    for epoch in (1, 2, 3, 4):
+        clock.now += 9
+        report(sweep, 0, epoch, 0.5)
+    lines = view(sweep)
+    assert row(lines, "epochs").startswith(epochs)
+    assert row(lines, "time") == time
+
+
 def test_the_gain_has_a_sign_where_less_is_better():
     sweep = conductor(mode="min", max_epochs=1)
     run_trial(sweep, [0.5])
@@ -357,23 +378,16 @@ def test_the_end_before_the_first_trial():
 
 
 @pytest.mark.parametrize(
-    ("reason", "budget", "line"),
+    ("options", "line"),
     [
-        ("interrupted", None, "caviar sweep grid_search --storage 'my [x]' --name a --resume"),
-        (
-            "time budget",
-            30.0,
-            "caviar sweep grid_search --storage 'my [x]' --name a --resume --time-budget 60",
-        ),
+        ({"trials": None, "time_budget": 5400}, "1 h 30 min"),
+        ({"max_total_epochs": 500, "patience": 20}, "64 trials or 500 epochs or 20 trials without"),
+        ({"gpus_per_trial": 1, "gpu_hours": 2.5}, "64 trials or 2.5 GPU-hours"),
+        ({"stop_at": 0.98}, "64 trials or val_accuracy 0.98"),
     ],
 )
-def test_the_line_to_go_on_with(reason, budget, line):
-    sweep = conductor()
-    sweep.request_stop(reason)
-    asked = Sweep(storage=Path("my [x]"), time_budget=budget)
-    out = console(width=20)
-    show.how_to_resume(sweep, "grid_search", "a", asked, out)
-    assert said(out) == f"\nStopped ({reason}). Go on with:\n  {line}\n"
+def test_the_start_says_what_ends_the_sweep(options, line):
+    assert show._budget(Sweep(**options)).startswith(line)
 
 
 @pytest.mark.parametrize("compiles", [True, False])
@@ -406,5 +420,6 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     assert "data       digits: 1,077 training, 360 validation and 360 test rows of 8 x 8" in text
     assert "machines   1 node, 2 CPU; 2 trials side by side, each with 1 CPU and 0 GPU" in text
     assert "goal       min val_loss, seed 5, session 2 of this sweep" in text
+    assert "budget     27 trials\n" in text
     assert "folder     /some/[where]\n" in text
     assert METRIC not in text

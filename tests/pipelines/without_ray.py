@@ -8,8 +8,10 @@ import itertools
 import math
 
 from pipelines.engine import sessions
-from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.budget import Limits
+from pipelines.engine.conductor import Conductor
 from pipelines.engine.history import History
+from pipelines.engine.plan import Plan
 from pipelines.engine.schedulers import NoStopping
 from pipelines.engine.searchers import Random
 from search_spaces import Choice, Float, Int, Is, SearchSpace
@@ -47,6 +49,16 @@ CHOICES = SearchSpace(
 )
 
 
+LIMITS = {
+    "time_budget": "seconds",
+    "max_total_epochs": "epochs",
+    "gpu_hours": "gpu_hours",
+    "patience": "patience",
+    "stop_at": "value",
+}
+"""What a sweep's options call the limits of its plan."""
+
+
 class Clock:
     """Time that passes when it is told to."""
 
@@ -64,12 +76,12 @@ def plan(**changes):
         "mode": "max",
         "max_epochs": 9,
         "trials": 10,
-        "time_budget": None,
         "seed": 0,
         "keep_checkpoints": 2,
         "checkpoint_seconds": 10.0,
     }
-    return Plan(**{**fields, **changes})
+    limits = {LIMITS[name]: changes.pop(name) for name in LIMITS if name in changes}
+    return Plan(**{**fields, "limits": Limits(**limits), **changes})
 
 
 def open_history(folder, *, mode="max"):
@@ -129,6 +141,7 @@ def conductor(
     scheduler=None,
     session=0,
     spent=0.0,
+    gpu_seconds=0.0,
     clock=None,
     checkpoint=lambda number: None,
     **changes,
@@ -146,6 +159,7 @@ def conductor(
         checkpoints=Found(checkpoint),
         session=session,
         spent=spent,
+        gpu_seconds=gpu_seconds,
         clock=clock or Clock(),
     )
 

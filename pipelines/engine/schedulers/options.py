@@ -22,6 +22,10 @@ class SchedulerOptions(ABC):
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler; raises ``UsageError`` where the options and ``max_epochs`` do not fit."""
 
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The epochs at which a trial may be stopped, rising; none where none ever is."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoStopping(SchedulerOptions):
@@ -63,6 +67,10 @@ class Asha(SchedulerOptions):
             quota=self.quota,
         )
 
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The rungs."""
+        return rungs(self.min_epochs, max_epochs, self.reduction_factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HyperBand(SchedulerOptions):
@@ -95,6 +103,10 @@ class HyperBand(SchedulerOptions):
             brackets=every,
             seed=seed,
         )
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The rungs of the most aggressive bracket, which are those of all."""
+        return rungs(self.min_epochs, max_epochs, self.reduction_factor)
 
 
 def _first_rung(min_epochs: int, max_epochs: int) -> None:

@@ -5,6 +5,7 @@ from pipelines.engine.searchers.options import (
     HyperOpt,
     Optuna,
     Parzen,
+    QuasiRandom,
     Random,
     SearcherOptions,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "ImportanceStaged",
     "Optuna",
     "Parzen",
+    "QuasiRandom",
     "Random",
     "SearcherOptions",
 ]

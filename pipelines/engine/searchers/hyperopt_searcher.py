@@ -33,7 +33,8 @@ class HyperOptSearcher(ModelSearcher):
         self._domain = hyperopt.base.Domain(lambda _: 0.0, hyperopt_encoder.encode(space))
         self._epoch = 0
         self._trials = hyperopt.Trials()
-        self._shown: list[int] = []
+        self._shown: list[tuple[int, float]] = []
+        """The trials in the list and their scores."""
 
     def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
         self._show(level)
@@ -55,16 +56,16 @@ class HyperOptSearcher(ModelSearcher):
         Whatever order they came in: HyperOpt weighs later trials more, and a resumed sweep must
         propose what the uninterrupted one would have.
         """
-        numbers = list(level.scores)
-        if level.epoch != self._epoch or numbers[: len(self._shown)] != self._shown:
+        scores = list(level.scores.items())
+        if level.epoch != self._epoch or scores[: len(self._shown)] != self._shown:
             self._epoch, self._shown = level.epoch, []
             self._trials = hyperopt.Trials()
-        new = numbers[len(self._shown) :]
+        new = scores[len(self._shown) :]
         if new:
-            documents = [self._document(number, -level.scores[number]) for number in new]
+            documents = [self._document(number, -score) for number, score in new]
             self._trials.insert_trial_docs(documents)
             self._trials.refresh()
-            self._shown = numbers
+            self._shown = scores
 
     def _document(self, number: int, loss: float) -> dict[str, Any]:
         vals = hyperopt_encoder.to_vals(self.space, self.configs[number])

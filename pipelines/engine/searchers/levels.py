@@ -43,15 +43,16 @@ class Levels:
 
     A model of one epoch compares like with like: an epoch-3 value never meets an epoch-81 value.
     The highest epoch that enough trials have reached tells most (Falkner et al. 2018, "BOHB").
-    A trial that diverged or failed has -inf at every epoch above the last one it finished, so that
-    it counts as bad in every model.
+    A trial that diverged or failed has -inf at every epoch, those included that it finished: it
+    cannot win, and where it did well before it broke, others would break too.
     """
 
     def __init__(self, mode: Mode) -> None:
         self._sign = 1.0 if mode == "max" else -1.0
         self._scores: dict[int, dict[int, float]] = {}
+        """Epoch to trial to score; no broken trial is among them."""
         self._best: dict[int, float] = {}
-        self._broken: dict[int, int] = {}
+        self._broken: set[int] = set()
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """One more epoch of a trial; ``value`` is finite."""
@@ -60,21 +61,34 @@ class Levels:
         self._scores.setdefault(epoch, {})[number] = best
 
     def tell(self, number: int, told: Told) -> None:
-        """A trial has ended; what was reported of it before is said again."""
+        """A trial has ended; what was reported of it before is said again.
+
+        A trial that failed may have been tried again: the last that is told of it counts.
+        """
         self._best.pop(number, None)
+        for scores in self._scores.values():
+            scores.pop(number, None)
+        self._broken.discard(number)
+        if told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
+            self._broken.add(number)
+            return
         finite = {e: v for e, v in told.curve.items() if math.isfinite(v)}
         for epoch in sorted(finite):
             self.report(number, epoch, finite[epoch])
-        if told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
-            self._broken[number] = max(finite, default=0)
 
     def highest(self, enough: int) -> Level | None:
-        """The highest epoch with ``enough`` finite scores; None where no epoch has them."""
-        for epoch in sorted(self._scores, reverse=True):
-            scores = self._scores[epoch]
-            if len(scores) < enough:
-                continue
-            broken = {n: -math.inf for n, last in self._broken.items() if last < epoch}
-            # Sorted: a resumed sweep models what the uninterrupted one would have.
-            return Level(epoch, dict(sorted((scores | broken).items())))
-        return None
+        """The highest epoch that ``enough`` trials have reached which did not break.
+
+        Where no epoch has so many, and with those that broke the first one has: that epoch, once 2
+        trials have reached it. So a sweep of which most trials break learns where they do not.
+        """
+        reached = {epoch: len(scores) for epoch, scores in self._scores.items()}
+        epochs = [epoch for epoch, count in reached.items() if count >= enough]
+        if not epochs:
+            some = [epoch for epoch, count in reached.items() if count >= 2]
+            if not some or reached[min(some)] + len(self._broken) < enough:
+                return None
+            epochs = [min(some)]
+        scores = self._scores[max(epochs)] | dict.fromkeys(self._broken, -math.inf)
+        # Sorted: a resumed sweep models what the uninterrupted one would have.
+        return Level(max(epochs), dict(sorted(scores.items())))

@@ -8,14 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.engine.records import Mode
+from pipelines.engine.records import Mode, Outcome
 from pipelines.engine.searchers.base import NearDefault, Searcher, Told
+from pipelines.engine.searchers.breakage import Breakage
+from pipelines.engine.searchers.coordinates import Coordinates, Floats
 from pipelines.engine.searchers.levels import Level, Levels
 from pipelines.engine.searchers.options import ModelOptions
 from search_spaces import SearchSpace
 
 _MOST_MODELLED = 250
 """Trials in a model, beside the best: Optuna takes 0.1 s a proposal at 5,000."""
+_PROPOSALS = 4
+"""How often a model is asked for a configuration that is not expected to break."""
+_DRAWS = 100
+"""How many random draws are looked at in its place."""
 
 
 class ModelSearcher(Searcher):
@@ -24,6 +30,10 @@ class ModelSearcher(Searcher):
     Until an epoch has enough, proposals are drawn from the whole space and, every second one of
     the first, near the default. A share of all proposals is drawn from the whole space for ever:
     no model is right everywhere. Trials teach the model while they run, since the best end last.
+
+    Of what a model or its start proposes, configurations are left out where trials diverge or fail,
+    see ``Breakage``; the share drawn from the whole space goes there too, lest a region be given up
+    for a failure that had other causes.
     """
 
     def __init__(self, space: SearchSpace, *, options: ModelOptions, mode: Mode, seed: int) -> None:
@@ -33,6 +43,10 @@ class ModelSearcher(Searcher):
         self._common = options
         self._levels = Levels(mode)
         startup = options.startup_trials if options.near_default else 0
+        self.coordinates = Coordinates(space)
+        self.rows: dict[int, Floats] = {}
+        """``configs`` in coordinates."""
+        self.breakage = Breakage(self.coordinates)
         self._near_default = NearDefault(space, seed=seed, startup_trials=startup)
 
     @abstractmethod
@@ -49,16 +63,30 @@ class ModelSearcher(Searcher):
         elif level is None or explores:
             config = self.space.sample(rng)
         else:
-            config = self.propose(level.thinned(_MOST_MODELLED), rng)
+            config = self._sound(level.thinned(_MOST_MODELLED), rng)
         self.restart(number, config)
+        return config
+
+    def _sound(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
+        """A proposal of the model; where it insists on what breaks, a draw from the rest."""
+        config = self.propose(level, rng)
+        for attempt in range(_PROPOSALS + _DRAWS):
+            if not self.breakage.expected(self.coordinates.of(config)[None, :])[0]:
+                break
+            more = attempt + 1 < _PROPOSALS
+            config = self.propose(level, rng) if more else self.space.sample(rng)
         return config
 
     def restart(self, number: int, config: Mapping[str, Any]) -> None:
         self.configs[number] = config
+        self.rows[number] = self.coordinates.of(config)
 
     def report(self, number: int, epoch: int, value: float) -> None:
         self._levels.report(number, epoch, value)
+        self.breakage.tell(number, self.rows[number], broke=False)
 
     def tell(self, number: int, told: Told) -> None:
         self.restart(number, told.config)
         self._levels.tell(number, told)
+        broke = told.outcome in (Outcome.FAILED, Outcome.DIVERGED)
+        self.breakage.tell(number, self.rows[number], broke=broke)

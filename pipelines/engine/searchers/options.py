@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
 
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode
@@ -42,6 +43,33 @@ class Random(SearcherOptions):
         from pipelines.engine.searchers.random_searcher import RandomSearcher
 
         return RandomSearcher(space, mode=mode, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuasiRandom(SearcherOptions):
+    """Quasi-random search: scrambled Sobol points, which leave no part of the space out.
+
+    Random draws fall together here and leave gaps there; these fill the space evenly, so that a
+    few dozen trials cover each parameter's range. Trial n is the n-th point of the sequence that
+    belongs to the seed. Any space will do: a choice takes an even share of an axis for each option,
+    and a parameter that takes no part is left out.
+    """
+
+    def check(self, space: SearchSpace) -> None:
+        """The sequence has an axis for every parameter."""
+        most = 21_201  # what the direction numbers of Joe and Kuo (2008) are known for
+        if len(space.searched) > most:
+            raise UsageError(
+                f"A Sobol sequence has {most:,} axes at most, and {space.name!r} searches "
+                f"{len(space.searched):,} parameters: use random search."
+            )
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        from pipelines.engine.searchers.quasi_random_searcher import QuasiRandomSearcher
+
+        self.check(space)
+        return QuasiRandomSearcher(space, mode=mode, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +149,47 @@ class Parzen(ModelOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optuna(ModelOptions):
-    """Optuna's Tree-structured Parzen Estimator (Bergstra et al. 2011), one model a parameter.
+    """Optuna's samplers: the Tree-structured Parzen Estimator (Bergstra et al. 2011), one model a
+    parameter; Gaussian processes; or CMA-ES.
 
     Optuna 5 turned on ``multivariate`` and ``constant_liar``; together with early stopping that
     narrows too soon (worse than random search with the same scheduler), so both are off here. The
     model sees the trials of one epoch, the highest that enough of them have reached.
     """
 
+    sampler: Literal["tpe", "gp", "cmaes"] = "tpe"
+    """gp takes seconds a proposal, for few and long trials; cmaes is for smooth spaces of numbers.
+    Both leave parameters with a condition to tpe, and cmaes choices too."""
+
+    def check(self, space: SearchSpace) -> None:
+        """The sampler has something to work on in this space, and its package is installed."""
+        if self.sampler == "tpe":
+            return
+        shared = [p for p in space.searched if p.when is None]
+        if self.sampler == "gp" and not shared:
+            raise UsageError(
+                f"A Gaussian process needs a parameter that always takes part, and {space.name!r} "
+                "has none: take --searcher.sampler tpe."
+            )
+        if self.sampler == "cmaes":
+            numbers = [p.name for p in shared if not hasattr(p, "options")]
+            if len(numbers) < 2:
+                raise UsageError(
+                    "CMA-ES needs two numbers or more that always take part, and "
+                    f"{space.name!r} has {', '.join(numbers) or 'none'}: "
+                    "take --searcher.sampler tpe."
+                )
+            if find_spec("cmaes") is None:
+                raise UsageError(
+                    "--searcher.sampler cmaes needs the package cmaes: "
+                    "pip install 'caviar-tune[cmaes]'"
+                )
+
     def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
         """The searcher."""
         from pipelines.engine.searchers.optuna_searcher import OptunaSearcher
 
+        self.check(space)
         return OptunaSearcher(space, options=self, mode=mode, seed=seed)
 
 

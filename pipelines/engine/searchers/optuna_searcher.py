@@ -1,11 +1,14 @@
-"""Optuna's Tree-structured Parzen Estimator, on the trials of one epoch at a time."""
+"""Optuna's samplers, on the trials of one epoch at a time."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from pipelines.engine.records import Mode
@@ -15,6 +18,9 @@ from pipelines.engine.searchers.options import Optuna
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
 
+_MOST_IN_A_PROCESS = 60
+"""Trials in a Gaussian process, beside the best: its cost grows with the cube of their number."""
+
 
 class OptunaSearcher(ModelSearcher):
     """Samples on a study in memory: the history on disk is written beside it, not through it.
@@ -23,32 +29,55 @@ class OptunaSearcher(ModelSearcher):
     the level rises or an earlier trial reaches it. A trial that diverged or failed breaks a
     constraint: Optuna passes over trials in the state FAIL, so that its model would walk back into
     the region again and again, while a broken constraint ranks behind every other trial, and no
-    value has to be invented.
+    value has to be invented. (A Gaussian process takes no trial without a value. It gets the mean
+    of the others, which says nothing, and models the constraint beside the objective.)
     """
 
     def __init__(self, space: SearchSpace, *, options: Optuna, mode: Mode, seed: int) -> None:
         super().__init__(space, options=options, mode=mode, seed=seed)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._options = options
-        self._epoch = 0
         self._study = optuna.create_study(direction="maximize")
-        self._shown: list[int] = []
+        self._epoch = 0
+        self._shown: list[tuple[int, float]] = []
+        """The trials in the study and their scores."""
 
     def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
+        if self._options.sampler == "gp":
+            level = level.thinned(_MOST_IN_A_PROCESS)
         self._show(level)
         # A sampler seeded for this trial: a resumed sweep goes on as the uninterrupted one.
-        self._study.sampler = optuna.samplers.TPESampler(
-            n_startup_trials=0,
-            n_ei_candidates=self._options.candidates,
-            multivariate=False,
-            constant_liar=False,
-            seed=int(rng.integers(2**31)),
-        )
+        self._study.sampler = self._sampler(int(rng.integers(2**31)))
         trial = self._study.ask()
         config = optuna_encoder.suggest(self.space, trial)
         # What becomes of it is shown when it has reached the level.
         self._study.tell(trial, state=TrialState.FAIL)
         return config
+
+    def _sampler(self, seed: int) -> BaseSampler:
+        tpe = TPESampler(
+            n_startup_trials=0,
+            n_ei_candidates=self._options.candidates,
+            multivariate=False,
+            constant_liar=False,
+            seed=seed,
+        )
+        if self._options.sampler == "tpe":
+            return tpe
+        if self._options.sampler == "gp":
+            return GPSampler(
+                seed=seed,
+                independent_sampler=tpe,
+                n_startup_trials=0,
+                warn_independent_sampling=False,
+            )
+        from pipelines.engine.searchers.cma_sampler import CmaSampler
+
+        always = {
+            p.name: optuna_encoder.distribution_of(p) for p in self.space.searched if p.when is None
+        }
+        numbers = {n: d for n, d in always.items() if not isinstance(d, CategoricalDistribution)}
+        return CmaSampler(numbers, tpe, seed=seed)
 
     def _show(self, level: Level) -> None:
         """Bring the study up to this level, its trials in the order of their numbers.
@@ -56,23 +85,33 @@ class OptunaSearcher(ModelSearcher):
         Whatever order they came in: Optuna weighs later trials more, and a resumed sweep must
         propose what the uninterrupted one would have.
         """
-        numbers = list(level.scores)
-        if level.epoch != self._epoch or numbers[: len(self._shown)] != self._shown:
+        scores = list(level.scores.items())
+        stand_in = _stand_in(level) if self._options.sampler == "gp" else None
+        grows = level.epoch == self._epoch and scores[: len(self._shown)] == self._shown
+        if not grows or stand_in is not None:
             self._epoch, self._shown = level.epoch, []
             self._study = optuna.create_study(direction="maximize")
-        new = numbers[len(self._shown) :]
-        self._study.add_trials([self._trial(number, level.scores[number]) for number in new])
-        self._shown = numbers
+        new = scores[len(self._shown) :]
+        self._study.add_trials([self._trial(number, score, stand_in) for number, score in new])
+        self._shown = scores
 
-    def _trial(self, number: int, score: float) -> FrozenTrial:
+    def _trial(self, number: int, score: float, stand_in: float | None) -> FrozenTrial:
+        """``stand_in`` is the value of broken trials, where they need one."""
         params, distributions = optuna_encoder.to_params(self.space, self.configs[number])
         broken = score == -np.inf
+        value = stand_in if broken else score
         trial = create_trial(
             params=params,
             distributions=distributions,
-            state=TrialState.PRUNED if broken else TrialState.COMPLETE,
-            value=None if broken else score,
+            state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
+            value=value,
         )
-        if broken:
-            trial.set_constraint("trains", 1.0)
+        if broken or stand_in is not None:  # all trials or none must have it, says the process
+            trial.set_constraint("trains", 1.0 if broken else -1.0)
         return trial
+
+
+def _stand_in(level: Level) -> float | None:
+    """The mean of the finite scores, where there are others."""
+    finite = [score for score in level.scores.values() if score > -math.inf]
+    return float(np.mean(finite)) if len(finite) < len(level.scores) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,12 @@ from pipelines.engine.records import Mode
 from pipelines.engine.searchers.levels import Level
 from pipelines.engine.searchers.model_searcher import ModelSearcher
 from pipelines.engine.searchers.options import Parzen as Options
-from pipelines.engine.searchers.parzen import Coordinates, Floats, Parzen
+from pipelines.engine.searchers.parzen import Parzen
 from search_spaces import SearchSpace
 
 _MOST_GOOD = 25
+_OUT_OF_THE_QUESTION = 1e6
+"""Taken off the gain of candidates that are expected to break: above any difference in gain."""
 
 
 class ParzenSearcher(ModelSearcher):
@@ -29,22 +30,18 @@ class ParzenSearcher(ModelSearcher):
     def __init__(self, space: SearchSpace, *, options: Options, mode: Mode, seed: int) -> None:
         super().__init__(space, options=options, mode=mode, seed=seed)
         self._options = options
-        self._coordinates = Coordinates(space)
-        self._rows: dict[int, Floats] = {}
-
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        super().restart(number, config)
-        self._rows[number] = self._coordinates.of(config)
 
     def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
         best_first = sorted(level.scores, key=lambda number: -level.scores[number])
+        sound = sum(score > -math.inf for score in level.scores.values())
         share = math.ceil(self._options.good_share * len(best_first))
-        good = max(1, min(share, _MOST_GOOD, len(best_first) - 1))
-        rows = np.array([self._rows[number] for number in best_first])
+        good = max(1, min(share, _MOST_GOOD, sound, len(best_first) - 1))
+        rows = np.array([self.rows[number] for number in best_first])
         width = self._options.width
-        likely = Parzen(rows[:good], self._coordinates, width=width)
-        unlikely = Parzen(rows[good:], self._coordinates, width=width)
+        likely = Parzen(rows[:good], self.coordinates, width=width)
+        unlikely = Parzen(rows[good:], self.coordinates, width=width)
         drawn = likely.draw(self._options.candidates, rng)
-        asked = self._coordinates.masked(drawn)
+        asked = self.coordinates.masked(drawn)
         gain = likely.log_density(asked) - unlikely.log_density(asked)
-        return self._coordinates.config(drawn[int(gain.argmax())])
+        gain[self.breakage.expected(asked)] -= _OUT_OF_THE_QUESTION
+        return self.coordinates.config(drawn[int(gain.argmax())])

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
+from pipelines.engine.plan import Plan
 from pipelines.engine.records import Mode, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Fork, Move, Scheduler, Verdict
 from pipelines.engine.searchers.base import Searcher
@@ -67,7 +68,6 @@ def simulate(
             mode=table.mode,
             max_epochs=table.max_epochs,
             trials=trials,
-            time_budget=None,
             seed=seed,
             keep_checkpoints=0,
             checkpoint_seconds=math.inf,

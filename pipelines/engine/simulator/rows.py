@@ -6,47 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.engine.searchers.base import Searcher, Told
+from pipelines.engine.searchers.coordinates import Coordinates
 from pipelines.engine.simulator.table import CurveTable
-from search_spaces import Choice, SearchSpace
 
 
 class Rows:
-    """The rows of a table in unit coordinates, and which of them are left.
-
-    The distance is Euclidean over the scales' unit coordinates; two different options of a choice
-    are 1 apart, and so is a parameter that takes part from one that does not.
-    """
+    """The rows of a table in unit coordinates, and which of them are left."""
 
     def __init__(self, table: CurveTable) -> None:
-        self._space = table.space
-        self._coordinates = np.array([_coordinates(table.space, c) for c in table.configs])
-        self._choice = np.array([isinstance(p, Choice) for p in table.space.searched])
+        self._coordinates = Coordinates(table.space)
+        self._rows = np.array([self._coordinates.of(config) for config in table.configs])
         self._used = np.zeros(len(table.configs), dtype=bool)
 
     def take(self, config: Mapping[str, Any]) -> int | None:
         """The nearest row not used yet, which is used from now on; None when none is left."""
         if self._used.all():
             return None
-        wanted = _coordinates(self._space, config)
-        squares = (self._coordinates - wanted) ** 2
-        if self._choice.any():
-            squares[:, self._choice] = squares[:, self._choice] > 0
-        # NaN, an inactive parameter: 0 from another one, 1 from any value.
-        both = np.isnan(self._coordinates) & np.isnan(wanted)
-        squares = np.where(np.isnan(squares), np.where(both, 0.0, 1.0), squares)
-        distances = squares.sum(axis=1)
+        distances = self._coordinates.squares(self._rows, self._coordinates.of(config))
         distances[self._used] = np.inf
         row = int(distances.argmin())
         self._used[row] = True
         return row
-
-
-def _coordinates(space: SearchSpace, config: Mapping[str, Any]) -> NDArray[np.float64]:
-    raw = space.encode(config)
-    return np.array([raw.get(p.name, np.nan) for p in space.searched], dtype=np.float64)
 
 
 class RowSearcher(Searcher):

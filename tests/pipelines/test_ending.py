@@ -1,0 +1,104 @@
+"""What is said of a sweep that ended before its last trial."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import shlex
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from without_ray import CHOICES, Clock, conductor, drive, write_sweep
+
+from pipelines import Sweep
+from pipelines.engine import Grid, ending, sessions
+from pipelines.engine.command_line import parse
+
+
+def said(sweep, asked, *, first=None, ran=True):
+    out = Console(file=io.StringIO(), width=20, color_system=None)
+    first = sessions.describe(first or asked)
+    ending.say(sweep, asked, out, recipe="grid_search", name="a", first=first, ran=ran)
+    return out.file.getvalue()
+
+
+GO_ON = "caviar sweep grid_search --storage 'my [x]' --name a --resume"
+
+
+@pytest.mark.parametrize(
+    ("reason", "options", "why", "more"),
+    [
+        ("interrupted", {}, "", ""),
+        ("time budget", {"time_budget": 30.0}, ": 30 s are spent", " --time-budget 60"),
+        (
+            "epoch budget",
+            {"max_total_epochs": 7},
+            ": 7 epochs are trained",
+            " --max-total-epochs 14",
+        ),
+        (
+            "GPU-hours",
+            {"gpu_hours": 0.5, "gpus_per_trial": 1},
+            ": 0.5 GPU-hours are spent",
+            " --gpu-hours 1",
+        ),
+        (
+            "no improvement",
+            {"patience": 5},
+            ": 5 trials have ended without a better value",
+            " --patience 10",
+        ),
+        ("value reached", {"stop_at": 0.9}, ": val_accuracy has come to 0.9", " --stop-at None"),
+    ],
+)
+@pytest.mark.parametrize(("ran", "stopped"), [(True, "Stopped"), (False, "Nothing was run")])
+def test_the_reason_and_the_line_to_go_on_with(reason, options, why, more, ran, stopped):
+    sweep = conductor()
+    sweep.request_stop(reason)
+    asked = Sweep(storage=Path("my [x]"), **options)
+    text = said(sweep, asked, ran=ran)
+    assert text == f"\n{stopped} ({reason}){why}. Go on with:\n  {GO_ON}{more}\n"
+
+
+def test_the_line_can_be_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = Sweep(storage=Path("my [x]"), gpu_hours=0.5, gpus_per_trial=1, trials=None)
+    write_sweep(tmp_path / "my [x]" / "a", first, recipe="grid_search")
+    sweep = conductor()
+    sweep.request_stop("GPU-hours")
+    words = shlex.split(said(sweep, first).splitlines()[-1])
+    again = parse(Sweep(), recipe="grid_search", args=words[3:])
+    assert again == dataclasses.replace(first, gpu_hours=1, name="a", resume=True)
+
+
+def test_what_is_spent_already_is_not_asked_for_again():
+    clock = Clock()
+    sweep = conductor(clock=clock)
+    clock.now += 100
+    sweep.request_stop("time budget")
+    # 20, 40, 80 seconds would be spent already
+    assert said(sweep, Sweep(time_budget=10.0)).endswith(" --time-budget 160\n")
+
+
+def test_limits_that_were_changed_since_the_first_session_are_repeated():
+    sweep = conductor()
+    sweep.request_stop("interrupted")
+    first = Sweep(trials=5, time_budget=10.0)
+    asked = Sweep(trials=9, patience=3)
+    assert said(sweep, asked, first=first).endswith(
+        " --resume --trials 9 --time-budget None --patience 3\n"
+    )
+
+
+def test_a_space_that_is_exhausted():
+    sweep = conductor(space=CHOICES, searcher=Grid(), trials=64, max_epochs=1)
+    drive(sweep, curve=lambda config, epoch: 0.5)
+    text = said(sweep, Sweep(searcher=Grid()))
+    assert text == "\nEnded (nothing left to try): Grid knows of 12 trials and no more.\n"
+
+
+def test_nothing_is_said_when_the_last_trial_has_run():
+    sweep = conductor(trials=1, max_epochs=1)
+    drive(sweep)
+    assert said(sweep, Sweep(trials=1)) == ""
