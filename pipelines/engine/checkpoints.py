@@ -13,6 +13,7 @@ import os
 import shutil
 from pathlib import Path
 
+from pipelines.engine.storage import Place
 from trainables.manifest import CheckpointError, Manifest, read_manifest
 
 _OF_PARENT = "parent"
@@ -26,7 +27,7 @@ def folder_name(number: int, leg: int) -> str:
 class CheckpointFolder:
     """The folder of all trials, as the conductor asks for it."""
 
-    def __init__(self, trials: Path) -> None:
+    def __init__(self, trials: Path | Place) -> None:
         self._trials = trials
 
     def newest(self, number: int) -> tuple[str, int] | None:
@@ -43,10 +44,14 @@ class CheckpointFolder:
         found = newest(self._trials, parent)
         if found is None:
             return None
-        copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / found[0].name
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(found[0], copy, copy_function=_link)
-        return str(copy), found[1].epoch
+        source, epoch = found[0], found[1].epoch
+        copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / source.name
+        _delete(copy)
+        if isinstance(source, Path):
+            shutil.copytree(source, str(copy), copy_function=_link)
+        elif isinstance(copy, Place):
+            source.copy(copy)
+        return str(copy), epoch
 
 
 def _link(source: str, target: str) -> None:
@@ -56,7 +61,7 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
+def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] | None:
     """The newest whole checkpoint of a trial, over all legs; None where there is none.
 
     A truncated one is passed over: the one before it is whole.
@@ -70,29 +75,47 @@ def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
     return max(found, key=lambda item: (item[1].epoch, item[0].name), default=None)
 
 
-def remove(trials: Path, number: int) -> None:
+def remove(trials: Path | Place, number: int) -> None:
     """Delete all checkpoints of a trial."""
     for path in _all(trials, number):
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
 
 
-def remove_old_legs(trials: Path, number: int) -> None:
+def keep_newest(trials: Path | Place, number: int) -> None:
+    """Delete all checkpoints of a trial but its newest whole one; all stay where none is whole."""
+    found = newest(trials, number)
+    for path in _all(trials, number):
+        if found is not None and path != found[0]:
+            _delete(path)
+
+
+def remove_old_legs(trials: Path | Place, number: int) -> None:
     """Delete the checkpoints of all legs but that with the newest whole one."""
     found = newest(trials, number)
     if found is not None:
+        leg = str(found[0]).rpartition("/")[0]
         for path in _all(trials, number):
-            if path.parent != found[0].parent:
-                shutil.rmtree(path, ignore_errors=True)
+            if str(path).rpartition("/")[0] != leg:
+                _delete(path)
 
 
-def tidy(trials: Path) -> None:
+def tidy(trials: Path | Place) -> None:
     """Remove the folders that Ray made for trials which keep no checkpoint."""
+    if not isinstance(trials, Path):
+        return  # an object store has no folders
     for folder in trials.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _all(trials: Path, number: int) -> list[Path]:
+def _delete(path: Path | Place) -> None:
+    if isinstance(path, Path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.remove_all()
+
+
+def _all(trials: Path | Place, number: int) -> list[Path | Place]:
     name = folder_name(number, 0)
     folders = [trials / name, *trials.glob(f"{name}.*")]
     return [path for folder in folders for path in folder.glob("checkpoint_*")]

@@ -18,6 +18,7 @@ from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.words import duration, how_it_ended, number
 from search_spaces import SearchSpace
@@ -43,7 +44,7 @@ def start(
     *,
     note: str | None,
     concurrent: int,
-    folder: Path,
+    folder: Path | Place,
     session: int,
 ) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
@@ -62,9 +63,10 @@ def start(
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
+    several = f" for {sweep.workers} workers" if sweep.workers > 1 else ""
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
-        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU",
+        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
         highlight=False,
     )
     console.print(
@@ -92,7 +94,9 @@ def _budget(sweep: Sweep) -> str:
     return " or ".join(parts)
 
 
-def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
+def end(
+    found: Mapping[str, Any], conductor: Conductor, *, folder: Path | Place, console: Console
+) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
     counts = found["trials"]
@@ -118,7 +122,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         "history": history,
         "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
-        "curves": f"optuna-dashboard sqlite:///{history}",
+        "curves": f"optuna-dashboard sqlite:///{history}" if isinstance(history, Path) else None,
     }
     for what, where in rows.items():
         if where is not None:

@@ -9,6 +9,7 @@ import pytest
 from pipelines.engine.checkpoints import (
     CheckpointFolder,
     folder_name,
+    keep_newest,
     newest,
     remove,
     remove_old_legs,
@@ -111,6 +112,24 @@ def test_tidying_removes_empty_folders_of_trials_alone(tmp_path):
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["other", "trial-0000", "trial-notes.txt"]
     tidy(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("damage", [None, "cut short"])
+def test_only_the_newest_whole_one_is_kept(damage, tmp_path):
+    first = checkpoint(tmp_path, "trial-0000", 0, 1)
+    second = checkpoint(tmp_path, "trial-0000.1", 0, 2)
+    third = checkpoint(tmp_path, "trial-0000.1", 1, 3, damage=damage)
+    other = checkpoint(tmp_path, "trial-0001", 0, 1)
+    keep_newest(tmp_path, 0)
+    left = third if damage is None else second
+    assert [path for path in (first, second, third) if path.exists()] == [left]
+    assert other.exists()
+
+
+def test_where_none_is_whole_all_stay(tmp_path):
+    path = checkpoint(tmp_path, "trial-0000", 0, 1, damage="cut short")
+    keep_newest(tmp_path, 0)
+    assert path.exists()
 
 
 def test_the_conductor_asks_for_paths_and_epochs(tmp_path):

@@ -314,6 +314,17 @@ def test_more_gpus_than_there_are_is_refused_at_once(tmp_path):
     assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
 
 
+def test_checkpoints_that_may_fill_the_disk_are_refused(tmp_path):
+    options = ["--disk-limit", 0.0001, "--storage", tmp_path, "--name", "x", "--concurrent", 1]
+    _, err = sweep("random_search", *DIGITS, *options, code=2)
+    told = (
+        r"caviar: The checkpoints of this sweep may take 0\.\d+ GB \(2 of \S+ GB for each of 1 "
+        r"running and 3 kept trials\), and --disk-limit is 0.0001 GB: lower --concurrent or .*\n"
+    )
+    assert re.fullmatch(told, err)
+    assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
+
+
 def test_another_space_on_resume_is_refused(tmp_path):
     common = [*DIGITS, "--storage", tmp_path, "--name", "x"]
     sweep("random_search", *common, "--trials", 2, "--max-epochs", 1)
