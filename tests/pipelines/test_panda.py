@@ -1,14 +1,18 @@
 """One model, babysat, through the conductor without Ray: what is tried, kept, said and resumed."""
 
 import dataclasses
+import io
 import itertools
 import math
+import re
 
 import pytest
+from rich.console import Console
 from without_ray import METRIC, InMemory, conductor, resumed, saved_as
 
 import search_spaces
 from pipelines.engine import UsageError
+from pipelines.engine.progress import Progress
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Panda
 from search_spaces import Choice, Float, Is, SearchSpace
@@ -275,6 +279,16 @@ def test_adjustments_run_side_by_side():
     together, words = babysit(settles, max_epochs=9, workers=3)
     assert ways(together) == ways(alone)
     assert sorted(words) == sorted(said)
+
+
+def test_forks_are_counted_apart_from_the_trials():
+    found, _ = babysit(settles, max_epochs=9)
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+    screen.print(Progress(found, screen)._view())
+    rows = [" ".join(line.strip("│ ").split()) for line in screen.file.getvalue().splitlines()]
+    assert "trials 1 of 1, 5 forks" in rows
+    assert any(re.match(r"epochs 18, ", row) for row in rows), "without a bound"
+    assert "time 0 s" in rows, "and without an end in sight"
 
 
 MODELS = [halves, settles, explodes, overfits]
