@@ -256,6 +256,25 @@ def test_a_failed_quantum_is_not_the_model():
     assert [r.parent for r in found.records.values()][2:] == [0, 0]
 
 
+@pytest.mark.parametrize("fails", [(0,), (1,), (2,), (1, 2), (1, 2, 3), (3, 4), tuple(range(99))])
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("model", [halves, settles, overfits], ids=lambda model: model.__name__)
+def test_failures_anywhere_do_not_stop_it(model, workers, fails):
+    found, words = babysit(model, max_epochs=9, workers=workers, fails=fails)
+    assert sum(line.startswith("  done: ") for line in words) == 1
+    assert not any(record.unfinished for record in found.records.values())
+    failed = {n for n, r in found.records.items() if r.outcome is Outcome.FAILED}
+    assert failed == set(fails) & set(found.records)
+    kept = [line for line in words if line.startswith("  the model is that of trial ")]
+    assert len(kept) == (len(failed) < len(found.records))
+
+
+def test_nothing_but_nan_comes_to_an_end():
+    found, words = babysit(lambda config, loss: {"train_loss": math.nan})
+    assert [r.outcome for r in found.records.values()] == [Outcome.DIVERGED] * 5
+    assert words[-1] == "  done: 2 rounds of adjustments in a row brought nothing"
+
+
 def test_less_may_be_better():
     found, words = babysit(
         lambda config, loss: {**halves(config, loss), METRIC: halves(config, loss)["train_loss"]},
