@@ -80,7 +80,7 @@ def test_many_small_things_are_named_by_the_largest():
         a = np.zeros(3 * MIB, np.uint8)
         b = np.zeros(4 * MIB, np.uint8)
 
-    with pytest.raises(UsageError, match="the class attribute 'b', and with it 4 MiB, .* 6 MiB"):
+    with pytest.raises(UsageError, match=r"the class attribute 'b', and with it 4 MiB, .* 6 MiB"):
         captured.check(Own, limit=6 * MIB)
 
 
