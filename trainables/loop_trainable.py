@@ -22,7 +22,8 @@ from trainables.options import TrialInfo, TrialOptions, split_config
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
-    from trainables.loops import BestEpoch, Loop
+    from trainables.loops import Alone, BestEpoch, Loop
+    from trainables.team import Team
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,10 @@ class LoopTrainable(tune.Trainable):
     _best: BestEpoch
     _last: dict[str, Any]
     _end: dict[str, Any] | None
+    _group: Alone | None = None
+    """In a worker, the workers that train one trial together."""
+    _team: Team | None = None
+    """In a trial's actor, its workers."""
 
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """Build what trains one configuration. Override this.
@@ -89,9 +94,19 @@ class LoopTrainable(tune.Trainable):
 
         Raises ValueError with a sentence that says what to change.
         """
+        if options.workers > 1 and not cls.distributes():
+            raise ValueError(
+                f"{cls.__name__} trains in one process, and a trial is to have {options.workers} "
+                "workers: give it one."
+            )
 
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial."""
+
+    @classmethod
+    def distributes(cls) -> bool:
+        """Whether one trial can be trained by several workers."""
+        return False
 
     def check_config(self, config: Hyperparameters) -> None:
         """Refuse hyperparameters that were not understood, after `build_loop` has read its own."""
@@ -144,8 +159,33 @@ class LoopTrainable(tune.Trainable):
                 f"{data.name} is pooled and has none: train on the training rows alone."
             )
         torch.set_num_threads(options.cpu_threads)
-        self.prepare()
+        if not self._leads:
+            self.prepare()
         self._start(config)
+
+    @property
+    def _leads(self) -> bool:
+        """Whether workers train for this actor."""
+        return self._options.workers > 1 and self._group is None
+
+    def join(self, rank: int, size: int, meeting: str) -> None:
+        """Be the worker of a trial, before `setup`: see `trainables.loops.Group`."""
+        raise NotImplementedError(f"{type(self).__name__} trains in one process.")
+
+    @property
+    def rank(self) -> int:
+        """Which worker of the trial this is, from 0; 0 in a trial's own actor too."""
+        return 0 if self._group is None else self._group.rank
+
+    @property
+    def loop(self) -> Loop:
+        """What is trained now. Raises CheckpointError when it ran out of memory."""
+        return self._running()
+
+    @property
+    def end(self) -> Mapping[str, Any] | None:
+        """The report of a trial that has ended by itself; None while it has not."""
+        return self._end
 
     @property
     def reported(self) -> tuple[str, ...]:
@@ -238,7 +278,8 @@ class LoopTrainable(tune.Trainable):
         from trainables.loops import CheckpointError, is_out_of_memory, read_checkpoint
 
         loop = self._running()
-        saved = read_checkpoint(str(checkpoint), device=self._load_to())
+        device = "cpu" if self._leads else self._load_to()
+        saved = read_checkpoint(str(checkpoint), device=device)
         try:
             loop.load_state_dict(saved.state)
         except (KeyError, RuntimeError, ValueError) as error:
@@ -290,6 +331,8 @@ class LoopTrainable(tune.Trainable):
     def cleanup(self) -> None:
         """Ray's last call to an actor."""
         self._let_go()
+        if self._team is not None:
+            self._team.dismiss()
 
     @property
     def _validates_nothing(self) -> bool:
@@ -315,10 +358,13 @@ class LoopTrainable(tune.Trainable):
         seed_initial_weights(self._trial.seed)
         hyperparameters = Hyperparameters(self._hyperparameters)
         try:
-            self._loop = self.build(hyperparameters)
-            self.check_config(hyperparameters)
+            if self._leads:
+                self._loop = self._led(config)
+            else:
+                self._loop = self.build(hyperparameters)
+                self.check_config(hyperparameters)
             if self._trial.restore_from is not None:
-                self.load_checkpoint(self._trial.restore_from)
+                self._go_on_from(self._trial.restore_from)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -326,6 +372,25 @@ class LoopTrainable(tune.Trainable):
         if words is not None:
             epoch = 1 if self._loop is None else self._loop.epoch + 1
             self._out_of_memory(epoch, time.perf_counter() - started, words)
+
+    def _go_on_from(self, checkpoint: str) -> None:
+        """Load a checkpoint of an earlier attempt: a directory, or the URI of one."""
+        if "://" not in checkpoint:
+            self.load_checkpoint(checkpoint)
+            return
+        from pyarrow import fs
+
+        with tempfile.TemporaryDirectory() as scratch:
+            fs.copy_files(checkpoint, scratch)
+            self.load_checkpoint(scratch)
+
+    def _led(self, config: dict[str, Any]) -> Loop:
+        """The loop that workers run: those of the trial before, unless one of them failed."""
+        from trainables.team import Team, TeamLoop
+
+        if self._team is None or not self._team.works:
+            self._team = Team(type(self), self._options.workers)
+        return TeamLoop(self._team, config)
 
     def _running(self) -> Loop:
         if self._loop is None:

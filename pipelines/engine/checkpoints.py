@@ -13,7 +13,8 @@ import os
 import shutil
 from pathlib import Path
 
-from trainables.manifest import CheckpointError, Manifest, read_manifest
+from pipelines.engine.storage import Place
+from trainables.manifest import NAME, CheckpointError, Manifest, read_manifest
 
 _OF_PARENT = "parent"
 
@@ -26,7 +27,7 @@ def folder_name(number: int, leg: int) -> str:
 class CheckpointFolder:
     """The folder of all trials, as the conductor asks for it."""
 
-    def __init__(self, trials: Path) -> None:
+    def __init__(self, trials: Path | Place) -> None:
         self._trials = trials
 
     def newest(self, number: int) -> tuple[str, int] | None:
@@ -43,10 +44,15 @@ class CheckpointFolder:
         found = newest(self._trials, parent)
         if found is None:
             return None
-        copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / found[0].name
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(found[0], copy, copy_function=_link)
-        return str(copy), found[1].epoch
+        source, manifest = found
+        copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / source.name
+        _delete(copy)
+        if isinstance(source, Path):
+            shutil.copytree(source, str(copy), copy_function=_link)
+        elif isinstance(copy, Place):
+            for name in (*manifest.files, NAME):  # the manifest last: with it a copy is whole
+                copy.write(name, (source / name).read_bytes())
+        return str(copy), manifest.epoch
 
 
 def _link(source: str, target: str) -> None:
@@ -56,7 +62,7 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
+def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] | None:
     """The newest whole checkpoint of a trial, over all legs; None where there is none.
 
     A truncated one is passed over: the one before it is whole.
@@ -70,29 +76,37 @@ def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
     return max(found, key=lambda item: (item[1].epoch, item[0].name), default=None)
 
 
-def remove(trials: Path, number: int) -> None:
+def remove(trials: Path | Place, number: int) -> None:
     """Delete all checkpoints of a trial."""
     for path in _all(trials, number):
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
 
 
-def remove_old_legs(trials: Path, number: int) -> None:
-    """Delete the checkpoints of all legs but that with the newest whole one."""
+def keep_newest(trials: Path | Place, number: int) -> None:
+    """Delete all checkpoints of a trial but its newest whole one; all stay where none is whole."""
     found = newest(trials, number)
-    if found is not None:
-        for path in _all(trials, number):
-            if path.parent != found[0].parent:
-                shutil.rmtree(path, ignore_errors=True)
+    for path in _all(trials, number):
+        if found is not None and path != found[0]:
+            _delete(path)
 
 
-def tidy(trials: Path) -> None:
+def tidy(trials: Path | Place) -> None:
     """Remove the folders that Ray made for trials which keep no checkpoint."""
+    if not isinstance(trials, Path):
+        return  # an object store has no folders
     for folder in trials.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _all(trials: Path, number: int) -> list[Path]:
+def _delete(path: Path | Place) -> None:
+    if isinstance(path, Path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.remove_all()
+
+
+def _all(trials: Path | Place, number: int) -> list[Path | Place]:
     name = folder_name(number, 0)
     folders = [trials / name, *trials.glob(f"{name}.*")]
     return [path for folder in folders for path in folder.glob("checkpoint_*")]

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pipelines.engine import forks
 from pipelines.engine.budget import Budget, Meter, Stop
 from pipelines.engine.judge import Judge
+from pipelines.engine.new_trials import NewTrials
 from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
-from pipelines.engine.proposals import Proposals
 from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened, trial_seed
-from pipelines.engine.resuming import assignment, reached
+from pipelines.engine.resuming import CONSEQUENCES, assignment, reached
 from pipelines.engine.retries import Failures
 from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
 from pipelines.engine.searchers.base import Searcher
@@ -65,7 +65,7 @@ class Conductor:
         """Trials whose machine is about to go: they are saved at every report."""
         self._failures = Failures()
         self._space = space
-        self._proposals = Proposals(plan, space=space, searcher=searcher)
+        self._new_trials = NewTrials(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
         self._judge = Judge(plan, scheduler)
         self._talk = Talk(searcher, scheduler, history)
@@ -95,7 +95,7 @@ class Conductor:
     @property
     def ended_because(self) -> str | None:
         """Why no more trials start, though more were asked for; None where that is not so."""
-        return self.stop_reason or (Stop.EXHAUSTED if self._proposals.exhausted else None)
+        return self.stop_reason or (Stop.EXHAUSTED if self._new_trials.exhausted else None)
 
     def words(self) -> list[str]:
         """What the searcher and the scheduler have said since this was asked last."""
@@ -126,7 +126,7 @@ class Conductor:
             return None
         if self._waiting:
             return self._again(self._waiting.popleft())
-        move = self._scheduler.next(new=self._proposals.left, paused=self._paused)
+        move = self._scheduler.next(new=self._new_trials.left, paused=self._paused)
         if isinstance(move, Start):
             started = self._start()
             if started is not None:
@@ -143,11 +143,11 @@ class Conductor:
     @property
     def _more(self) -> bool:
         """Whether a trial is left to start or to go on, as far as their number goes."""
-        return self._proposals.left or bool(self._waiting or self._paused)
+        return self._new_trials.left or bool(self._waiting or self._paused)
 
     def _start(self) -> Assignment | None:
         number = len(self.records)
-        config = self._proposals.next(number)
+        config = self._new_trials.next(number)
         self._talk.listen(self.elapsed)
         if config is None:
             return None
@@ -160,15 +160,14 @@ class Conductor:
             self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
         number, parent = len(self.records), self.records[fork.parent]
         _, saved = self._checkpoints.newest(parent.number) or (None, 0)
-        seed = self.plan.seed
-        return self._begin(forks.record(fork, parent, number, self._space, seed=seed, at=saved))
+        return self._begin(forks.record(fork, parent, number, self._space, self.plan.seed, saved))
 
     def _begin(self, record: TrialRecord) -> Assignment:
         record.session = self.session
         record.started = [round(self.elapsed, 3)]
         record.begun = [self._tick()]
         self.records[record.number] = record
-        self._proposals.runs(record)
+        self._new_trials.runs(record)
         self._judge.tell(record, Event.START)
         self._history.start(record, self._space)
         return self._assign(record)
@@ -233,8 +232,7 @@ class Conductor:
         elif done:
             self._ending[number] = Outcome.COMPLETED
         elif verdict is not Verdict.GO_ON and not self._judge.is_baseline(number):
-            stops = verdict is Verdict.STOP
-            self._ending[number] = Outcome.STOPPED_EARLY if stops else Outcome.PAUSED
+            self._ending[number] = CONSEQUENCES[verdict]
         ending = self._ending.get(number)
         if ending is None:
             self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
@@ -245,10 +243,9 @@ class Conductor:
             due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
             # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
             save = due or number in self.endangered or verdict is Verdict.PAUSE
-        elif ending is Outcome.PAUSED:
-            save = True
         else:
-            save = not diverged and number in self._keepers(number)
+            kept = not diverged and number in self._keepers(number)
+            save = kept or ending is Outcome.PAUSED
         if save:
             self._saved_at[number] = now
         return Decision(goes_on=ending is None, save=save)
@@ -257,7 +254,7 @@ class Conductor:
         report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
         self._remember(record, report)
         self._history.report(record.number, report)
-        self._proposals.show(record, report)
+        self._new_trials.show(record, report)
         self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         self._judge.tell(record, report)
         self._talk.listen(self.elapsed)
@@ -331,7 +328,7 @@ class Conductor:
         self._judge.tell(record, Event.END)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
-        self._proposals.tell(record)
+        self._new_trials.tell(record)
         self._talk.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
@@ -360,7 +357,7 @@ class Conductor:
         for number, record in records.items():
             started, begun = [*record.started], [*record.begun]
             self.records[number] = replace(record, reports=[], started=started, begun=begun)
-            self._proposals.runs(record)
+            self._new_trials.runs(record)
         for order, number, what in happened(records):
             record = self.records[number]
             if isinstance(what, Report):
@@ -371,9 +368,9 @@ class Conductor:
             if self._checkpoints.newest(number) is not None:
                 self.saved.add(number)
             if not record.unfinished:
-                self._proposals.tell(record)
+                self._new_trials.tell(record)
                 continue
-            self._proposals.again(record)
+            self._new_trials.again(record)
             if record.outcome is Outcome.PAUSED:
                 self._paused.add(number)
         self._close()

@@ -122,7 +122,7 @@ def _next_option(parameter: Choice, value: Any, *, up: bool) -> Any:
 
 
 def record(
-    fork: Fork, parent: TrialRecord, number: int, space: SearchSpace, *, seed: int, at: int
+    fork: Fork, parent: TrialRecord, number: int, space: SearchSpace, seed: int, at: int
 ) -> TrialRecord:
     """The record of trial ``number``, a fork from the checkpoint of ``parent`` at epoch ``at``."""
     rng = np.random.default_rng([seed, number, _FORKS])

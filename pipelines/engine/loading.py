@@ -139,6 +139,11 @@ def check_fits(
         raise _another_trainable(error) from error
 
 
+def distributes(trainable: type[Any]) -> bool:
+    """Whether several workers can train one trial of it."""
+    return hasattr(trainable, "distributes") and bool(trainable.distributes())
+
+
 def _another_trainable(error: ValueError) -> UsageError:
     if "does not understand" in str(error):
         return UsageError(f"{error} Leave --trainable out, or name one that does.")

@@ -87,7 +87,7 @@ def _ask(
 
 def _question(place: Place, probe: str, modules: Sequence[str]) -> Callable[[str], dict[str, Any]]:
     """A function that needs nothing of ours where it runs: Ray sends a nested one by its code."""
-    kind, root, same = place.kind, place.root, _SAME
+    scheme, uri, root, same = place.scheme, str(place), place.root, _SAME
 
     def question(node: str) -> dict[str, Any]:
         import importlib.metadata
@@ -110,7 +110,7 @@ def _question(place: Place, probe: str, modules: Sequence[str]) -> Callable[[str
                 versions[name] = "none"
         storage = None
         try:
-            system = fs.LocalFileSystem() if kind == "file" else fs.FileSystem.from_uri(kind)[0]
+            system = fs.LocalFileSystem() if scheme == "file" else fs.FileSystem.from_uri(uri)[0]
             with system.open_input_stream(f"{root}/{probe}") as stream:
                 if stream.read() != probe.encode():
                     storage = "it reads something else there"
@@ -176,7 +176,8 @@ def complaints(
 def _not_shared(addresses: Sequence[str], place: str, why: str) -> str:
     return (
         f"The storage {place} is not the same on {', '.join(addresses)} ({why}): checkpoints "
-        "written there would be lost. Give --storage a folder that all machines mount (NFS)."
+        "written there would be lost. Give --storage a folder that all machines mount (NFS), or "
+        "s3://BUCKET/FOLDER."
     )
 
 
@@ -189,5 +190,6 @@ def check_own_disk(folder: Path) -> None:
     if there.stat().st_dev == Path("/").stat().st_dev:
         raise UsageError(
             f"The storage {folder} is on this machine's own disk, and the cluster adds machines "
-            "that do not see it: give --storage a folder that all machines mount (NFS)."
+            "that do not see it: give --storage a folder that all machines mount (NFS), or "
+            "s3://BUCKET/FOLDER."
         )

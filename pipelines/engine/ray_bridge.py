@@ -19,8 +19,9 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.engine.checkpoints import folder_name, remove, remove_old_legs
+from pipelines.engine.checkpoints import folder_name, keep_newest, remove
 from pipelines.engine.conductor import Conductor, Decision
+from pipelines.engine.storage import Place
 from trainables.options import RESERVED_KEY, TrialInfo
 
 GRACE_SECONDS = 30.0
@@ -35,6 +36,11 @@ def is_lost(error: BaseException | None) -> bool:
     """Whether a trial ended with this error because its machine, or the way to it, was lost."""
     from ray.exceptions import ActorUnavailableError, NodeDiedError, RayActorError
 
+    from trainables.team import WorkerError
+
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, WorkerError):  # one of several workers that train a trial
+        return is_lost(cause.reason)
     if isinstance(error, ActorUnavailableError | NodeDiedError):
         return True
     if isinstance(error, RayActorError) and not error.actor_init_failed:
@@ -128,7 +134,7 @@ class Events(_Unpickled, tune.Callback):
         *,
         numbers: dict[str, int],
         errors: Path,
-        trials: Path,
+        trials: Path | Place,
         metrics: tuple[str, ...],
         on_change: Callable[[int | None], None],
         going: Callable[[], Collection[str]] = frozenset,
@@ -200,7 +206,7 @@ class Events(_Unpickled, tune.Callback):
         number = self._numbers[trial.trial_id]
         self._remove(self._conductor.end(number, error=error, lost=lost))
         if self._conductor.records[number].leg > 0:
-            remove_old_legs(self._trials, number)
+            keep_newest(self._trials, number)
         if number not in self._conductor.just_ended:  # paused, cut off, or to be tried again
             self._on_change(number)
         self._say_who_ended()

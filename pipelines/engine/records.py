@@ -57,7 +57,7 @@ class TrialRecord:
     again: list[str] = field(default_factory=list)
     """Why the trial was run again, each time: what was raised, or that its machine was lost."""
     started: list[float] = field(default_factory=list)
-    """When it was given to a worker, once in each session that ran it: seconds since the start of
+    """When it was given to a worker, once for each time that it ran: seconds since the start of
     the sweep, as ``Report.at``. Empty in a history older than this field."""
     ended: float | None = None
     """When its worker was free of it, in the same seconds; None while it has not ended."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from pipelines.engine import (
     checkpoints,
     cluster,
     databases,
+    disk,
     ending,
     files,
     loading,
@@ -38,6 +39,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from search_spaces import SearchSpace
 
@@ -88,8 +90,9 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     name = sweep.name or sessions.default_name(recipe, sweep)
-    folder = sweep.storage.expanduser().resolve() / name
-    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    folder = storage.home(sweep.storage, name)
+    on_disk = storage.on_disk(folder, resume=sweep.resume)
+    sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
@@ -101,8 +104,19 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
         preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
-            slots = capacity.check(_request(sweep), private=private)
+            slots = capacity.check(_request(sweep, prepared), private=private)
             shared = not private and _several_machines(folder, sweep)
+            concurrent = min(sweep.concurrent or slots, slots)
+            if isinstance(folder, Path):  # nobody knows what an object store has left
+                disk.check(
+                    sweep,
+                    space,
+                    prepared.trainable,
+                    prepared.data,
+                    prepared.options,
+                    concurrent=concurrent,
+                    folder=folder,
+                )
             from pipelines.engine.history import History
 
             with storage.working_folder(
@@ -121,7 +135,6 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
                     before = conductor.epochs
-                    concurrent = min(sweep.concurrent or slots, slots)
                     show.start(
                         sweep,
                         space,
@@ -156,25 +169,25 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         )
                 finally:
                     history.close()
-                checkpoints.tidy(folder / files.TRIALS)
+                _prune(conductor, folder / files.TRIALS)
                 found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
                 files.write_json(found, working / files.SUMMARY)
-    findings = _report(folder, console)
+                findings = _report(working, folder, console)
     show.end(found, conductor, folder=folder, console=console)
     if findings is not None:
         show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
-    first = (sessions.stored(folder) or {}).get("options", {})
+    first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
-    return Result(found, folder, conductor.ended_because)
+    return Result(found, on_disk, conductor.ended_because)
 
 
-def _report(folder: Path, console: Console) -> Findings | None:
+def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:
     """Write the report; a sweep that has ended well does not fail with it."""
     try:
         from pipelines.engine import experiments, report
 
-        return report.write(experiments.find(folder))[1]
+        return report.write(experiments.find(working))[1]
     except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
         console.print(
             f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
@@ -187,7 +200,16 @@ def _report(folder: Path, console: Console) -> Findings | None:
         return None
 
 
-def _several_machines(folder: Path, sweep: Sweep) -> bool:
+def _prune(conductor: Conductor, trials: Path | Place) -> None:
+    """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
+    the best epoch. Unfinished ones keep both."""
+    for number in conductor.saved:
+        if not conductor.records[number].unfinished:
+            checkpoints.keep_newest(trials, number)
+    checkpoints.tidy(trials)
+
+
+def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     """Whether trials may run on other machines than this; then all of them have been checked.
 
     Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
@@ -195,19 +217,21 @@ def _several_machines(folder: Path, sweep: Sweep) -> bool:
     grows = bool(capacity.node_types()[0])
     if len(capacity.alive()) == 1 and not grows:
         return False
-    if grows:
+    if grows and isinstance(folder, Path):
         nodes.check_own_disk(folder)
     module = by_name(sweep.trainable).partition(":")[0]
     needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
-    nodes.check(storage.Place.folder(folder), needed)
+    nodes.check(Place.folder(folder) if isinstance(folder, Path) else folder, needed)
     return True
 
 
-def _request(sweep: Sweep) -> capacity.Request:
+def _request(sweep: Sweep, prepared: _Prepared) -> capacity.Request:
     return capacity.Request(
         cpus=sweep.cpus_per_trial,
         gpus=sweep.gpus_per_trial,
         accelerator=sweep.accelerator_type,
+        workers=prepared.options.workers,
+        spread=sweep.spread_trial,
     )
 
 
@@ -234,6 +258,10 @@ def _prepare(
     loading.check_metric(sweep, trainable)
     found, note = loaded or loading.load_data(sweep)
     data, options = loading.for_trials(sweep, found)
+    if sweep.workers_per_trial is not None or loading.distributes(trainable):
+        # Else a loop of one's own has all GPUs of its trial in one process.
+        threads = max(1, int(sweep.cpus_per_trial / sweep.workers))
+        options = replace(options, workers=sweep.workers, cpu_threads=threads)
     loading.check_fits(trainable, space, found, options)
     return _Prepared(trainable, found, note, data, options)
 
@@ -243,7 +271,7 @@ def _conductor(
     space: SearchSpace,
     scheduler: Scheduler,
     history: History,
-    folder: Path,
+    folder: Path | Place,
     started: float,
 ) -> Conductor:
     plan = Plan(
@@ -281,7 +309,7 @@ def _search(
     prepared: _Prepared,
     console: Console,
     *,
-    folder: Path,
+    folder: Path | Place,
     working: Path,
     private: bool,
 ) -> None:
@@ -289,12 +317,12 @@ def _search(
 
     from pipelines.engine import ray_bridge
 
+    request, concurrent = _request(sweep, prepared), sweep.concurrent
     trainable = tune.with_resources(
         tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
-        tune.PlacementGroupFactory([_request(sweep).bundle]),
+        tune.PlacementGroupFactory(request.bundles, strategy=request.strategy),
     )
     numbers: dict[str, int] = {}
-    request, concurrent = _request(sweep), sweep.concurrent
     limit = capacity.every(
         capacity.REFRESH_SECONDS,
         lambda: capacity.limit(request, concurrent=concurrent, private=private),

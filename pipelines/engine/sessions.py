@@ -27,9 +27,9 @@ BUDGETS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience",
 MAY_CHANGE = frozenset(
     {
         *BUDGETS, "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
-        "accelerator_type", "retries",
+        "accelerator_type", "retries", "workers_per_trial", "spread_trial",
         "storage", "name", "resume",
-        "history_url", "keep_checkpoints", "checkpoint_seconds", "verbose",
+        "history_url", "keep_checkpoints", "checkpoint_seconds", "disk_limit", "verbose",
     }
 )  # fmt: skip
 """What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""

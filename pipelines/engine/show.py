@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.engine import cluster, files
+from pipelines.engine.best_curves import best_curves
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.words import duration, how_it_ended, number
 from search_spaces import SearchSpace
@@ -42,7 +44,7 @@ def start(
     *,
     note: str | None,
     concurrent: int,
-    folder: Path,
+    folder: Path | Place,
     session: int,
 ) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
@@ -61,9 +63,10 @@ def start(
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
+    several = f" for {sweep.workers} workers" if sweep.workers > 1 else ""
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
-        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU",
+        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
         highlight=False,
     )
     console.print(
@@ -91,7 +94,9 @@ def _budget(sweep: Sweep) -> str:
     return " or ".join(parts)
 
 
-def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
+def end(
+    found: Mapping[str, Any], conductor: Conductor, *, folder: Path | Place, console: Console
+) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
     counts = found["trials"]
@@ -108,6 +113,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         console.print("No trial reported a finite value: there is no best one.", style="red")
     else:
         console.print(best_table(found["metric"], best, found["baseline"]))
+        console.print(best_curves(conductor))
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],
@@ -116,7 +122,7 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         "history": history,
         "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
-        "curves": f"optuna-dashboard sqlite:///{history}",
+        "curves": f"optuna-dashboard sqlite:///{history}" if isinstance(history, Path) else None,
     }
     for what, where in rows.items():
         if where is not None:

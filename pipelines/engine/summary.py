@@ -12,9 +12,12 @@ from typing import Any
 from pipelines.engine import checkpoints, files
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
+from pipelines.engine.storage import Place
 
 
-def summarise(conductor: Conductor, *, name: str, recipe: str, folder: Path) -> dict[str, Any]:
+def summarise(
+    conductor: Conductor, *, name: str, recipe: str, folder: Path | Place
+) -> dict[str, Any]:
     """The summary of a sweep, finished or not. ``best`` is None before the first finite report."""
     plan = conductor.plan
     outcomes = [Outcome.COMPLETED, Outcome.STOPPED_EARLY, Outcome.FAILED, Outcome.DIVERGED]
@@ -56,7 +59,7 @@ def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
-def _checkpoint(folder: Path, trial: int) -> str | None:
+def _checkpoint(folder: Path | Place, trial: int) -> str | None:
     found = checkpoints.newest(folder / files.TRIALS, trial)
     return None if found is None else str(found[0])
 

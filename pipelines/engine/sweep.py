@@ -90,7 +90,12 @@ class Sweep:
     cpus_per_trial: float = 1
     """CPUs of one trial, and torch's threads in it."""
     gpus_per_trial: float = 0
-    """GPUs of one trial; a fraction shares a GPU."""
+    """GPUs of one trial; a fraction shares a GPU, and with several each has a worker of its own."""
+    workers_per_trial: int | None = None
+    """Processes that train one trial together and share each batch, its CPUs and its GPUs; by
+    default one, or one a GPU."""
+    spread_trial: bool = False
+    """Let the workers of a trial lie on several machines; else they lie on one."""
     accelerator_type: str | None = None
     """The kind of machine that trials run on, as Ray names it: A100, H100, T4; any by default."""
     retries: int = 0
@@ -115,6 +120,9 @@ class Sweep:
     """Go on with the sweep --name: its unfinished trials first, then new ones up to the budget."""
     keep_checkpoints: int = 3
     """Trials whose checkpoints are kept, the best ones."""
+    disk_limit: float | None = None
+    """Gigabytes that the checkpoints may take; a sweep whose largest models may need more is not
+    started, nor is one that may need more than is free."""
     checkpoint_seconds: float = 10
     """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
     verbose: bool = False
@@ -132,7 +140,7 @@ class Sweep:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
-        for name in ("cpus_per_trial", "time_budget", "gpu_hours"):
+        for name in ("cpus_per_trial", "time_budget", "gpu_hours", "disk_limit"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
@@ -144,6 +152,12 @@ class Sweep:
             raise UsageError(
                 f"--gpus-per-trial is whole above 1, or a fraction that shares one GPU, and it is "
                 f"{self.gpus_per_trial}."
+            )
+        several = self.workers_per_trial or 1
+        if several > 1 and self.gpus_per_trial not in (0, several):
+            raise UsageError(
+                f"With GPUs each worker of a trial has one, and --workers-per-trial is {several} "
+                f"with --gpus-per-trial {self.gpus_per_trial:g}: make them the same."
             )
         if self.mode not in (None, "max", "min"):
             raise UsageError(f"--mode must be max or min, and it is {self.mode!r}.")
@@ -178,6 +192,11 @@ class Sweep:
         )
 
     @property
+    def workers(self) -> int:
+        """Processes that train one trial together."""
+        return self.workers_per_trial or max(1, int(self.gpus_per_trial))
+
+    @property
     def direction(self) -> Literal["max", "min"]:
         """``mode``, or what the metric's name says: a loss and a time are better when small."""
         if self.mode is not None:
@@ -196,6 +215,7 @@ _LEAST: dict[str, float] = {
     "concurrent": 1,
     "gpus_per_trial": 0,
     "retries": 0,
+    "workers_per_trial": 1,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,
@@ -203,6 +223,7 @@ _LEAST: dict[str, float] = {
 
 _FINITE = (
     "cpus_per_trial", "gpus_per_trial", "time_budget", "gpu_hours", "stop_at", "checkpoint_seconds",
+    "disk_limit",
 )  # fmt: skip
 _ENDS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience")
 """Options that end a sweep by themselves."""

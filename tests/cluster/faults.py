@@ -15,7 +15,7 @@ from lab import ADDRESSES, REPOSITORY, Lab, wait_until
 
 HERE = Path(__file__).parent
 DASHBOARD = f"http://{ADDRESSES['head']}:8265"
-TRIALS, EPOCHS = 4, 24
+TRIALS, EPOCHS = 4, 18
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Run:
             options += ["--dataset", "digits", "--trainable", "watched:Watched"]
             options += ["--trials", str(TRIALS), "--max-epochs", str(EPOCHS)]
             options += ["--scheduler.min-epochs", str(EPOCHS), "--checkpoint-seconds", "1"]
-            options += ["--gpus-per-trial", "1"]
+            options += ["--gpus-per-trial", "1", "--fix", "learning_rate=0.01"]  # none diverges
         submit = ["python", "-m", "pipelines.cli", "submit", str(self.lab.file)]
         return self.lab.start(
             *submit, "--working-dir", str(self.code), "--", *sweep, *options, *more

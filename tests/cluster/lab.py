@@ -67,8 +67,9 @@ class Lab:
             if not (self.folder / key).exists():
                 run("ssh-keygen", "-qt", "ed25519", "-N", "", "-f", str(self.folder / key))
         paths = f"export PATH={Path(sys.prefix) / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
+        # Read again by every `bash -c` under sshd: what Ray has put before it must stay.
         (self.folder / "bashrc").write_text(
-            f"{paths} PYTHONPATH=$HOME/caviar RAY_USAGE_STATS_ENABLED=0\n"
+            f"{paths} PYTHONPATH=${{PYTHONPATH:-$HOME/caviar}} RAY_USAGE_STATS_ENABLED=0\n"
         )
         self._make_network()
         for host in HOSTS:

@@ -116,7 +116,7 @@ def test_the_driver_is_killed(whole):
 def test_the_head_is_lost_and_another_cluster_goes_on(whole):
     run = Run(whole, "head")
     process = run.start()
-    run.wait_until_trained("one", 10, process)
+    run.wait_until_trained("one", 8, process)
     whole.off("head")
     process.kill()
     process.communicate()

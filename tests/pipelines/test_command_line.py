@@ -27,7 +27,7 @@ from trainables import DeviceOptions
 
 
 def test_public_names():
-    assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
+    assert pipelines.__all__ == ["Result", "Sweep", "TuneSearcher", "UsageError", "run"]
     assert pipelines.engine.__all__ == [
         "Asha",
         "CoarseToFine",
@@ -93,6 +93,7 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "caviar",
         "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
@@ -126,6 +127,9 @@ COMMON = [
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
+    "--workers-per-trial",
+    "--spread-trial",
+    "--no-spread-trial",
     "--accelerator-type",
     "--retries",
     "--seed",
@@ -137,6 +141,7 @@ COMMON = [
     "--resume",
     "--no-resume",
     "--keep-checkpoints",
+    "--disk-limit",
     "--checkpoint-seconds",
     "--verbose",
     "--no-verbose",
@@ -165,6 +170,7 @@ OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
     "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "caviar": COMMON,
     "coarse_to_fine": [
         *COMMON,
         "--searcher.stages",
@@ -413,6 +419,11 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--cpus-per-trial", 0], r"--cpus-per-trial must be above 0, and it is 0.0\."),
         (["--gpus-per-trial", -1], r"--gpus-per-trial must be at least 0, and it is -1.0\."),
         (["--gpus-per-trial", 1.5], r"--gpus-per-trial is whole above 1, .* and it is 1.5\."),
+        (["--workers-per-trial", 0], r"--workers-per-trial must be at least 1, and it is 0\."),
+        (
+            ["--workers-per-trial", 4, "--gpus-per-trial", 2],
+            r"With GPUs each worker .* is 4 with --gpus-per-trial 2: make them the same\.",
+        ),
         (["--seed", -1], r"--seed must be at least 0, and it is -1\."),
         (["--keep-checkpoints", 0], r"--keep-checkpoints must be at least 1, and it is 0\."),
         (["--checkpoint-seconds", -1], r"--checkpoint-seconds must be at least 0, .* -1.0\."),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from made_up import SPACE, facts, sampled, trial, write
+from markupsafe import escape
 from plotly import graph_objects
 from rich.console import Console
 from without_ray import LINE, METRIC
@@ -225,6 +226,14 @@ def test_little_to_say(records, space, expected, tmp_path):
     assert expected in words(path)
     text = path.read_text(encoding="utf-8")
     assert re.findall(r'<section id="(\w+)">', text) == SECTIONS
+
+
+def test_trials_that_were_run_again_say_why(tmp_path):
+    records = [trial(0, [0.5]), trial(1, [0.75], again=["machine lost", HOSTILE])]
+    made = page(find_out(facts(*records))).html()
+    assert "No trial failed and none diverged." in made
+    assert "Run again: 1" in made
+    assert f'<td class="long">{escape("machine lost; " + HOSTILE)}</td>' in made
 
 
 def test_a_history_that_knows_no_times(tmp_path):

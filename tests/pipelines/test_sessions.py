@@ -80,11 +80,11 @@ def test_options_as_json():
     assert described["trials"] is None
     assert described["searcher"] == {
         "name": "Optuna",
+        "sampler": "tpe",
         "startup_trials": 3,
         "random_share": 0.1,
         "near_default": True,
         "candidates": 24,
-        "sampler": "tpe",
     }
     assert described["scheduler"] == {
         "name": "Asha",

@@ -44,6 +44,7 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("caviar", True, 5),
         ("coarse_to_fine", True, 8),
         ("importance_staged", False, 10),
         ("hyperband_optuna", True, 8),
@@ -69,10 +70,14 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     found = check_whole(tmp_path / "x", trials=trials, max_epochs=4)
     assert found["recipe"] == recipe
     assert "space mlp" in out
-    assert ("rung at epoch 1" in out) == (recipe != "grid_search")
+    assert ("rung at epoch 1" in out) == (recipe not in ("grid_search", "caviar"))
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
+    curves = out.partition("best learning curves: val_accuracy")[2].splitlines()
+    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", curves[4])
+    if recipe == "caviar":
+        assert found["trials"]["completed"] == trials
     if recipe in ("coarse_to_fine", "importance_staged"):
         decided = (tmp_path / "x" / "decisions.log").read_text()
         said = [line[16:] for line in decided.splitlines()]  # without the time
@@ -269,6 +274,17 @@ def test_more_gpus_than_there_are_is_refused_at_once(tmp_path):
     _, err = sweep("random_search", *DIGITS, *options, code=2)
     assert re.fullmatch(r"caviar: A trial asks for 1 CPU and 64 GPU, and no machine .*\n", err)
     assert time.monotonic() - began < 60
+    assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
+
+
+def test_checkpoints_that_may_fill_the_disk_are_refused(tmp_path):
+    options = ["--disk-limit", 0.0001, "--storage", tmp_path, "--name", "x", "--concurrent", 1]
+    _, err = sweep("random_search", *DIGITS, *options, code=2)
+    told = (
+        r"caviar: The checkpoints of this sweep may take 0\.\d+ GB \(2 of \S+ GB for each of 1 "
+        r"running and 3 kept trials\), and --disk-limit is 0.0001 GB: lower --concurrent or .*\n"
+    )
+    assert re.fullmatch(told, err)
     assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
 
 

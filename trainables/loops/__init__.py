@@ -7,6 +7,7 @@ from trainables.loops.evaluation import Evaluation, evaluate, macro_f1
 from trainables.loops.execution import Execution
 from trainables.loops.folds import SPREADS, FoldData, FoldsLoop
 from trainables.loops.generator import Epochs, GeneratorLoop
+from trainables.loops.group import Alone, Group
 from trainables.loops.losses import Loss, build_loss, loss_names
 from trainables.loops.mean_of_folds import MeanOfFolds
 from trainables.loops.memory import is_out_of_memory, release_memory
@@ -40,6 +41,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Alone",
     "BestEpoch",
     "Checkpoint",
     "CheckpointError",
@@ -53,6 +55,7 @@ __all__ = [
     "FoldData",
     "FoldsLoop",
     "GeneratorLoop",
+    "Group",
     "Loop",
     "Loss",
     "MeanOfFolds",

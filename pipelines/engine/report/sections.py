@@ -22,6 +22,7 @@ from search_spaces import Choice
 from search_spaces.table import COLUMNS
 from search_spaces.text import show
 
+_RETRIED_SHOWN = 20
 _LONGEST_TRACEBACK = 20_000  # characters: a recursion's has a thousand frames
 
 
@@ -258,11 +259,19 @@ def _failures(findings: Findings, section: Section) -> None:
     facts = findings.facts
     diverged = facts.count(Outcome.DIVERGED)
     failed = facts.count(Outcome.FAILED)
-    if not failed and not diverged:
+    if failed or diverged:
+        section.text(f"{failed} failed, {diverged} diverged (the loss was not finite).")
+    else:
         section.text("No trial failed and none diverged.")
-        return
-    text = f"{failed} failed, {diverged} diverged (the loss was not finite)."
-    section.text(text)
+    retried = [record for record in facts.records.values() if record.again]
+    if retried:
+        rows = [
+            [record.number, "; ".join(record.again), how_it_ended(record.outcome)]
+            for record in retried[:_RETRIED_SHOWN]
+        ]
+        more = "" if len(retried) <= _RETRIED_SHOWN else f", the first {_RETRIED_SHOWN}"
+        caption = f"Run again: {len(retried)}{more}"
+        section.table(["trial", "because of", "in the end"], rows, caption=caption)
     for cause in causes(facts):
         some = ", ".join(map(str, cause.trials[:10])) + ("…" if len(cause.trials) > 10 else "")
         summary = f"{len(cause.trials)} × {cause.error}"
