@@ -27,10 +27,7 @@ from search_spaces import SearchSpace
 
 
 class Conductor:
-    """The state of a running sweep.
-
-    ``spent`` and ``gpu_seconds`` are what earlier sessions took, in seconds and GPU-seconds.
-    """
+    """The state of a running sweep; ``spent`` and ``gpu_seconds``: what earlier sessions took."""
 
     def __init__(
         self,
@@ -142,7 +139,7 @@ class Conductor:
 
     @property
     def _more(self) -> bool:
-        """Whether a trial is left to start or to go on, as far as their number goes."""
+        """Whether a trial is left to start or to go on."""
         return self._new_trials.left or bool(self._waiting or self._paused)
 
     def _start(self) -> Assignment | None:
@@ -154,13 +151,15 @@ class Conductor:
         return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
 
     def _fork(self, fork: Fork) -> Assignment:
-        """A new trial from another one's checkpoint; without any it starts afresh."""
+        """A new trial from another one's checkpoint; without any, what it replaces goes on."""
+        found = self._checkpoints.newest(fork.parent)
         if fork.replaces is not None:
+            if found is None:
+                return self._promote(fork.replaces)
             self._paused.discard(fork.replaces)
             self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
-        number, parent = len(self.records), self.records[fork.parent]
-        _, saved = self._checkpoints.newest(parent.number) or (None, 0)
-        return self._begin(forks.record(fork, parent, number, self._space, self.plan.seed, saved))
+        at, seed = 0 if found is None else found[1], self.plan.seed
+        return self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
 
     def _begin(self, record: TrialRecord) -> Assignment:
         record.session = self.session
@@ -299,9 +298,9 @@ class Conductor:
     def _is_saved(self, record: TrialRecord, outcome: Outcome) -> bool:
         """Whether what is worth keeping of a trial that ends or pauses is in storage."""
         found = self._checkpoints.newest(record.number)
-        whole = found is not None and found[1] == record.epoch
-        ends = outcome is not Outcome.PAUSED
-        return whole or (ends and record.number not in self._keepers(record.number))
+        if found is not None and found[1] == record.epoch:
+            return True
+        return outcome is not Outcome.PAUSED and record.number not in self._keepers(record.number)
 
     def useless(self) -> set[int]:
         """The trials whose checkpoints need not be kept."""

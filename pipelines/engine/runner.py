@@ -28,6 +28,7 @@ from pipelines.engine import (
     files,
     loading,
     nodes,
+    pairings,
     sessions,
     show,
     storage,
@@ -89,6 +90,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     space = loading.load_space(sweep, loaded[0] if loaded else None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
+    pairings.check(sweep, space)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = storage.home(sweep.storage, name)
     on_disk = storage.on_disk(folder, resume=sweep.resume)

@@ -1,5 +1,12 @@
 """Which trial goes on: typed options, each of which builds its scheduler."""
 
-from pipelines.engine.schedulers.options import Asha, HyperBand, NoStopping, SchedulerOptions
+from pipelines.engine.schedulers.options import (
+    Asha,
+    HyperBand,
+    Median,
+    NoStopping,
+    Pbt,
+    SchedulerOptions,
+)
 
-__all__ = ["Asha", "HyperBand", "NoStopping", "SchedulerOptions"]
+__all__ = ["Asha", "HyperBand", "Median", "NoStopping", "Pbt", "SchedulerOptions"]
