@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
@@ -255,16 +255,21 @@ class LoopTrainable(tune.Trainable, ABC):
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
         """Go on from a checkpoint directory, under this trial's own configuration.
 
+        A fork, whose checkpoint is another trial's, also has a seed and a best epoch of its own.
+
         Raises CorruptCheckpointError when it is damaged, CheckpointError when it holds another
         architecture than this trial's configuration.
         """
-        from trainables.loops import CheckpointError, is_out_of_memory, read_checkpoint
+        from trainables.loops import CheckpointError, Forks, is_out_of_memory, read_checkpoint
 
         loop = self._running()
         device = "cpu" if self._leads else self._load_to()
         saved = read_checkpoint(str(checkpoint), device=device)
+        load: Callable[[Mapping[str, Any]], None] = loop.load_state_dict
+        if self._trial.fork and isinstance(loop, Forks):
+            load = loop.fork
         try:
-            loop.load_state_dict(saved.state)
+            load(saved.state)
         except (KeyError, RuntimeError, ValueError) as error:
             if is_out_of_memory(error):
                 raise
@@ -273,6 +278,8 @@ class LoopTrainable(tune.Trainable, ABC):
                 f"but it was written with {dict(saved.configuration)}: {error}"
             ) from error
         self._end = None
+        if self._trial.fork:
+            return
         self._last = dict(saved.metrics)
         self._best.epoch = saved.best_epoch
         self._best.metrics = dict(saved.best_metrics)

@@ -31,6 +31,7 @@ from pipelines.engine import (
     in_process,
     loading,
     nodes,
+    pairings,
     sessions,
     show,
     storage,
@@ -41,7 +42,6 @@ from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
-from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
@@ -103,6 +103,7 @@ def run(
     space = loading.load_space(sweep, loaded[0] if loaded else None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
+    pairings.check(sweep, space)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = storage.home(sweep.storage, name)
     on_disk = storage.on_disk(folder, resume=sweep.resume)
@@ -283,7 +284,7 @@ def _prune(conductor: Conductor, trials: Path | Place) -> None:
     """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
     the best epoch. Unfinished ones keep both."""
     for number in conductor.saved:
-        if conductor.records[number].outcome is not Outcome.RUNNING:
+        if not conductor.records[number].unfinished:
             checkpoints.keep_newest(trials, number)
     checkpoints.tidy(trials)
 
