@@ -3,7 +3,7 @@
 from pipelines.engine.command_line import main
 from pipelines.engine.errors import UsageError
 from pipelines.engine.runner import Result, run
-from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
+from pipelines.engine.schedulers import Asha, HyperBand, NoStopping, Panda
 from pipelines.engine.searchers import (
     CoarseToFine,
     Grid,
@@ -25,6 +25,7 @@ __all__ = [
     "ImportanceStaged",
     "NoStopping",
     "Optuna",
+    "Panda",
     "Parzen",
     "QuasiRandom",
     "Random",

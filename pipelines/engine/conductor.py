@@ -67,6 +67,7 @@ class Conductor:
         self._space = space
         self._search = SearchSide(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
+        scheduler.know(space, plan.mode)
         self._judge = Judge(plan, scheduler)
         self._talk = Talk(searcher, scheduler, history)
         self._history = history
@@ -113,6 +114,10 @@ class Conductor:
     def best_report(self, number: int) -> Report | None:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
         return self._standings.best_epoch(number)
+
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials, the best first."""
+        return self._standings.leaders(count)
 
     # What runs next.
 
@@ -171,6 +176,7 @@ class Conductor:
         self._search.runs(record)
         self._judge.tell(record, Event.START)
         self._history.start(record, self._space)
+        self._talk.listen(self.elapsed)
         return self._assign(record)
 
     def _promote(self, number: int) -> Assignment:
@@ -367,6 +373,7 @@ class Conductor:
                 self._remember(record, what)
             self._judge.tell(record, what)
             self._order = order + 1
+        self._scheduler.said()  # all of it was said in the sessions before
         for number, record in self.records.items():
             if self._checkpoints.newest(number) is not None:
                 self.saved.add(number)

@@ -23,7 +23,7 @@ class SearchSide:
         """Whether the searcher had nothing left to propose."""
         self._plan = plan
         self._searcher = searcher
-        first = [space.default()] if plan.default_first else []
+        first = [*([space.default()] if plan.default_first else []), *plan.again]
         self._proposals = Proposals(searcher, space, seed=plan.seed, first=first)
         self._begun = 0
 

@@ -26,7 +26,8 @@ BUDGETS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience",
 
 MAY_CHANGE = frozenset(
     {
-        *BUDGETS, "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
+        *BUDGETS, "finalists", "final_seeds", "data_dir",
+        "concurrent", "cpus_per_trial", "gpus_per_trial",
         "accelerator_type", "retries", "workers_per_trial", "spread_trial",
         "storage", "name", "resume",
         "history_url", "keep_checkpoints", "checkpoint_seconds", "disk_limit", "verbose",

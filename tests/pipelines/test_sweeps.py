@@ -29,6 +29,7 @@ from commands import (
 )
 
 from pipelines.engine.records import Outcome
+from trainables.loops import read_checkpoint
 
 REPOSITORY = HERE.parent.parent
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -86,6 +87,42 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
         begun = [line for line in said if re.match(rf"stage \d of {stages}: ", line)]
         assert len(begun) == stages
         assert any(re.match(r"  learning_rate 0.0001 … 1 -> 0\.\d+ … ", line) for line in said)
+
+
+def test_a_panda_goes_on_from_yesterdays_checkpoint(tmp_path):
+    folder = tmp_path / "x"
+    budget = ["--max-epochs", 8, "--scheduler.quantum-epochs", 2, "--scheduler.patience", 1]
+    options = [*SLOW, *budget, "--storage", tmp_path, "--name", "x"]
+    before = kill_mid_way("panda", options, folder, REPORTS, 3)
+    out, err = sweep("panda", "--storage", tmp_path, "--name", "x", "--resume")
+    assert err == ""
+    every = records(folder)
+    check_nothing_lost(before, every)
+    found = summary(folder)
+    assert found["trials"]["total"] == len(every) > 2
+    assert not any(r.unfinished for r in every.values())
+    for record in every.values():
+        # a fork begins where its parent ended, two epochs before its own end
+        begins = 0 if record.parent is None else every[record.parent].epoch
+        epochs = [report.epoch for report in record.reports]
+        assert epochs == list(range(begins + 1, begins + 1 + len(epochs)))
+        assert len(epochs) <= 2
+    said = [line[16:] for line in (folder / "decisions.log").read_text().splitlines()]
+    assert [line for line in said if line.startswith("round ")] == sorted(
+        {line for line in said if line.startswith("round ")},
+        key=lambda line: int(line.split()[1][:-1]),
+    )
+    for number, record in every.items():
+        if record.parent is not None:
+            line = f"  trial {number} goes on from trial {record.parent}: "
+            assert sum(one.startswith(line) for one in said) == 1, "said once, over both sessions"
+    assert sum(line.startswith("  done: ") for line in said) == 1
+    kept = re.match(r"  the model is that of trial (\d+): ", said[-1])
+    assert kept is not None
+    assert int(kept[1]) == found["best"]["trial"]
+    assert said[-1] in out
+    checkpoint = read_checkpoint(found["best"]["checkpoint"])
+    assert dict(checkpoint.configuration) == found["best"]["config"]
 
 
 @pytest.mark.parametrize("seed", [0, 7])
