@@ -4,7 +4,7 @@ Neither Ray nor torch is imported here: the driver builds these before any worke
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from trainables.checks import one_of
@@ -120,6 +120,9 @@ class TrialInfo:
     restore_from: str | None = None
     """A checkpoint directory, or the URI of one in an object store, from which this trial goes on;
     None starts it afresh."""
+    fork: bool = False
+    """The checkpoint is another trial's: its weights and the state of its optimizer are taken, its
+    hyperparameters, its seed and its best epoch are not."""
 
 
 def split_config(
@@ -132,13 +135,12 @@ def split_config(
     Raises ValueError when `_trial` holds a key that TrialInfo does not know.
 
     >>> split_config({"learning_rate": 0.1, "_trial": {"number": 3, "seed": 7}})
-    ({'learning_rate': 0.1}, TrialInfo(number=3, seed=7, restore_from=None))
+    ({'learning_rate': 0.1}, TrialInfo(number=3, seed=7, restore_from=None, fork=False))
     """
     hyperparameters = {name: value for name, value in config.items() if name != RESERVED_KEY}
     facts = {"seed": default_seed, **(config.get(RESERVED_KEY) or {})}
-    unknown = sorted(set(facts) - {"number", "seed", "restore_from"})
+    known = [field.name for field in fields(TrialInfo)]
+    unknown = sorted(set(facts) - set(known))
     if unknown:
-        raise ValueError(
-            f"'{RESERVED_KEY}' may hold number, seed and restore_from, but it holds {unknown}."
-        )
+        raise ValueError(f"'{RESERVED_KEY}' may hold {', '.join(known)}, but it holds {unknown}.")
     return hyperparameters, TrialInfo(**facts)

@@ -91,5 +91,6 @@ LOST = (
     Method("quasi-random + ASHA with quota", _quasi_random, Asha()),
     Method("our Parzen + ASHA without quota", _parzen, _ASHA),
     Method("our Optuna + ASHA without quota", _optuna, _ASHA),
+    Method("our Parzen + ASHA with promotion", _parzen, Asha(promote=True)),
 )
 METHODS = BASELINES + OURS + LOST

@@ -95,15 +95,32 @@ class History:
                     "session": record.session,
                     "outcome": record.outcome.value,
                     "started": record.started,
+                    "leg": record.leg,
+                    "begun": record.begun,
+                    **_fork(record),
                 },
             )
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial runs again: of an earlier session, or after a failure."""
-        self._attr(record.number, "session", record.session)
+        """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
+        attrs: dict[str, Any] = {
+            "session": record.session,
+            "started": record.started,
+            "leg": record.leg,
+            "begun": record.begun,
+            "outcome": record.outcome.value,
+        }
         if record.again:
-            self._attr(record.number, "again", record.again)
-        self._attr(record.number, "started", record.started)
+            attrs["again"] = record.again
+        self._change(record.number, attrs)
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker, and goes on if it is promoted."""
+        self._change(record.number, {"outcome": record.outcome.value})
+
+    def _change(self, number: int, attrs: Mapping[str, Any]) -> None:
+        with self._storage.engine.begin() as connection:
+            optuna_rows.change(connection, self._ids[number], attrs)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -130,6 +147,8 @@ class History:
             attrs["error"] = record.error
         if record.ended is not None:
             attrs["ended"] = record.ended
+        if record.over is not None:
+            attrs["over"] = record.over
         with self._storage.engine.begin() as connection:
             optuna_rows.end(
                 connection,
@@ -215,7 +234,20 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         again=list(attrs.get("again", [])),
         started=list(attrs.get("started", [])),
         ended=attrs.get("ended"),
+        # Histories of versions that paused and forked nothing lack the rest. There, the folders of
+        # a trial counted sessions.
+        leg=attrs.get("leg", attrs["session"]),
+        begun=list(attrs.get("begun", [])),
+        over=attrs.get("over"),
+        parent=attrs.get("parent"),
+        forked_at=attrs.get("forked_at", 0),
     )
+
+
+def _fork(record: TrialRecord) -> dict[str, int]:
+    if record.parent is None:
+        return {}
+    return {"parent": record.parent, "forked_at": record.forked_at}
 
 
 _WAIT_FOR_A_LOCK = {"connect_args": {"timeout": 60}}  # seconds; a dashboard may be reading

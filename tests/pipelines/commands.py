@@ -150,7 +150,7 @@ def kill_mid_way(
 def check_nothing_lost(before: dict[int, TrialRecord], after: dict[int, TrialRecord]) -> None:
     """Ended trials are as they were; running ones kept configuration and reports, and went on."""
     for number, record in before.items():
-        if record.outcome is not Outcome.RUNNING:
+        if not record.unfinished:
             assert after[number] == record
         assert after[number].config == record.config
         assert after[number].reports[: len(record.reports)] == record.reports

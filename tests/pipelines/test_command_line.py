@@ -35,9 +35,12 @@ def test_public_names():
         "HyperBand",
         "HyperOpt",
         "ImportanceStaged",
+        "Median",
         "NoStopping",
         "Optuna",
+        "Panda",
         "Parzen",
+        "Pbt",
         "QuasiRandom",
         "Random",
         "Result",
@@ -98,6 +101,7 @@ def test_recipes():
         "grid_search",
         "hyperband_optuna",
         "importance_staged",
+        "panda",
         "quasi_random_search",
         "random_search",
     ]
@@ -124,6 +128,8 @@ COMMON = [
     "--gpu-hours",
     "--patience",
     "--stop-at",
+    "--finalists",
+    "--final-seeds",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
@@ -156,7 +162,9 @@ DEVICE = [
     "--device.memory-share",
 ]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
-ASHA = [*HALVING, "--scheduler.quota", "--scheduler.no-quota"]
+QUOTA = ["--scheduler.quota", "--scheduler.no-quota"]
+ASHA = [*HALVING, *QUOTA, "--scheduler.promote", "--scheduler.no-promote"]
+SYNCHRONOUS = ["--scheduler.synchronous", "--scheduler.no-synchronous"]
 MODEL = [
     "--searcher.startup-trials",
     "--searcher.random-share",
@@ -168,6 +176,14 @@ OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
     "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "bohb": [
+        *COMMON,
+        *MODEL,
+        "--searcher.good-share",
+        "--searcher.width",
+        *HALVING,
+        *SYNCHRONOUS,
+    ],
     "caviar": COMMON,
     "coarse_to_fine": [
         *COMMON,
@@ -180,13 +196,26 @@ OPTIONS = {
         *ASHA,
     ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING, *SYNCHRONOUS],
     "importance_staged": [
         *COMMON,
         "--searcher.stage-trials",
         "--searcher.margin",
         "--searcher.inner",
         *ASHA,
+    ],
+    "panda": [
+        *COMMON,
+        "--scheduler.quantum-epochs",
+        "--scheduler.quantum-hours",
+        "--scheduler.patience",
+        "--scheduler.least-gain",
+    ],
+    "pbt": [
+        *COMMON,
+        "--scheduler.interval",
+        "--scheduler.share",
+        "--scheduler.resample",
     ],
     "quasi_random_search": [*COMMON, *ASHA],
     "random_search": [*COMMON, *ASHA],
