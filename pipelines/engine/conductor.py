@@ -10,7 +10,7 @@ import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.engine import retries
@@ -64,7 +64,7 @@ class Conductor:
         self._space = space
         self._searcher = searcher
         self._scheduler = scheduler
-        first = [space.default()] if plan.default_first else []
+        first = [*([space.default()] if plan.default_first else []), *plan.again]
         self._proposals = Proposals(searcher, space, seed=plan.seed, first=first)
         self._history = history
         self._clock = clock
@@ -325,6 +325,17 @@ class Conductor:
         return set(self._ranking(self.plan.keep_checkpoints, ended))
 
     # Stopping and going on.
+
+    def learn(self, rows: Sequence[Told]) -> None:
+        """Tell the searcher of trials of earlier sweeps, in their order, before the first trial.
+
+        Their numbers are below 0, the latest next to trial 0: no number of this sweep's trials is
+        taken, and what weighs later trials more weighs these least. None of them runs here, but for
+        those that the plan runs again.
+        """
+        for number, row in enumerate(rows, start=-len(rows)):
+            self._searcher.tell(number, row)
+            self._proposals.runs(row.config)
 
     def check_time(self) -> None:
         """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""

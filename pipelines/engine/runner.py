@@ -29,6 +29,7 @@ from pipelines.engine import (
     show,
     storage,
     summary,
+    warm_start,
 )
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
@@ -37,6 +38,7 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.sweep import Sweep, by_name
+from pipelines.engine.warm_start import WarmStart
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     sessions.check(sweep, space=space, recipe=recipe, folder=folder)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
+    warm = None if sweep.resume else warm_start.load(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -108,7 +111,8 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
             ) as working:
                 history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
                 try:
-                    conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    warm = warm_start.noted(warm, history, space, sweep.max_epochs)
+                    conductor = _conductor(sweep, space, scheduler, history, folder, started, warm)
                     before = conductor.epochs
                     concurrent = min(sweep.concurrent or slots, slots)
                     show.start(
@@ -122,6 +126,8 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         folder=folder,
                         session=conductor.session,
                     )
+                    for line in warm.lines:
+                        console.print(line, markup=False, highlight=False, soft_wrap=True)
                     with (
                         sessions.recorded(
                             history,
@@ -213,6 +219,7 @@ def _conductor(
     history: History,
     folder: Path,
     started: float,
+    warm: WarmStart,
 ) -> Conductor:
     plan = Plan(
         metric=sweep.metric,
@@ -224,6 +231,7 @@ def _conductor(
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
         limits=sweep.limits,
+        again=warm.best(sweep.retest, space, sweep.direction),
         gpus_per_trial=sweep.gpus_per_trial,
     )
     options = sweep.searcher.planned(space, trials=sweep.trials)
@@ -239,6 +247,7 @@ def _conductor(
         spent=sessions.spent(history) + time.monotonic() - started,
         gpu_seconds=sessions.gpu_seconds(history),
     )
+    conductor.learn(warm.rows)
     if sweep.resume:
         conductor.replay(history.records(), checkpoint)
     return conductor

@@ -85,6 +85,12 @@ class Sweep:
     stop_at: float | None = None
     """Stop when the metric has reached this value."""
 
+    warm_start: tuple[str, ...] = ()
+    """Earlier sweeps, by folder or by name in --storage: their trials teach the searcher before the
+    first trial and are not run again."""
+    retest: int = 0
+    """The best trials of --warm-start to run again all the same, first of all after the default."""
+
     concurrent: int | None = None
     """Trials that run side by side; as many as the machines hold by default."""
     cpus_per_trial: float = 1
@@ -155,6 +161,11 @@ class Sweep:
                 f"--gpu-hours counts the hours of --gpus-per-trial, which is "
                 f"{self.gpus_per_trial:g}: give the trials GPUs, or a --time-budget instead."
             )
+        if self.retest and not self.warm_start:
+            raise UsageError(
+                f"--retest runs the best trials of --warm-start again, and there are none: name "
+                f"earlier sweeps with --warm-start, or leave out --retest {self.retest}."
+            )
         if self.name is not None and (self.name in (".", "..", "") or "/" in self.name):
             raise UsageError(
                 f"--name is one folder inside --storage, and it is {self.name!r}: "
@@ -193,6 +204,7 @@ _LEAST: dict[str, float] = {
     "concurrent": 1,
     "gpus_per_trial": 0,
     "retries": 0,
+    "retest": 0,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,

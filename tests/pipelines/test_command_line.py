@@ -123,6 +123,8 @@ COMMON = [
     "--gpu-hours",
     "--patience",
     "--stop-at",
+    "--warm-start",
+    "--retest",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
