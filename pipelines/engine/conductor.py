@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.engine import forks
@@ -20,7 +20,7 @@ from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happen
 from pipelines.engine.resuming import CONSEQUENCES, assignment, reached
 from pipelines.engine.retries import Failures
 from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
-from pipelines.engine.searchers.base import Searcher
+from pipelines.engine.searchers.base import Searcher, Told
 from pipelines.engine.standings import Standings
 from pipelines.engine.talk import Talk
 from search_spaces import SearchSpace
@@ -340,6 +340,10 @@ class Conductor:
         return self._standings.keepers(self.plan.keep_checkpoints, ending)
 
     # Stopping and going on.
+
+    def learn(self, rows: Sequence[Told]) -> None:
+        """Teach the searcher what earlier sweeps found, before the first trial."""
+        self._new_trials.learn(rows)
 
     def check_time(self) -> None:
         """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""

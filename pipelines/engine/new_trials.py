@@ -6,6 +6,7 @@ Forks are kept from it: their values are not those of their configurations alone
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.engine.plan import Plan
@@ -43,6 +44,17 @@ class NewTrials:
         """A trial has this configuration: it is not proposed again."""
         self._proposals.runs(record.config)
         self._begun += record.parent is None
+
+    def learn(self, rows: Sequence[Told]) -> None:
+        """Tell the searcher of trials of earlier sweeps, in their order, before the first trial.
+
+        Their numbers are below 0, the latest next to trial 0: no number of this sweep's trials is
+        taken, and what weighs later trials more weighs these least. None of them runs here, but for
+        those that the plan runs again.
+        """
+        for number, row in enumerate(rows, start=-len(rows)):
+            self._searcher.tell(number, row)
+            self._proposals.runs(row.config)
 
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session, with what it has reported."""

@@ -36,6 +36,7 @@ from pipelines.engine import (
     show,
     storage,
     summary,
+    warm_start,
 )
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
@@ -45,6 +46,7 @@ from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
+from pipelines.engine.warm_start import WarmStart
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def run(
     loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
         databases.check(sweep.history_url)
+    warm = None if sweep.resume else warm_start.load(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -151,7 +154,8 @@ def run(
                 )
                 last: finals.Finals | None = None
                 try:
-                    conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    warm = warm_start.noted(warm, history, space, sweep.max_epochs)
+                    conductor = _conductor(sweep, space, scheduler, history, folder, started, warm)
                     before = conductor.epochs
                     show.start(
                         sweep,
@@ -164,6 +168,8 @@ def run(
                         folder=folder,
                         session=conductor.session,
                     )
+                    for line in warm.lines:
+                        console.print(line, markup=False, highlight=False, soft_wrap=True)
                     with (
                         sessions.recorded(
                             history,
@@ -353,6 +359,7 @@ def _conductor(
     history: History,
     folder: Path | Place,
     started: float,
+    warm: WarmStart,
 ) -> Conductor:
     plan = Plan(
         metric=sweep.metric,
@@ -364,6 +371,7 @@ def _conductor(
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
         limits=sweep.limits,
+        again=warm.best(sweep.retest, space, sweep.direction),
         gpus_per_trial=sweep.gpus_per_trial,
     )
     options = sweep.searcher.planned(space, trials=sweep.trials)
@@ -378,6 +386,7 @@ def _conductor(
         spent=sessions.spent(history) + time.monotonic() - started,
         gpu_seconds=sessions.gpu_seconds(history),
     )
+    conductor.learn(warm.rows)
     if sweep.resume:
         conductor.replay(history.records())
     return conductor

@@ -195,7 +195,7 @@ def restored(before: dict[str, Any]) -> Sweep:
 def _typed(name: str, value: Any) -> Any:
     if name in ("storage", "data_dir") and value is not None:
         return Path(value)
-    return tuple(value) if name == "fix" else value
+    return tuple(value) if name in ("fix", "warm_start") else value
 
 
 def count(history: History) -> int:

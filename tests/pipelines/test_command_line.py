@@ -132,6 +132,8 @@ COMMON = [
     "--stop-at",
     "--finalists",
     "--final-seeds",
+    "--warm-start",
+    "--retest",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -76,7 +77,8 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
     curves = out.partition("best learning curves: val_accuracy")[2].splitlines()
-    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", curves[4])
+    first = next(line for line in curves if re.match(r" +\d", line))
+    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", first)
     if recipe == "caviar":
         assert found["trials"]["completed"] == trials
     if recipe in ("coarse_to_fine", "importance_staged"):
@@ -238,6 +240,24 @@ def test_a_sweep_ends_with_the_epochs_it_was_given_and_says_so(tmp_path):
     assert records(folder) == before
     sweep("random_search", *common, "--resume", "--max-total-epochs", 100)
     check_whole(folder, trials=8, max_epochs=3)
+
+
+def test_a_sweep_learns_from_an_earlier_one_and_needs_it_no_more(tmp_path):
+    common = [*DIGITS, "--max-epochs", 1, "--storage", tmp_path]
+    sweep("random_search", *common, "--name", "old", "--trials", 4)
+    best = summary(tmp_path / "old")["best"]
+    old = [r.config for r in records(tmp_path / "old").values()]
+    warm = ["--warm-start", "old", "--retest", 1, "--name", "new"]
+    out, _ = sweep("asha_parzen", *common, *warm, "--seed", 1, "--trials", 3)
+    assert "warm start from old: 4 of 4 trials used\n" in out
+    shutil.rmtree(tmp_path / "old")
+    out, _ = sweep("asha_parzen", *common, "--name", "new", "--resume", "--trials", 4)
+    assert "warm start from old: 4 of 4 trials used\n" in out
+    new = [r.config for r in records(tmp_path / "new").values()]
+    assert len(new) == 4
+    again = 1 if best["trial"] == 0 else 2  # the default, and the best where that is another
+    assert new[:again] == ([old[0]] if again == 1 else [old[0], best["config"]])
+    assert not any(config in old for config in new[again:])
 
 
 def test_folds_are_trained_side_by_side_and_their_spread_is_kept(tmp_path):
