@@ -88,7 +88,6 @@ def _sweep(plan: Plan, tonight: str, *, resume: bool, before: Sequence[str]) -> 
     words = [*plan.options, "--storage", str(settings.folder), "--name", tonight]
     if resume:
         words.append("--resume")
-        words = _without_warm_start(words)
     elif settings.warm_nights and before:
         warm = [str(settings.folder / night) for night in before[-settings.warm_nights :]]
         words += ["--warm-start", *warm]
@@ -98,10 +97,6 @@ def _sweep(plan: Plan, tonight: str, *, resume: bool, before: Sequence[str]) -> 
     # Another seed each night: the same would try the same again.
     order = datetime.date.fromisoformat(tonight[:10]).toordinal() * 100 + diary.order(tonight)[1]
     return dataclasses.replace(sweep, seed=sweep.seed + order)
-
-
-def _without_warm_start(words: list[str]) -> list[str]:
-    return words
 
 
 def _check(sweep: Sweep, reigning: Champion | None) -> None:
@@ -118,9 +113,7 @@ def _check(sweep: Sweep, reigning: Champion | None) -> None:
         )
 
 
-def _judge(
-    tonight: str, sweep: Sweep, result: runner.Result, reigning: Champion | None
-) -> Night:
+def _judge(tonight: str, sweep: Sweep, result: runner.Result, reigning: Champion | None) -> Night:
     """The verdict, in a word and in a sentence."""
     found = result.summary
     finals = result.finals
@@ -173,9 +166,7 @@ def _score(one: Finalist) -> Score:
     return Score(mean=one.mean, std=one.std, seeds=len(one.scores))
 
 
-def _conditions(
-    sweep: Sweep, versions: Mapping[str, str], folder: Path
-) -> dict[str, Any]:
+def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict[str, Any]:
     """What a difference between nights may come from."""
     options = sessions.describe(sweep)
     plain = {k: v for k, v in options.items() if k not in _OF_ITS_RUN}
@@ -192,13 +183,14 @@ def _conditions(
 
 def _crown(night: Night, sweep: Sweep, result: runner.Result, folder: Path) -> None:
     finals = result.finals
-    assert finals is not None and finals.winner is not None and night.winner is not None
+    if finals is None or finals.winner is None or night.winner is None:
+        raise RuntimeError(f"{night.night} has no winner to crown")
     Champion(
         config=dict(finals.winner.config),
         metric=sweep.metric,
         score=night.winner,
         night=night.night,
-        trial=-1 if finals.winner.trial is None else finals.winner.trial,
+        trial=finals.winner.trial,
         since=datetime.datetime.now().isoformat(timespec="seconds"),
         commit=night.conditions.get("git commit"),
     ).write(folder, None if finals.checkpoint is None else Path(finals.checkpoint))
