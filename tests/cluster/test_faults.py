@@ -19,7 +19,7 @@ def whole(cluster):
     """The cluster with all its hosts, whatever the test before has done to it."""
     for host in WORKERS:
         cluster.mend(host)
-    if any([cluster.on(host) for host in WORKERS]):
+    if [host for host in WORKERS if cluster.on(host)]:
         cluster.ray_up()  # the autoscaler starts Ray again, and sets no empty host up again
     wait_until(lambda: cluster.nodes() == 3, 240, "the cluster is not whole")
     return cluster
