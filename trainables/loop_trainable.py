@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from trainables.team import Team
 
 
-class LoopTrainable(tune.Trainable):
+class LoopTrainable(tune.Trainable, ABC):
     """One step is one epoch of the loop that `build_loop` returns.
 
     Hand the class to Ray with its data and options, which go through the object store once a node:
@@ -58,12 +59,12 @@ class LoopTrainable(tune.Trainable):
     _team: Team | None = None
     """In a trial's actor, its workers."""
 
+    @abstractmethod
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """Build what trains one configuration. Override this.
 
         torch's global generators are seeded with the trial's seed before this is called.
         """
-        raise NotImplementedError(f"{type(self).__name__} must override build_loop.")
 
     def build(self, config: Mapping[str, Any]) -> Loop:
         """Build the loop of a trial: `build_loop`, once a fold in a cross-validation."""
@@ -254,16 +255,21 @@ class LoopTrainable(tune.Trainable):
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
         """Go on from a checkpoint directory, under this trial's own configuration.
 
+        A fork, whose checkpoint is another trial's, also has a seed and a best epoch of its own.
+
         Raises CorruptCheckpointError when it is damaged, CheckpointError when it holds another
         architecture than this trial's configuration.
         """
-        from trainables.loops import CheckpointError, is_out_of_memory, read_checkpoint
+        from trainables.loops import CheckpointError, Forks, is_out_of_memory, read_checkpoint
 
         loop = self._running()
         device = "cpu" if self._leads else self._load_to()
         saved = read_checkpoint(str(checkpoint), device=device)
+        load: Callable[[Mapping[str, Any]], None] = loop.load_state_dict
+        if self._trial.fork and isinstance(loop, Forks):
+            load = loop.fork
         try:
-            loop.load_state_dict(saved.state)
+            load(saved.state)
         except (KeyError, RuntimeError, ValueError) as error:
             if is_out_of_memory(error):
                 raise
@@ -272,6 +278,8 @@ class LoopTrainable(tune.Trainable):
                 f"but it was written with {dict(saved.configuration)}: {error}"
             ) from error
         self._end = None
+        if self._trial.fork:
+            return
         self._last = dict(saved.metrics)
         self._best.epoch = saved.best_epoch
         self._best.metrics = dict(saved.best_metrics)

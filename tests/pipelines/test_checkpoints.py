@@ -12,7 +12,6 @@ from pipelines.engine.checkpoints import (
     keep_newest,
     newest,
     remove,
-    remove_old_legs,
     tidy,
 )
 
@@ -114,24 +113,6 @@ def test_tidying_removes_empty_folders_of_trials_alone(tmp_path):
     tidy(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("damage", [None, "cut short"])
-def test_only_the_newest_whole_one_is_kept(damage, tmp_path):
-    first = checkpoint(tmp_path, "trial-0000", 0, 1)
-    second = checkpoint(tmp_path, "trial-0000.1", 0, 2)
-    third = checkpoint(tmp_path, "trial-0000.1", 1, 3, damage=damage)
-    other = checkpoint(tmp_path, "trial-0001", 0, 1)
-    keep_newest(tmp_path, 0)
-    left = third if damage is None else second
-    assert [path for path in (first, second, third) if path.exists()] == [left]
-    assert other.exists()
-
-
-def test_where_none_is_whole_all_stay(tmp_path):
-    path = checkpoint(tmp_path, "trial-0000", 0, 1, damage="cut short")
-    keep_newest(tmp_path, 0)
-    assert path.exists()
-
-
 def test_the_conductor_asks_for_paths_and_epochs(tmp_path):
     checkpoint(tmp_path, "trial-0002.1", 0, 4)
     folder = CheckpointFolder(tmp_path)
@@ -165,12 +146,19 @@ def test_a_link_that_cannot_be_made_becomes_a_copy(tmp_path, monkeypatch):
     assert str(newest(tmp_path, 7)[0]) == path
 
 
-def test_of_a_trials_legs_the_one_with_the_newest_checkpoint_is_kept(tmp_path):
-    old = checkpoint(tmp_path, "trial-0003", 1, 3)
-    before = checkpoint(tmp_path, "trial-0003.1", 0, 8)
-    whole = checkpoint(tmp_path, "trial-0003.1", 1, 9)
-    cut = checkpoint(tmp_path, "trial-0003.2", 0, 10, damage="cut short")
-    other = checkpoint(tmp_path, "trial-0004", 0, 1)
-    remove_old_legs(tmp_path, 3)
-    assert [p.is_dir() for p in (old, before, whole, cut, other)] == [0, 1, 1, 0, 1]
-    remove_old_legs(tmp_path, 5)  # has none
+@pytest.mark.parametrize("damage", [None, "cut short"])
+def test_only_the_newest_whole_one_is_kept(damage, tmp_path):
+    first = checkpoint(tmp_path, "trial-0000", 0, 1)
+    second = checkpoint(tmp_path, "trial-0000.1", 0, 2)
+    third = checkpoint(tmp_path, "trial-0000.1", 1, 3, damage=damage)
+    other = checkpoint(tmp_path, "trial-0001", 0, 1)
+    keep_newest(tmp_path, 0)
+    left = third if damage is None else second
+    assert [path for path in (first, second, third) if path.exists()] == [left]
+    assert other.exists()
+
+
+def test_where_none_is_whole_all_stay(tmp_path):
+    path = checkpoint(tmp_path, "trial-0000", 0, 1, damage="cut short")
+    keep_newest(tmp_path, 0)
+    assert path.exists()

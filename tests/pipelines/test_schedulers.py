@@ -12,7 +12,7 @@ import pytest
 from without_ray import CHOICES, LINE, InMemory, accuracy, conductor, report, resumed, saved_as
 
 from pipelines.engine.records import Outcome
-from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
+from pipelines.engine.schedulers import Asha, HyperBand, Median, NoStopping, Pbt
 from pipelines.engine.searchers import Grid, Random
 
 SCHEDULERS = {
@@ -22,6 +22,8 @@ SCHEDULERS = {
     "asha with promotion": Asha(promote=True),
     "hyperband, asynchronous": HyperBand(),
     "hyperband": HyperBand(synchronous=True),
+    "median": Median(grace_epochs=2, min_trials=3),
+    "pbt": Pbt(interval=2, share=0.25),
 }
 SMALL = {"max_epochs": 9, "trials": 13}
 MOST_STEPS = 2000
@@ -211,7 +213,8 @@ def test_a_value_that_is_not_finite_is_the_worst(scheduler, mode, broken):
 
     sweep = Workers(fresh(scheduler, mode=mode), curve=curve).run()
     check_ended(sweep)
-    ended = [r for r in sweep.records.values() if r.epoch == 9 and r.number]
+    # A late fork may have too few epochs left to be compared with others.
+    ended = [r for r in sweep.records.values() if r.epoch == 9 and r.number and len(r.reports) > 2]
     bad = [r for r in ended if not math.isfinite(r.reports[-1].metrics["val_accuracy"])]
     assert bool(bad) == isinstance(scheduler, NoStopping)
     _, best = sweep.best()
