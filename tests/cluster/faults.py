@@ -16,7 +16,7 @@ from lab import ADDRESSES, REPOSITORY, Lab, wait_until
 
 HERE = Path(__file__).parent
 DASHBOARD = f"http://{ADDRESSES['head']}:8265"
-TRIALS, EPOCHS = 4, 18
+TRIALS, EPOCHS = 4, 24
 WORKERS = ("one", "two")
 
 
@@ -211,4 +211,14 @@ def now() -> float:
     return time.time()
 
 
-__all__ = ["REPOSITORY", "TABLE", "Cost", "Run", "driver", "now", "raylet", "write_table"]
+__all__ = [
+    "REPOSITORY",
+    "TABLE",
+    "WORKERS",
+    "Cost",
+    "Run",
+    "driver",
+    "now",
+    "raylet",
+    "write_table",
+]

@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from faults import Run, driver, now, raylet
+from faults import WORKERS, Run, driver, now, raylet
 from lab import HOSTS, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -17,9 +17,10 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 @pytest.fixture
 def whole(cluster):
     """The cluster with all its hosts, whatever the test before has done to it."""
-    for host in ("one", "two"):
+    for host in WORKERS:
         cluster.mend(host)
-        cluster.on(host)
+    if [host for host in WORKERS if cluster.on(host)]:
+        cluster.ray_up()  # the autoscaler starts Ray again, and sets no empty host up again
     wait_until(lambda: cluster.nodes() == 3, 240, "the cluster is not whole")
     return cluster
 
@@ -63,13 +64,13 @@ def test_a_host_is_taken_back_with_notice(whole):
     """As a spot machine is: told to go, its trials save every epoch; then it is gone."""
     run = Run(whole, "spot")
     process = run.start()
-    host = run.wait_until_trained(6, process)
+    host = run.wait_until_trained(4, process)
     whole.inside(
         host,
         "RAY_AUTH_MODE=token ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION "
         "--reason-message spot --deadline-remaining-seconds 10",
     )
-    time.sleep(4)
+    time.sleep(3)
     at = now()
     whole.off(host)
     run.finish(process)
