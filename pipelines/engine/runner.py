@@ -20,6 +20,7 @@ from rich.console import Console
 
 from pipelines.engine import (
     capacity,
+    captured,
     checkpoints,
     cluster,
     databases,
@@ -103,6 +104,8 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
+        if isinstance(sweep.trainable, type):
+            captured.check(sweep.trainable)
         preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
