@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from pipelines.engine.conductor import Conductor
-from pipelines.engine.records import Outcome, Report
+from pipelines.engine.records import Report
 from pipelines.engine.words import number
 
 _COUNT = 5
@@ -47,16 +47,9 @@ def best_curves(conductor: Conductor, count: int = _COUNT) -> Table:
 
 
 def _best(conductor: Conductor, count: int) -> dict[int, Report]:
-    """The best trials and the best epoch of each; what has failed or diverged is not among them."""
-    metric, sign = conductor.plan.metric, -1 if conductor.plan.mode == "max" else 1
-    found = {
-        n: report
-        for n, record in conductor.records.items()
-        if record.outcome not in (Outcome.FAILED, Outcome.DIVERGED)
-        and (report := conductor.best_report(n)) is not None
-    }
-    ranked = sorted(found, key=lambda n: (sign * found[n].metrics[metric], n))
-    return {n: found[n] for n in ranked[:count]}
+    """The best trials and the best epoch of each."""
+    reports = {n: conductor.best_report(n) for n in conductor.leaders(count)}
+    return {n: report for n, report in reports.items() if report is not None}
 
 
 def bars(values: Sequence[float], *, low: float, high: float) -> str:

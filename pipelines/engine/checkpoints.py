@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from pipelines.engine.storage import Place
-from trainables.manifest import CheckpointError, Manifest, read_manifest
+from trainables.manifest import NAME, CheckpointError, Manifest, read_manifest
 
 _OF_PARENT = "parent"
 
@@ -44,14 +44,15 @@ class CheckpointFolder:
         found = newest(self._trials, parent)
         if found is None:
             return None
-        source, epoch = found[0], found[1].epoch
+        source, manifest = found
         copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / source.name
         _delete(copy)
         if isinstance(source, Path):
             shutil.copytree(source, str(copy), copy_function=_link)
         elif isinstance(copy, Place):
-            source.copy(copy)
-        return str(copy), epoch
+            for name in (*manifest.files, NAME):  # the manifest last: with it a copy is whole
+                copy.write(name, (source / name).read_bytes())
+        return str(copy), manifest.epoch
 
 
 def _link(source: str, target: str) -> None:

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pipelines.engine import forks
 from pipelines.engine.budget import Budget, Meter, Stop
 from pipelines.engine.judge import Judge
+from pipelines.engine.new_trials import NewTrials
 from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
 from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened, trial_seed
 from pipelines.engine.resuming import CONSEQUENCES, assignment, reached
 from pipelines.engine.retries import Failures
 from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
-from pipelines.engine.search_side import SearchSide
 from pipelines.engine.searchers.base import Searcher
 from pipelines.engine.standings import Standings
 from pipelines.engine.talk import Talk
@@ -62,8 +62,9 @@ class Conductor:
         """Trials whose machine is about to go: they are saved at every report."""
         self._failures = Failures()
         self._space = space
-        self._search = SearchSide(plan, space=space, searcher=searcher)
+        self._new_trials = NewTrials(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
+        scheduler.know(space, plan.mode)
         self._judge = Judge(plan, scheduler)
         self._talk = Talk(searcher, scheduler, history)
         self._history = history
@@ -92,7 +93,7 @@ class Conductor:
     @property
     def ended_because(self) -> str | None:
         """Why no more trials start, though more were asked for; None where that is not so."""
-        return self.stop_reason or (Stop.EXHAUSTED if self._search.exhausted else None)
+        return self.stop_reason or (Stop.EXHAUSTED if self._new_trials.exhausted else None)
 
     def words(self) -> list[str]:
         """What the searcher and the scheduler have said since this was asked last."""
@@ -111,6 +112,10 @@ class Conductor:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
         return self._standings.best_epoch(number)
 
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials, the best first."""
+        return self._standings.leaders(count)
+
     # What runs next.
 
     def next(self) -> Assignment | None:
@@ -123,7 +128,7 @@ class Conductor:
             return None
         if self._waiting:
             return self._again(self._waiting.popleft())
-        move = self._scheduler.next(new=self._search.left, paused=self._paused)
+        move = self._scheduler.next(new=self._new_trials.left, paused=self._paused)
         if isinstance(move, Start):
             started = self._start()
             if started is not None:
@@ -140,11 +145,11 @@ class Conductor:
     @property
     def _more(self) -> bool:
         """Whether a trial is left to start or to go on."""
-        return self._search.left or bool(self._waiting or self._paused)
+        return self._new_trials.left or bool(self._waiting or self._paused)
 
     def _start(self) -> Assignment | None:
         number = len(self.records)
-        config = self._search.next(number)
+        config = self._new_trials.next(number)
         self._talk.listen(self.elapsed)
         if config is None:
             return None
@@ -166,9 +171,10 @@ class Conductor:
         record.started = [round(self.elapsed, 3)]
         record.begun = [self._tick()]
         self.records[record.number] = record
-        self._search.runs(record)
+        self._new_trials.runs(record)
         self._judge.tell(record, Event.START)
         self._history.start(record, self._space)
+        self._talk.listen(self.elapsed)
         return self._assign(record)
 
     def _promote(self, number: int) -> Assignment:
@@ -253,7 +259,7 @@ class Conductor:
         report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
         self._remember(record, report)
         self._history.report(record.number, report)
-        self._search.show(record, report)
+        self._new_trials.show(record, report)
         self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         self._judge.tell(record, report)
         self._talk.listen(self.elapsed)
@@ -327,7 +333,7 @@ class Conductor:
         self._judge.tell(record, Event.END)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
-        self._search.tell(record)
+        self._new_trials.tell(record)
         self._talk.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
@@ -356,20 +362,21 @@ class Conductor:
         for number, record in records.items():
             started, begun = [*record.started], [*record.begun]
             self.records[number] = replace(record, reports=[], started=started, begun=begun)
-            self._search.runs(record)
+            self._new_trials.runs(record)
         for order, number, what in happened(records):
             record = self.records[number]
             if isinstance(what, Report):
                 self._remember(record, what)
             self._judge.tell(record, what)
             self._order = order + 1
+        self._scheduler.said()  # all of it was said in the sessions before
         for number, record in self.records.items():
             if self._checkpoints.newest(number) is not None:
                 self.saved.add(number)
             if not record.unfinished:
-                self._search.tell(record)
+                self._new_trials.tell(record)
                 continue
-            self._search.again(record)
+            self._new_trials.again(record)
             if record.outcome is Outcome.PAUSED:
                 self._paused.add(number)
         self._close()

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -27,6 +27,8 @@ from pipelines.engine import (
     disk,
     ending,
     files,
+    finals,
+    in_process,
     loading,
     nodes,
     pairings,
@@ -63,6 +65,8 @@ class Result:
     """Everything the sweep has written."""
     stop_reason: str | None
     """Why the sweep ended before its last trial; None when it did not."""
+    finals: finals.Finals | None = None
+    """What the winner came to with fresh seeds; None without finals, or before their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,16 @@ class _Prepared:
     options: TrialOptions
 
 
-def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
+def run(
+    sweep: Sweep,
+    *,
+    recipe: str = "python",
+    console: Console | None = None,
+    defenders: Sequence[Mapping[str, Any]] = (),
+) -> Result:
     """Run ``sweep`` to its end, to its budget or to Ctrl-C; it can be resumed from either.
+
+    ``defenders`` are configurations that take part in the finals beside the best of the search.
 
     Raises ``UsageError`` for what cannot be carried out, before any trial starts.
     """
@@ -137,6 +149,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                     mode=sweep.direction,
                     url=sweep.history_url,
                 )
+                last: finals.Finals | None = None
                 try:
                     conductor = _conductor(sweep, space, scheduler, history, folder, started)
                     before = conductor.epochs
@@ -172,19 +185,81 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                             working=working,
                             private=private,
                         )
+                    if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED:
+                        last = _finals(
+                            sweep,
+                            space,
+                            finals.candidates(conductor, sweep.finalists, defenders),
+                            prepared,
+                            console,
+                            folder=folder,
+                            working=working,
+                            private=private,
+                        )
                 finally:
                     history.close()
                 _prune(conductor, folder / files.TRIALS)
-                found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
+                winner = None if last is None or last.winner is None else last.winner.trial
+                found = summary.summarise(
+                    conductor, name=name, recipe=recipe, folder=folder, winner=winner
+                )
                 files.write_json(found, working / files.SUMMARY)
                 findings = _report(working, folder, console)
     show.end(found, conductor, folder=folder, console=console)
+    if last is not None:
+        show.finals(last, sweep.metric, console)
     if findings is not None:
         show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
     first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
-    return Result(found, on_disk, conductor.ended_because)
+    return Result(found, on_disk, conductor.ended_because, last)
+
+
+def _finals(
+    sweep: Sweep,
+    space: SearchSpace,
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    prepared: _Prepared,
+    console: Console,
+    *,
+    folder: Path | Place,
+    working: Path,
+    private: bool,
+) -> finals.Finals | None:
+    """Check the winner; None while trainings are left, which a resumed sweep goes on with."""
+    console.print(
+        f"\nfinals     {len(entrants)} configurations, {sweep.final_seeds} fresh seeds each, "
+        f"{sweep.max_epochs} epochs"
+    )
+
+    def train(conductor: Conductor, trials: Path | Place, there: Path) -> None:
+        with cluster.environment_inherited() if private else nullcontext():
+            _search(
+                sweep, conductor, prepared, console, folder=trials, working=there, private=private
+            )
+
+    def score(config: Mapping[str, Any], number: int, checkpoint: str) -> Any:
+        return in_process.score(
+            prepared.trainable,
+            config,
+            checkpoint=checkpoint,
+            number=number,
+            data=prepared.data,
+            options=prepared.options,
+            gpus=sweep.gpus_per_trial,
+        )
+
+    before = finals.read(working)
+    last, stopped = finals.run(sweep, space, entrants, folder=folder, working=working, train=train)
+    if stopped is not None:
+        return None
+    if before is None or before.winner != last.winner:
+        last = finals.with_test(last, folder, score)
+    else:
+        last = replace(last, test=before.test, checkpoint=before.checkpoint)
+    finals.write(last, working)
+    return last
 
 
 def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:

@@ -120,17 +120,6 @@ class Place:
         found = [info.base_name for info in self.system.get_file_info(selector)]
         return [self / name for name in sorted(found) if fnmatch.fnmatch(name, pattern)]
 
-    def copy(self, target: Place) -> None:
-        """Copy the folder that it is, and all in it, to another of the same store."""
-        from pyarrow import fs
-
-        fs.copy_files(
-            self.root,
-            target.root,
-            source_filesystem=self.system,
-            destination_filesystem=target.system,
-        )
-
     def remove_all(self) -> None:
         """Remove the folder that it is, and all in it."""
         with contextlib.suppress(FileNotFoundError):

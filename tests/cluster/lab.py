@@ -120,6 +120,9 @@ class Lab:
         pid = self._pids.pop(host)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        # Its other processes end with it, and hold what is mounted until they have.
+        space = f"{PREFIX}{host}"
+        wait_until(lambda: not run("ip", "netns", "pids", space).strip(), 30, f"{host} is not off")
 
     def cut(self, host: str) -> None:
         """Pull the cable of a host."""

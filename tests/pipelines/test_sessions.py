@@ -229,6 +229,16 @@ def test_what_defines_a_sweep_stays(changes, message, there):
         check(dataclasses.replace(FIRST, **changes), there)
 
 
+def test_an_option_that_a_searcher_did_not_have_yet_does_not_stop_a_resume(there):
+    path = there / "sweep.json"
+    before = json.loads(path.read_text())
+    del before["options"]["scheduler"]["quota"]
+    path.write_text(json.dumps(before))
+    check(FIRST, there)
+    with pytest.raises(UsageError, match=r"scheduler of 'x' was .*, and a resumed sweep keeps it"):
+        check(dataclasses.replace(FIRST, scheduler=Asha(reduction_factor=5)), there)
+
+
 @pytest.mark.parametrize(
     "space",
     [CONDITIONAL, LINE.fix("learning_rate", 0.1), LINE.override("learning_rate", high=0.5)],

@@ -29,6 +29,7 @@ from commands import (
 )
 
 from pipelines.engine.records import Outcome
+from trainables.loops import read_checkpoint
 
 REPOSITORY = HERE.parent.parent
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -78,7 +79,8 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
     curves = out.partition("best learning curves: val_accuracy")[2].splitlines()
-    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", curves[4])
+    first = next(line for line in curves if re.match(r" +\d", line))
+    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", first)
     if recipe == "caviar":
         assert found["trials"]["completed"] == trials
     if recipe in ("coarse_to_fine", "importance_staged"):
@@ -112,6 +114,42 @@ def test_a_population_is_trained_and_its_weak_members_are_replaced(tmp_path):
             start = parent.curve("val_accuracy")[fork.forked_at]
             assert fork.reports[0].metrics["val_accuracy"] > start - 0.3
     assert "every 1 epochs" in out
+
+
+def test_a_panda_goes_on_from_yesterdays_checkpoint(tmp_path):
+    folder = tmp_path / "x"
+    budget = ["--max-epochs", 8, "--scheduler.quantum-epochs", 2, "--scheduler.patience", 1]
+    options = [*SLOW, *budget, "--storage", tmp_path, "--name", "x"]
+    before = kill_mid_way("panda", options, folder, REPORTS, 3)
+    out, err = sweep("panda", "--storage", tmp_path, "--name", "x", "--resume")
+    assert err == ""
+    every = records(folder)
+    check_nothing_lost(before, every)
+    found = summary(folder)
+    assert found["trials"]["total"] == len(every) > 2
+    assert not any(r.unfinished for r in every.values())
+    for record in every.values():
+        # a fork begins where its parent ended, two epochs before its own end
+        begins = 0 if record.parent is None else every[record.parent].epoch
+        epochs = [report.epoch for report in record.reports]
+        assert epochs == list(range(begins + 1, begins + 1 + len(epochs)))
+        assert len(epochs) <= 2
+    said = [line[16:] for line in (folder / "decisions.log").read_text().splitlines()]
+    assert [line for line in said if line.startswith("round ")] == sorted(
+        {line for line in said if line.startswith("round ")},
+        key=lambda line: int(line.split()[1][:-1]),
+    )
+    for number, record in every.items():
+        if record.parent is not None:
+            line = f"  trial {number} goes on from trial {record.parent}: "
+            assert sum(one.startswith(line) for one in said) == 1, "said once, over both sessions"
+    assert sum(line.startswith("  done: ") for line in said) == 1
+    kept = re.match(r"  the model is that of trial (\d+): ", said[-1])
+    assert kept is not None
+    assert int(kept[1]) == found["best"]["trial"]
+    assert said[-1] in out
+    checkpoint = read_checkpoint(found["best"]["checkpoint"])
+    assert dict(checkpoint.configuration) == found["best"]["config"]
 
 
 @pytest.mark.parametrize("seed", [0, 7])

@@ -8,5 +8,6 @@ from pipelines.engine.schedulers.options import (
     Pbt,
     SchedulerOptions,
 )
+from pipelines.engine.schedulers.panda_options import Panda
 
-__all__ = ["Asha", "HyperBand", "Median", "NoStopping", "Pbt", "SchedulerOptions"]
+__all__ = ["Asha", "HyperBand", "Median", "NoStopping", "Panda", "Pbt", "SchedulerOptions"]

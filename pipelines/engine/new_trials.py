@@ -1,4 +1,4 @@
-"""The searcher's side of a sweep: what is asked of it, and what it is told.
+"""The searcher's side of a sweep: what it is asked for, and what it is told of the trials.
 
 Forks are kept from it: their values are not those of their configurations alone.
 """
@@ -15,17 +15,17 @@ from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
 
 
-class SearchSide:
-    """The default configuration where the plan says so, then what the searcher proposes."""
+class NewTrials:
+    """As many configurations as the plan says, the default first where it says so."""
 
     def __init__(self, plan: Plan, *, space: SearchSpace, searcher: Searcher) -> None:
-        self.exhausted = False
-        """Whether the searcher had nothing left to propose."""
+        first = [*([space.default()] if plan.default_first else []), *plan.again]
         self._plan = plan
         self._searcher = searcher
-        first = [space.default()] if plan.default_first else []
         self._proposals = Proposals(searcher, space, seed=plan.seed, first=first)
         self._begun = 0
+        self.exhausted = False
+        """Whether there was nothing left to propose."""
 
     @property
     def left(self) -> bool:
