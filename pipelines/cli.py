@@ -17,6 +17,7 @@ from pipelines.commands import (
     doctor,
     export,
     init,
+    report,
     reproduce,
     retrain,
     simulate,
@@ -29,7 +30,7 @@ from pipelines.engine.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
-_COMMANDS = (sweeps, reproduce, retrain, export, simulate, submit, spaces, init, doctor)
+_COMMANDS = (sweeps, report, reproduce, retrain, export, simulate, submit, spaces, init, doctor)
 
 
 def recipes() -> dict[str, str]:

@@ -28,25 +28,16 @@ MOST_BARS = 24  # beyond that many values a histogram reads better
 TICKS = 5
 
 
-class MissingExtraError(ImportError):
-    """An optional dependency is not installed; the message names the pip command that helps."""
-
-
 def figure(space: SearchSpace, *, draws: int = 5_000, seed: int = 0) -> "go.Figure":
     """A plotly figure with one panel a searched parameter; heights are percent of its draws.
 
     The title of a parameter with a condition says how many of all draws it takes part in.
 
-    Raises MissingExtraError, with the command that helps, where plotly is not installed, and
-    ValueError for a space without anything to draw.
+    Raises ValueError for a space without anything to draw.
     """
-    try:
-        import plotly.graph_objects as go
-        from plotly.subplots import make_subplots
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "pictures of a search space need plotly: pip install 'caviar-tune[plot]'"
-        ) from error
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
     if not space.searched:
         raise ValueError(f"space {space.name!r} has nothing to draw: all of it is fixed")
     rng = np.random.default_rng(seed)

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
 
+from trainables import saving
 from trainables.checks import one_of
 from trainables.configuration import Hyperparameters
 from trainables.options import TrialInfo, TrialOptions, split_config
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
-    from trainables.loops import BestEpoch, Loop
+    from trainables.loops import Alone, BestEpoch, Loop
+    from trainables.team import Team
 
 
-class LoopTrainable(tune.Trainable):
+class LoopTrainable(tune.Trainable, ABC):
     """One step is one epoch of the loop that `build_loop` returns.
 
     Hand the class to Ray with its data and options, which go through the object store once a node:
@@ -51,13 +54,17 @@ class LoopTrainable(tune.Trainable):
     _best: BestEpoch
     _last: dict[str, Any]
     _end: dict[str, Any] | None
+    _group: Alone | None = None
+    """In a worker, the workers that train one trial together."""
+    _team: Team | None = None
+    """In a trial's actor, its workers."""
 
+    @abstractmethod
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """Build what trains one configuration. Override this.
 
         torch's global generators are seeded with the trial's seed before this is called.
         """
-        raise NotImplementedError(f"{type(self).__name__} must override build_loop.")
 
     def build(self, config: Mapping[str, Any]) -> Loop:
         """Build the loop of a trial: `build_loop`, once a fold in a cross-validation."""
@@ -81,9 +88,19 @@ class LoopTrainable(tune.Trainable):
 
         Raises ValueError with a sentence that says what to change.
         """
+        if options.workers > 1 and not cls.distributes():
+            raise ValueError(
+                f"{cls.__name__} trains in one process, and a trial is to have {options.workers} "
+                "workers: give it one."
+            )
 
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial."""
+
+    @classmethod
+    def distributes(cls) -> bool:
+        """Whether one trial can be trained by several workers."""
+        return False
 
     def check_config(self, config: Hyperparameters) -> None:
         """Refuse hyperparameters that were not understood, after `build_loop` has read its own."""
@@ -136,8 +153,33 @@ class LoopTrainable(tune.Trainable):
                 f"{data.name} is pooled and has none: train on the training rows alone."
             )
         torch.set_num_threads(options.cpu_threads)
-        self.prepare()
+        if not self._leads:
+            self.prepare()
         self._start(config)
+
+    @property
+    def _leads(self) -> bool:
+        """Whether workers train for this actor."""
+        return self._options.workers > 1 and self._group is None
+
+    def join(self, rank: int, size: int, meeting: str) -> None:
+        """Be the worker of a trial, before `setup`: see `trainables.loops.Group`."""
+        raise NotImplementedError(f"{type(self).__name__} trains in one process.")
+
+    @property
+    def rank(self) -> int:
+        """Which worker of the trial this is, from 0; 0 in a trial's own actor too."""
+        return 0 if self._group is None else self._group.rank
+
+    @property
+    def loop(self) -> Loop:
+        """What is trained now. Raises CheckpointError when it ran out of memory."""
+        return self._running()
+
+    @property
+    def end(self) -> Mapping[str, Any] | None:
+        """The report of a trial that has ended by itself; None while it has not."""
+        return self._end
 
     @property
     def reported(self) -> tuple[str, ...]:
@@ -185,6 +227,14 @@ class LoopTrainable(tune.Trainable):
         del loop
         return self._out_of_memory(epoch, time.perf_counter() - started, words)
 
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """`save_checkpoint`, and a copy in the sweep's storage, waited for where it is away."""
+        save = super().save
+        if self._storage is None:  # outside a sweep: whoever asked wants to know
+            return save(checkpoint_dir)
+        epoch = self._last.get("epoch")
+        return saving.patiently(lambda scratch: save(checkpoint_dir or scratch), epoch=epoch)
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write last.pt, best.pt and checkpoint.json; see `trainables.loops.checkpoint`.
 
@@ -205,15 +255,21 @@ class LoopTrainable(tune.Trainable):
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
         """Go on from a checkpoint directory, under this trial's own configuration.
 
+        A fork, whose checkpoint is another trial's, also has a seed and a best epoch of its own.
+
         Raises CorruptCheckpointError when it is damaged, CheckpointError when it holds another
         architecture than this trial's configuration.
         """
-        from trainables.loops import CheckpointError, is_out_of_memory, read_checkpoint
+        from trainables.loops import CheckpointError, Forks, is_out_of_memory, read_checkpoint
 
         loop = self._running()
-        saved = read_checkpoint(str(checkpoint), device=self._load_to())
+        device = "cpu" if self._leads else self._load_to()
+        saved = read_checkpoint(str(checkpoint), device=device)
+        load: Callable[[Mapping[str, Any]], None] = loop.load_state_dict
+        if self._trial.fork and isinstance(loop, Forks):
+            load = loop.fork
         try:
-            loop.load_state_dict(saved.state)
+            load(saved.state)
         except (KeyError, RuntimeError, ValueError) as error:
             if is_out_of_memory(error):
                 raise
@@ -222,6 +278,8 @@ class LoopTrainable(tune.Trainable):
                 f"but it was written with {dict(saved.configuration)}: {error}"
             ) from error
         self._end = None
+        if self._trial.fork:
+            return
         self._last = dict(saved.metrics)
         self._best.epoch = saved.best_epoch
         self._best.metrics = dict(saved.best_metrics)
@@ -263,6 +321,8 @@ class LoopTrainable(tune.Trainable):
     def cleanup(self) -> None:
         """Ray's last call to an actor."""
         self._let_go()
+        if self._team is not None:
+            self._team.dismiss()
 
     @property
     def _validates_nothing(self) -> bool:
@@ -288,10 +348,14 @@ class LoopTrainable(tune.Trainable):
         seed_initial_weights(self._trial.seed)
         hyperparameters = Hyperparameters(self._hyperparameters)
         try:
-            self._loop = self.build(hyperparameters)
-            self.check_config(hyperparameters)
+            if self._leads:
+                self._loop = self._led(config)
+            else:
+                self._loop = self.build(hyperparameters)
+                self.check_config(hyperparameters)
             if self._trial.restore_from is not None:
-                self.load_checkpoint(self._trial.restore_from)
+                with saving.on_disk(self._trial.restore_from) as checkpoint:
+                    self.load_checkpoint(checkpoint)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -299,6 +363,14 @@ class LoopTrainable(tune.Trainable):
         if words is not None:
             epoch = 1 if self._loop is None else self._loop.epoch + 1
             self._out_of_memory(epoch, time.perf_counter() - started, words)
+
+    def _led(self, config: dict[str, Any]) -> Loop:
+        """The loop that workers run: those of the trial before, unless one of them failed."""
+        from trainables.team import Team, TeamLoop
+
+        if self._team is None or not self._team.works:
+            self._team = Team(type(self), self._options.workers)
+        return TeamLoop(self._team, config)
 
     def _running(self) -> Loop:
         if self._loop is None:

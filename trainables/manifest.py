@@ -7,7 +7,7 @@ second.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 FORMAT = 1
 NAME = "checkpoint.json"
@@ -39,13 +39,28 @@ class Manifest:
     """File name to its size (``bytes``) and ``sha256``."""
 
 
-def read_manifest(directory: str | Path) -> Manifest:
+class Folder(Protocol):
+    """What is asked of a directory of a checkpoint, or of a file in it, wherever it lies."""
+
+    def __truediv__(self, name: str) -> Self: ...
+
+    def read_bytes(self) -> bytes:
+        """The content; FileNotFoundError where there is none."""
+
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+
+    def size(self) -> int:
+        """Its bytes."""
+
+
+def read_manifest(directory: str | Path | Folder) -> Manifest:
     """Read a checkpoint's manifest and check that its files have the sizes noted there.
 
     Raises CorruptCheckpointError when something is missing, cut short or unreadable,
     CheckpointError when the checkpoint has a format this version does not know.
     """
-    directory = Path(directory)
+    directory = Path(directory) if isinstance(directory, str) else directory
     path = directory / NAME
     try:
         content = json.loads(path.read_bytes())
@@ -69,7 +84,7 @@ def read_manifest(directory: str | Path) -> Manifest:
         file = directory / name
         if not file.is_file():
             raise CorruptCheckpointError(f"{directory} lacks {name}.")
-        size = file.stat().st_size
+        size = file.stat().st_size if isinstance(file, Path) else file.size()
         if size != noted["bytes"]:
             raise CorruptCheckpointError(
                 f"{file} is cut short: it has {size:,} bytes where {NAME} notes {noted['bytes']:,}."

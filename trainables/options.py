@@ -4,7 +4,7 @@ Neither Ray nor torch is imported here: the driver builds these before any worke
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from trainables.checks import one_of
@@ -65,8 +65,8 @@ class DeviceOptions:
 class TrialOptions:
     """Options that every trial of a sweep shares.
 
-    Raises ValueError when max_epochs, folds or cpu_threads is below 1, a seed is negative, or mode,
-    keep or augment is unknown.
+    Raises ValueError when max_epochs, folds, cpu_threads or workers is below 1, a seed is negative,
+    or mode, keep or augment is unknown.
     """
 
     max_epochs: int
@@ -81,7 +81,10 @@ class TrialOptions:
     seed: int = 0
     """Seed of a trial that brings none of its own; at least 0."""
     cpu_threads: int = 1
-    """Threads torch may use inside one trial; at least 1."""
+    """Threads torch may use inside one trial, or inside each of its workers; at least 1."""
+    workers: int = 1
+    """Processes that train one trial together, each with a bundle of the trial's placement group;
+    1 for the trial's own actor."""
     folds: int = 1
     """Folds of a cross-validation over the training and validation rows; 1 for the data set's own
     split."""
@@ -94,7 +97,8 @@ class TrialOptions:
     """How the device computes."""
 
     def __post_init__(self) -> None:
-        least = {"max_epochs": 1, "cpu_threads": 1, "folds": 1, "seed": 0, "fold_seed": 0}
+        least = {"seed": 0, "fold_seed": 0}
+        least |= dict.fromkeys(("max_epochs", "cpu_threads", "folds", "workers"), 1)
         for name, lowest in least.items():
             value = getattr(self, name)
             if value < lowest:
@@ -114,7 +118,11 @@ class TrialInfo:
     seed: int = 0
     """Seed of the initial weights, the order of the batches and the dropout masks."""
     restore_from: str | None = None
-    """A local checkpoint directory from which this trial goes on; None starts it afresh."""
+    """A checkpoint directory, or the URI of one in an object store, from which this trial goes on;
+    None starts it afresh."""
+    fork: bool = False
+    """The checkpoint is another trial's: its weights and the state of its optimizer are taken, its
+    hyperparameters, its seed and its best epoch are not."""
 
 
 def split_config(
@@ -127,13 +135,12 @@ def split_config(
     Raises ValueError when `_trial` holds a key that TrialInfo does not know.
 
     >>> split_config({"learning_rate": 0.1, "_trial": {"number": 3, "seed": 7}})
-    ({'learning_rate': 0.1}, TrialInfo(number=3, seed=7, restore_from=None))
+    ({'learning_rate': 0.1}, TrialInfo(number=3, seed=7, restore_from=None, fork=False))
     """
     hyperparameters = {name: value for name, value in config.items() if name != RESERVED_KEY}
     facts = {"seed": default_seed, **(config.get(RESERVED_KEY) or {})}
-    unknown = sorted(set(facts) - {"number", "seed", "restore_from"})
+    known = [field.name for field in fields(TrialInfo)]
+    unknown = sorted(set(facts) - set(known))
     if unknown:
-        raise ValueError(
-            f"'{RESERVED_KEY}' may hold number, seed and restore_from, but it holds {unknown}."
-        )
+        raise ValueError(f"'{RESERVED_KEY}' may hold {', '.join(known)}, but it holds {unknown}.")
     return hyperparameters, TrialInfo(**facts)

@@ -12,6 +12,7 @@ import ray
 
 from trainables.checks import whole
 from trainables.loop_trainable import LoopTrainable
+from trainables.options import TrialInfo
 from trainables.understood import check_names, readers
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from trainables.options import TrialOptions
 
 _BATCH_SIZE = 128
+_COPIES = 4  # of the weights in a checkpoint, with Adam's two values for each and the best epoch's
 _IMAGES = (2, 3)  # dimensions of a row: height and width, in colour with the channels before
 
 
@@ -134,6 +136,18 @@ class TorchTrainable(LoopTrainable):
         else:
             self._tensors = TensorData.of(self._dataset, self._device)
 
+    @classmethod
+    def distributes(cls) -> bool:
+        """Unless the loop is one's own: workers share each batch of ours."""
+        return cls.build_loop is TorchTrainable.build_loop
+
+    def join(self, rank: int, size: int, meeting: str) -> None:
+        """Be the worker of a trial: on a GPU where there is one."""
+        from trainables.loops import Group
+
+        device = "cuda" if self._has_gpu() else "cpu"
+        self._group = Group(rank, size, meeting=meeting, device=device)
+
     def build(self, config: Mapping[str, Any]) -> SupervisedLoop:
         """Build the loop of a trial: of all folds at once in a cross-validation."""
         return self.build_loop(config, self._dataset)
@@ -151,6 +165,7 @@ class TorchTrainable(LoopTrainable):
             "schedule": self.build_schedule(config),
             "augment": config.get("augment", self._options.augment),
             "execution": self._execution,
+            "group": self._group,
         }
         if type(self).measure is not TorchTrainable.measure:
             options["measure"] = self.measure
@@ -186,6 +201,7 @@ class TorchTrainable(LoopTrainable):
 
         Of a model of one's own nothing is known, and nothing is refused.
         """
+        super().check_sweep(names, data, options)
         has_images = len(data.input_shape) in _IMAGES
         if options.augment != "none" and not has_images:
             raise ValueError(
@@ -201,6 +217,30 @@ class TorchTrainable(LoopTrainable):
                 f"{kind} needs images, rows of (height, width) or (channels, height, width), but "
                 f"those of {data.name} have the shape {data.input_shape}: search a space of MLPs."
             )
+
+    @classmethod
+    def checkpoint_bytes(
+        cls, config: Mapping[str, Any], data: Dataset, options: TrialOptions
+    ) -> int | None:
+        """About how large a checkpoint is: the weights, two values a weight for the optimizer
+        (Adam's; no other keeps more), and the weights of the best epoch; for each fold.
+
+        The model is built without memory for its weights. None where it cannot be: a model of one's
+        own may read them while it is built.
+        """
+        import torch
+
+        trial = cls.__new__(cls)
+        trial._options, trial._dataset, trial._trial = options, data, TrialInfo()
+        try:
+            prepared = trial.prepare_data(data)
+            with torch.device("meta"):
+                model = trial.build_model(config, prepared.input_shape, prepared.classes)
+        except Exception:  # noqa: BLE001 - the trial itself will say what is wrong
+            return None
+        state = model.state_dict().values()
+        weights = sum(t.numel() * t.element_size() for t in state)
+        return int(_COPIES * weights * options.folds)
 
     @classmethod
     def _model_of(cls) -> str | None:

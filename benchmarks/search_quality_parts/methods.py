@@ -13,7 +13,7 @@ import optuna
 
 from pipelines.engine.records import Mode
 from pipelines.engine.schedulers import Asha, NoStopping, SchedulerOptions
-from pipelines.engine.searchers import HyperOpt, Optuna, Parzen, Random
+from pipelines.engine.searchers import HyperOpt, Optuna, Parzen, QuasiRandom, Random
 from pipelines.engine.searchers.base import Searcher, proposal_seed
 from search_quality_parts.ray_searchers import RayHyperOpt, RayOptuna
 from search_spaces import SearchSpace
@@ -40,6 +40,10 @@ def _univariate(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
 
 def _random(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
     return Random().build(space, mode=mode, seed=seed)
+
+
+def _quasi_random(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
+    return QuasiRandom().build(space, mode=mode, seed=seed)
 
 
 def _parzen(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
@@ -84,7 +88,9 @@ OURS = (
 )
 LOST = (
     Method("random + ASHA with quota", _random, Asha()),
+    Method("quasi-random + ASHA with quota", _quasi_random, Asha()),
     Method("our Parzen + ASHA without quota", _parzen, _ASHA),
     Method("our Optuna + ASHA without quota", _optuna, _ASHA),
+    Method("our Parzen + ASHA with promotion", _parzen, Asha(promote=True)),
 )
 METHODS = BASELINES + OURS + LOST

@@ -13,6 +13,11 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "experiment", metavar="EXPERIMENT", help="the folder of a sweep, or its name in --storage"
     )
+    add_storage(parser)
+
+
+def add_storage(parser: argparse.ArgumentParser) -> None:
+    """Where the sweeps lie."""
     parser.add_argument(
         "--storage",
         metavar="DIR",

@@ -81,7 +81,7 @@ def _show(asked: argparse.Namespace) -> int:
         space = search_spaces.get(asked.name, inputs=asked.inputs, outputs=asked.outputs)
         if asked.plot is not None:
             plot.write(space, asked.plot)
-    except (ValueError, plot.MissingExtraError) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.engine import cluster
 from pipelines.engine.errors import UsageError
 
 EXCLUDED = ["/.git/", "/.venv/", "/results/", "__pycache__/", ".mypy_cache/", ".pytest_cache/"]
@@ -66,7 +67,7 @@ def _submit(asked: argparse.Namespace) -> int:
             "caviar submit takes a command after --, or --follow JOB, or --stop JOB: one of them."
         )
     runtime = runtime_env(asked.working_dir, asked.env) if words else {}
-    _use_the_token()
+    cluster.use_the_token()
     with _address(asked.cluster) as address:
         client = _client(address, asked.cluster)
         if asked.stop:
@@ -115,31 +116,25 @@ def _bytes(folder: Path) -> int:
     return total
 
 
-def _use_the_token() -> None:
-    """Speak as the shipped cluster files ask for; a mode that is set stays."""
-    if "RAY_AUTH_TOKEN" in os.environ or Path("~/.ray/auth_token").expanduser().is_file():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-
-
 @contextlib.contextmanager
-def _address(cluster: str) -> Iterator[str]:
+def _address(target: str) -> Iterator[str]:
     """The dashboard's address; the port of a cluster file's is forwarded, being on loopback."""
-    if "://" in cluster:
-        yield cluster
+    if "://" in target:
+        yield target
         return
-    if not Path(cluster).is_file():
+    if not Path(target).is_file():
         raise UsageError(
-            f"{cluster!r} is neither a file that `ray up` took nor an address such as "
+            f"{target!r} is neither a file that `ray up` took nor an address such as "
             "http://127.0.0.1:8265."
         )
     port = _free_port()
     ray = str(Path(sys.executable).with_name("ray"))
-    command = [ray, "dashboard", "--no-config-cache", "--port", str(port), cluster]
+    command = [ray, "dashboard", "--no-config-cache", "--port", str(port), target]
     forwarding = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        _wait_for(port, forwarding, cluster)
+        _wait_for(port, forwarding, target)
         yield f"http://127.0.0.1:{port}"
     finally:
         forwarding.terminate()
@@ -152,26 +147,26 @@ def _free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _wait_for(port: int, forwarding: subprocess.Popen[bytes], cluster: str) -> None:
+def _wait_for(port: int, forwarding: subprocess.Popen[bytes], target: str) -> None:
     until = time.monotonic() + _FORWARD_SECONDS
     while time.monotonic() < until and forwarding.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.2)
     raise UsageError(
-        f"The head of {cluster} cannot be reached: is the cluster up (ray up {cluster}), and does "
-        f"`ray dashboard {cluster}` work?"
+        f"The head of {target} cannot be reached: is the cluster up (ray up {target}), and does "
+        f"`ray dashboard {target}` work?"
     )
 
 
-def _client(address: str, cluster: str) -> Any:
+def _client(address: str, target: str) -> Any:
     try:
         from ray.job_submission import JobSubmissionClient
 
         return JobSubmissionClient(address)
     except (ConnectionError, RuntimeError) as error:
         words = str(error).strip().partition("\n")[0]
-        raise UsageError(f"{cluster} does not take jobs: {words}") from error
+        raise UsageError(f"{target} does not take jobs: {words}") from error
     except ImportError as error:
         raise UsageError(
             "caviar submit needs Ray's job API: pip install 'caviar-tune[cluster]'."
@@ -196,7 +191,7 @@ def _status(client: Any, job: str) -> Any:
         raise UsageError(f"There is no job {job!r} on this cluster.") from error
 
 
-def _follow(client: Any, job: str, cluster: str) -> int:
+def _follow(client: Any, job: str, target: str) -> int:
     """Print the log as it grows; the exit code of the command, 1 for a job that did not end."""
     _status(client, job)
     shown = 0
@@ -212,8 +207,8 @@ def _follow(client: Any, job: str, cluster: str) -> int:
             time.sleep(1.0)
     except KeyboardInterrupt:
         print(
-            f"\njob {job} runs on\n  caviar submit {cluster} --follow {job}\n"
-            f"  caviar submit {cluster} --stop {job}"
+            f"\njob {job} runs on\n  caviar submit {target} --follow {job}\n"
+            f"  caviar submit {target} --stop {job}"
         )
         return 130
     info = client.get_job_info(job)

@@ -14,9 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.commands.arguments import add_experiment, add_storage
 from pipelines.engine import experiments, same_again, show, standing, trial_table
 from pipelines.engine.errors import UsageError
-from pipelines.engine.experiments import STORAGE, Experiment
+from pipelines.engine.experiments import Experiment
 from pipelines.engine.space_table import plain_table, space_table
 from pipelines.engine.words import duration, number
 
@@ -46,25 +47,13 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     trials.set_defaults(run=_trials)
 
 
-def add_storage(parser: argparse.ArgumentParser) -> None:
-    """The option that says where the sweeps lie."""
-    parser.add_argument(
-        "--storage",
-        metavar="FOLDER",
-        type=Path,
-        default=STORAGE,
-        help=f"the folder of all sweeps ({STORAGE} by default)",
-    )
-
-
 def _command(
     commands: argparse._SubParsersAction[Any], name: str, what: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=what, description=f"{what[0].upper()}{what[1:]}."
     )
-    parser.add_argument("experiment", metavar="EXPERIMENT", help="its folder, or its name")
-    add_storage(parser)
+    add_experiment(parser)
     return parser
 
 

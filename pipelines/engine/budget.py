@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
+from pipelines.engine.records import Mode, Report, TrialRecord, better
 
 
 class Stop(enum.StrEnum):
@@ -153,5 +153,5 @@ def without_improvement(records: Mapping[int, TrialRecord], best: Leader | None)
             return record is not leader and record.reports[-1].order > report.order
         return record.number > leader.number
 
-    ended = (r for r in records.values() if r.outcome is not Outcome.RUNNING)
+    ended = (r for r in records.values() if not r.unfinished)
     return sum(is_later(record) for record in ended)

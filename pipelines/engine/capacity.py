@@ -6,9 +6,10 @@ is. A request that fits on no machine of either is refused before the sweep star
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,10 +34,34 @@ class Request:
     gpus: float = 0
     accelerator: str | None = None
     """Such as A100: only machines of that kind will do."""
+    workers: int = 1
+    """Processes that train it together and share what it asks for evenly."""
+    spread: bool = False
+    """Its workers may lie on several machines."""
+
+    @property
+    def worker(self) -> Request:
+        """What one of its workers asks for."""
+        # Ray counts in ten-thousandths; rounded up, the parts would be more than the whole.
+        cpus = math.floor(self.cpus / self.workers * 1e4) / 1e4
+        return replace(self, cpus=cpus, gpus=self.gpus / self.workers, workers=1, spread=False)
+
+    @property
+    def bundles(self) -> list[dict[str, float]]:
+        """As Ray takes it: with several workers the first, empty bundle is for the trial's own
+        actor, which trains nothing and lies beside the first worker."""
+        if self.workers == 1:
+            return [self.bundle]
+        return [{}, *[self.worker.bundle] * self.workers]
+
+    @property
+    def strategy(self) -> str:
+        """How Ray places the bundles: gradients travel fastest within a machine."""
+        return "SPREAD" if self.spread else "STRICT_PACK" if self.workers > 1 else "PACK"
 
     @property
     def bundle(self) -> dict[str, float]:
-        """As Ray takes it."""
+        """As Ray takes it, all of it on one machine."""
         bundle = {"CPU": self.cpus, "GPU": self.gpus}
         if self.accelerator is not None:
             bundle[f"accelerator_type:{self.accelerator}"] = _A_BIT
@@ -44,7 +69,8 @@ class Request:
 
     def __str__(self) -> str:
         kind = "" if self.accelerator is None else f" of the kind {self.accelerator}"
-        return f"{self.cpus:g} CPU and {self.gpus:g} GPU{kind}"
+        several = f" for {self.workers} workers" if self.workers > 1 else ""
+        return f"{self.cpus:g} CPU and {self.gpus:g} GPU{kind}{several}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +119,12 @@ def most(
     >>> most([{"CPU": 0}], [gpu], Request(cpus=1, gpus=1), workers=2)
     8
     """
-    now = sum(fits(node, request) for node in nodes)
+    part = request.worker if request.spread else request
+    now = sum(fits(node, part) for node in nodes)
     each = sorted(
-        (n for kind in types for n in [fits(kind.resources, request)] * kind.at_most), reverse=True
+        (n for kind in types for n in [fits(kind.resources, part)] * kind.at_most), reverse=True
     )
-    return max(now, sum(each[:workers]))
+    return max(now, sum(each[:workers])) // (request.workers if request.spread else 1)
 
 
 def alive() -> list[dict[str, Any]]:
@@ -164,6 +191,8 @@ def check(request: Request, *, private: bool, sleep: Callable[[float], None] = t
     lower = "--cpus-per-trial or --gpus-per-trial" + (
         "" if request.accelerator is None else ", or choose another --accelerator-type"
     )
+    if request.workers > 1 and not request.spread:
+        lower += ", or let its workers lie on several machines with --spread-trial"
     raise UsageError(
         f"A trial asks for {request}, and no machine here has that "
         f"({', '.join(sorted(set(have)))}){added}: lower {lower}."

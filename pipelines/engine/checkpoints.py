@@ -1,33 +1,69 @@
 """Where the checkpoints of a trial lie, which is the newest whole one, and what may go.
 
-``trials/trial-0007.2/checkpoint_000003``: trial 7, in the third session of the sweep (counted
-from 0), its fourth checkpoint there; ``trial-0007.2.1`` when the trial ran again in that session,
-its machine being lost. Each has a folder of its own because Ray numbers checkpoints from 0 in each:
+``trials/trial-0007.2/checkpoint_000003``: trial 7, its third leg (counted from 0), its fourth
+checkpoint there. A leg ends with a pause, with a session of the sweep, or where the trial failed
+and ran again. Each writes into a folder of its own because Ray numbers checkpoints from 0 in each:
 an old one is never overwritten by a newer that may end half-written.
+``trials/trial-0012.parent``: what trial 12, a fork, started from.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from trainables.manifest import CheckpointError, Manifest, read_manifest
+from pipelines.engine.storage import Place
+from trainables.manifest import NAME, CheckpointError, Manifest, read_manifest
+
+_OF_PARENT = "parent"
 
 
-def folder_name(number: int, session: int, attempt: int = 0) -> str:
-    """The name of the folder of a trial in one session of the sweep, and one attempt in it.
-
-    >>> folder_name(7, 0), folder_name(7, 2), folder_name(7, 0, 1)
-    ('trial-0007', 'trial-0007.2', 'trial-0007.0.1')
-    """
-    name = f"trial-{number:04d}"
-    if attempt:
-        return f"{name}.{session}.{attempt}"
-    return f"{name}.{session}" if session else name
+def folder_name(number: int, leg: int) -> str:
+    """The name of the folder of a trial in one of its legs."""
+    return f"trial-{number:04d}" + (f".{leg}" if leg else "")
 
 
-def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
-    """The newest whole checkpoint of a trial, over all sessions; None where there is none.
+class CheckpointFolder:
+    """The folder of all trials, as the conductor asks for it."""
+
+    def __init__(self, trials: Path | Place) -> None:
+        self._trials = trials
+
+    def newest(self, number: int) -> tuple[str, int] | None:
+        """The newest whole checkpoint of a trial and its epoch."""
+        found = newest(self._trials, number)
+        return None if found is None else (str(found[0]), found[1].epoch)
+
+    def inherit(self, parent: int, child: int) -> tuple[str, int] | None:
+        """A copy of the parent's newest checkpoint that belongs to a fork, and its epoch.
+
+        A copy because the parent may be removed, or train on and overwrite it, before the fork's
+        worker has read it. The files are linked where the file system can.
+        """
+        found = newest(self._trials, parent)
+        if found is None:
+            return None
+        source, manifest = found
+        copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / source.name
+        _delete(copy)
+        if isinstance(source, Path):
+            shutil.copytree(source, str(copy), copy_function=_link)
+        elif isinstance(copy, Place):
+            for name in (*manifest.files, NAME):  # the manifest last: with it a copy is whole
+                copy.write(name, (source / name).read_bytes())
+        return str(copy), manifest.epoch
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one that has no links
+        shutil.copy2(source, target)
+
+
+def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] | None:
+    """The newest whole checkpoint of a trial, over all legs; None where there is none.
 
     A truncated one is passed over: the one before it is whole.
     """
@@ -40,20 +76,37 @@ def newest(trials: Path, number: int) -> tuple[Path, Manifest] | None:
     return max(found, key=lambda item: (item[1].epoch, item[0].name), default=None)
 
 
-def remove(trials: Path, number: int) -> None:
+def remove(trials: Path | Place, number: int) -> None:
     """Delete all checkpoints of a trial."""
     for path in _all(trials, number):
-        shutil.rmtree(path, ignore_errors=True)
+        _delete(path)
 
 
-def tidy(trials: Path) -> None:
+def keep_newest(trials: Path | Place, number: int) -> None:
+    """Delete all checkpoints of a trial but its newest whole one; all stay where none is whole."""
+    found = newest(trials, number)
+    for path in _all(trials, number):
+        if found is not None and path != found[0]:
+            _delete(path)
+
+
+def tidy(trials: Path | Place) -> None:
     """Remove the folders that Ray made for trials which keep no checkpoint."""
+    if not isinstance(trials, Path):
+        return  # an object store has no folders
     for folder in trials.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _all(trials: Path, number: int) -> list[Path]:
+def _delete(path: Path | Place) -> None:
+    if isinstance(path, Path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.remove_all()
+
+
+def _all(trials: Path | Place, number: int) -> list[Path | Place]:
     name = folder_name(number, 0)
     folders = [trials / name, *trials.glob(f"{name}.*")]
     return [path for folder in folders for path in folder.glob("checkpoint_*")]

@@ -42,6 +42,8 @@ def prepare_environment(*, verbose: bool) -> None:
     """Set what Ray reads once, when it is imported or started; a variable that is set stays."""
     for name, value in (_QUIET | _EARLY).items():
         os.environ.setdefault(name, value)
+    if cluster_address() is not None:
+        use_the_token()
     if not verbose:
         os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
         os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
@@ -121,6 +123,16 @@ def cluster_address() -> str | None:
         return None if given == "local" else given
     marker = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
     return (marker.read_text().strip() or None) if marker.is_file() else None
+
+
+def use_the_token() -> None:
+    """Speak to a cluster with the token that there is; a mode that is set stays.
+
+    Ray does so by itself where it is given no address, and not where it is given one.
+    """
+    kept = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
+    if "RAY_AUTH_TOKEN" in os.environ or kept.is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _first_line(error: BaseException) -> str:

@@ -59,6 +59,8 @@ def parse(sweep: Sweep, *, recipe: str, args: Sequence[str]) -> Sweep:
 def _resumed(sweep: Sweep, args: Sequence[str]) -> Path | None:
     """The folder of the sweep to go on with. Of the other options some make sense only beside
     those that it was given before."""
+    from pipelines.engine import storage
+
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--storage", type=Path, default=sweep.storage)
     parser.add_argument("--name", default=sweep.name)
@@ -69,8 +71,7 @@ def _resumed(sweep: Sweep, args: Sequence[str]) -> Path | None:
         return None  # tyro says what is wrong
     if not asked.resume or asked.name is None:
         return None
-    folder: Path = asked.storage.expanduser() / asked.name
-    return folder
+    return storage.on_disk(storage.home(asked.storage, asked.name), resume=True)
 
 
 def _parse(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep:

@@ -6,30 +6,28 @@ The conductor joins a searcher, a scheduler, a budget and the history. Ray is to
 
 from __future__ import annotations
 
-import heapq
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.engine import retries
+from pipelines.engine import forks
 from pipelines.engine.budget import Budget, Meter, Stop
-from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, Plan
-from pipelines.engine.proposals import Proposals
-from pipelines.engine.records import Outcome, Report, TrialRecord, better, trial_seed
-from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.judge import Judge
+from pipelines.engine.new_trials import NewTrials
+from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
+from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened, trial_seed
+from pipelines.engine.resuming import CONSEQUENCES, assignment, reached
+from pipelines.engine.retries import Failures
+from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
 from pipelines.engine.searchers.base import Searcher, Told
+from pipelines.engine.standings import Standings
+from pipelines.engine.talk import Talk
 from search_spaces import SearchSpace
-
-_CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
 
 
 class Conductor:
-    """The state of a running sweep.
-
-    ``spent`` and ``gpu_seconds`` are what earlier sessions took, in seconds and GPU-seconds.
-    """
+    """The state of a running sweep; ``spent`` and ``gpu_seconds``: what earlier sessions took."""
 
     def __init__(
         self,
@@ -39,7 +37,7 @@ class Conductor:
         searcher: Searcher,
         scheduler: Scheduler,
         history: Log,
-        checkpoint: Checkpoints = lambda _: None,
+        checkpoints: Checkpoints | None = None,
         session: int = 0,
         spent: float = 0.0,
         gpu_seconds: float = 0.0,
@@ -51,31 +49,34 @@ class Conductor:
         """Epochs trained so far, over all trials and sessions."""
         self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
         self._budget = Budget(plan.limits, plan.mode, self.meter)
+        self.finished = False
+        """Whether ``next`` has said that no more trials will run, neither now nor later."""
         self.session = session
+        self.just_ended: list[int] = []
+        """Trials that ended, for a listener that empties it: paused ones end without a worker."""
         self.saved: set[int] = set()
         """Trials that have a checkpoint in storage."""
         self.live: set[int] = set()
         """Trials that have a worker, or wait for one."""
         self.endangered: set[int] = set()
         """Trials whose machine is about to go: they are saved at every report."""
-        self._checkpoint = checkpoint
-        self._failures: dict[int, list[retries.Failure]] = {}
-        self._exhausted = False
+        self._failures = Failures()
         self._space = space
-        self._searcher = searcher
+        self._new_trials = NewTrials(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
-        first = [*([space.default()] if plan.default_first else []), *plan.again]
-        self._proposals = Proposals(searcher, space, seed=plan.seed, first=first)
+        scheduler.know(space, plan.mode)
+        self._judge = Judge(plan, scheduler)
+        self._talk = Talk(searcher, scheduler, history)
         self._history = history
+        self._checkpoints = checkpoints or NoCheckpoints()
         self._clock = clock
         self._origin = clock() - spent
         self._order = 0
-        self._best: dict[int, Report] = {}
-        self._waiting: deque[Assignment] = deque()
+        self._standings = Standings(self.records, metric=plan.metric, mode=plan.mode)
+        self._waiting: deque[TrialRecord] = deque()
         self._ending: dict[int, Outcome] = {}
-        self._judged_out: dict[int, int] = {}
+        self._paused: set[int] = set()
         self._saved_at: dict[int, float] = {}
-        self._words: list[str] = []
 
     # Time and progress.
 
@@ -92,7 +93,11 @@ class Conductor:
     @property
     def ended_because(self) -> str | None:
         """Why no more trials start, though more were asked for; None where that is not so."""
-        return self.stop_reason or (Stop.EXHAUSTED if self._exhausted else None)
+        return self.stop_reason or (Stop.EXHAUSTED if self._new_trials.exhausted else None)
+
+    def words(self) -> list[str]:
+        """What the searcher and the scheduler have said since this was asked last."""
+        return self._talk.words()
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -100,76 +105,104 @@ class Conductor:
 
     def best(self) -> tuple[TrialRecord, Report] | None:
         """The trial with the best epoch, and that epoch. Failed and diverged trials cannot win."""
-        ranking = self._ranking(1, self._best)
-        return (self.records[ranking[0]], self._best[ranking[0]]) if ranking else None
+        first = self._standings.first()
+        return None if first is None else (self.records[first[0]], first[1])
 
     def best_report(self, number: int) -> Report | None:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
-        return self._best.get(number)
+        return self._standings.best_epoch(number)
 
-    def _ranking(self, count: int, numbers: Iterable[int]) -> list[int]:
-        """The ``count`` best of the trials with these numbers, the best first."""
-        sign = -1 if self.plan.mode == "max" else 1
-        return heapq.nsmallest(
-            count,
-            (n for n in numbers if self.records[n].outcome not in _CANNOT_WIN),
-            key=lambda n: (sign * self._best[n].metrics[self.plan.metric], n),
-        )
-
-    def words(self) -> list[str]:
-        """What the searcher and the scheduler have said since this was asked last."""
-        words, self._words = self._words, []
-        return words
-
-    def _listen(self) -> None:
-        for line in [*self._searcher.said(), *self._scheduler.said()]:
-            self._history.say(line, self.elapsed)
-            self._words.append(line)
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials, the best first."""
+        return self._standings.leaders(count)
 
     # What runs next.
 
     def next(self) -> Assignment | None:
-        """The next trial to run; None when the sweep starts no more."""
+        """The next trial to run; None when there is none: ``finished`` says whether for ever."""
         self.check_time()
-        if self._more():
+        if self._more:
             self._budget.look_at_epochs(self.epochs, others=len(self.live))
-        if self.stop_reason is not None or not self._more():
+        if self.stop_reason is not None:
+            self.finished = True
             return None
         if self._waiting:
-            assignment = self._waiting.popleft()
-            assignment.record.session = self.session
-            assignment.record.started.append(round(self.elapsed, 3))
-            self._history.again(assignment.record)
-            self._begins(assignment.record.number)
-            return assignment
-        number = len(self.records)
-        config = self._proposals.next(number)
-        self._listen()
-        if config is None:
-            self._exhausted = True
-            return None
-        record = TrialRecord(
-            number=number,
-            config=config,
-            seed=trial_seed(self.plan.seed, number),
-            session=self.session,
-            started=[round(self.elapsed, 3)],
-        )
-        self._proposals.runs(config)
-        self.records[number] = record
-        self._history.start(record, self._space)
-        self._begins(number)
-        return Assignment(record)
+            return self._again(self._waiting.popleft())
+        move = self._scheduler.next(new=self._new_trials.left, paused=self._paused)
+        if isinstance(move, Start):
+            started = self._start()
+            if started is not None:
+                return started
+            move = self._scheduler.next(new=False, paused=self._paused)
+        if isinstance(move, Promote):
+            return self._promote(move.trial)
+        if isinstance(move, Fork):
+            return self._fork(move)
+        self.finished = not self.live
+        self._close()
+        return None
 
+    @property
     def _more(self) -> bool:
-        """Whether a trial is left to start, as far as their number goes."""
-        new = self.plan.trials is None or len(self.records) < self.plan.trials
-        return bool(self._waiting) or (new and not self._exhausted)
+        """Whether a trial is left to start or to go on."""
+        return self._new_trials.left or bool(self._waiting or self._paused)
 
-    def _begins(self, number: int) -> None:
-        self._saved_at[number] = self._clock()
-        self.live.add(number)
-        self.meter.start(number)
+    def _start(self) -> Assignment | None:
+        number = len(self.records)
+        config = self._new_trials.next(number)
+        self._talk.listen(self.elapsed)
+        if config is None:
+            return None
+        return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
+
+    def _fork(self, fork: Fork) -> Assignment:
+        """A new trial from another one's checkpoint; without any, what it replaces goes on."""
+        found = self._checkpoints.newest(fork.parent)
+        if fork.replaces is not None:
+            if found is None:
+                return self._promote(fork.replaces)
+            self._paused.discard(fork.replaces)
+            self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
+        at, seed = 0 if found is None else found[1], self.plan.seed
+        return self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
+
+    def _begin(self, record: TrialRecord) -> Assignment:
+        record.session = self.session
+        record.started = [round(self.elapsed, 3)]
+        record.begun = [self._tick()]
+        self.records[record.number] = record
+        self._new_trials.runs(record)
+        self._judge.tell(record, Event.START)
+        self._history.start(record, self._space)
+        self._talk.listen(self.elapsed)
+        return self._assign(record)
+
+    def _promote(self, number: int) -> Assignment:
+        record = self.records[number]
+        record.outcome = Outcome.RUNNING
+        record.begun.append(self._tick())
+        self._paused.discard(number)
+        self._judge.tell(record, Event.PROMOTE)
+        self._close()
+        return self._again(record)
+
+    def _again(self, record: TrialRecord) -> Assignment:
+        record.session = self.session
+        record.leg += 1
+        record.started.append(round(self.elapsed, 3))
+        self._history.again(record)
+        return self._assign(record)
+
+    def _assign(self, record: TrialRecord) -> Assignment:
+        self.live.add(record.number)
+        self.meter.start(record.number)
+        self._saved_at[record.number] = self._clock()
+        return assignment(record, self._checkpoints)
+
+    def _tick(self) -> int:
+        """The number of what happens now."""
+        self._order += 1
+        return self._order - 1
 
     # What goes on.
 
@@ -195,64 +228,46 @@ class Conductor:
             self._ending[number] = Outcome.FAILED
             return Decision(goes_on=False, save=False)
         if epoch > record.epoch:
-            goes_on = self._take(record, epoch, metrics)
-        else:
-            # Trained again from a checkpoint older than the last report: known already.
-            goes_on = self._judged_out.get(number) != epoch
+            self._take(record, epoch, metrics)
+            self._close()
+        # Else trained again from a checkpoint older than the last report: known already.
+        verdict = self._judge.verdict(number, epoch)
         if diverged:
             self._ending[number] = Outcome.DIVERGED
         elif done:
             self._ending[number] = Outcome.COMPLETED
-        elif not goes_on:
-            self._ending[number] = Outcome.STOPPED_EARLY
-        goes_on = number not in self._ending
-        if goes_on:
+        elif verdict is not Verdict.GO_ON and not self._judge.is_baseline(number):
+            self._ending[number] = CONSEQUENCES[verdict]
+        ending = self._ending.get(number)
+        if ending is None:
             self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
-        if goes_on and self.stop_reason is not None:
+        if ending is None and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
-        if goes_on:
+        if ending is None:
             due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
-            save = due or number in self.endangered
+            # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
+            save = due or number in self.endangered or verdict is Verdict.PAUSE
         else:
-            save = not diverged and number in self._keepers(number)
+            kept = not diverged and number in self._keepers(number)
+            save = kept or ending is Outcome.PAUSED
         if save:
             self._saved_at[number] = now
-        return Decision(goes_on=goes_on, save=save)
+        return Decision(goes_on=ending is None, save=save)
 
-    def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> bool:
-        report = Report(epoch, dict(metrics), self._order, self.elapsed, self.meter.gpu_seconds)
-        self._order += 1
+    def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
+        report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
         self._remember(record, report)
         self._history.report(record.number, report)
-        self._show(record.number, report)
+        self._new_trials.show(record, report)
         self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
-        goes_on = self._judge(record.number, report)
-        self._listen()
-        return goes_on
-
-    def _show(self, number: int, report: Report) -> None:
-        """Let the searcher learn of a trial while it runs: the best ones end last."""
-        value = report.metrics.get(self.plan.metric, math.nan)
-        if math.isfinite(value):
-            self._searcher.report(number, report.epoch, value)
+        self._judge.tell(record, report)
+        self._talk.listen(self.elapsed)
 
     def _remember(self, record: TrialRecord, report: Report) -> None:
         record.reports.append(report)
         self.epochs += 1
-        value = report.metrics.get(self.plan.metric, math.nan)
-        best = self._best.get(record.number)
-        if math.isfinite(value) and (
-            best is None or better(value, best.metrics[self.plan.metric], self.plan.mode)
-        ):
-            self._best[record.number] = report
-
-    def _judge(self, number: int, report: Report) -> bool:
-        value = report.metrics.get(self.plan.metric, math.nan)
-        score = value if self.plan.mode == "max" else -value
-        goes_on = self._scheduler.report(number, report.epoch, score)
-        # The default configuration is what the winner has to beat, so it is measured to the end.
-        return goes_on or (number == 0 and self.plan.default_first)
+        self._standings.offer(record.number, report)
 
     def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
@@ -266,132 +281,131 @@ class Conductor:
         self.meter.stop(number)
         self.endangered.discard(number)
         outcome = self._ending.pop(number, None)
-        if outcome is not None and (error is None or (lost and self._is_saved(record))):
-            self._finish(record, outcome)
+        if outcome is not None and (error is None or (lost and self._is_saved(record, outcome))):
+            if outcome is Outcome.PAUSED:
+                self._pause(record)
+            else:
+                self._finish(record, outcome)
         elif error is not None:
-            if outcome is Outcome.STOPPED_EARLY:
-                self._judged_out[number] = record.epoch
             self._fail(record, error, lost=lost)
+        self._close()
         self._check_patience()
-        keepers = self._keepers()
-        return {
-            n
-            for n in self.saved
-            if n not in keepers and self.records[n].outcome is not Outcome.RUNNING
-        }
+        return self.useless()
 
     def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
-        failures = self._failures.setdefault(record.number, [])
-        failures.append(retries.Failure(epoch=record.epoch, words=error, lost=lost))
-        if not retries.again(failures, retries=self.plan.retries):
+        if not self._failures.again(record, error, lost=lost, retries=self.plan.retries):
             record.error = error
             self._finish(record, Outcome.FAILED)
         elif self.stop_reason is None:
             record.again.append(error)
-            found = self._checkpoint(record.number)
-            self._waiting.append(Assignment(record, None if found is None else found[0]))
+            self._waiting.append(record)
         # else it stays unfinished, and a resumed sweep goes on with it
 
-    def _is_saved(self, record: TrialRecord) -> bool:
-        """Whether what is worth keeping of an ended trial is in storage."""
-        found = self._checkpoint(record.number)
-        whole = found is not None and found[1] == record.epoch
-        return whole or record.number not in self._keepers(record.number)
+    def _is_saved(self, record: TrialRecord, outcome: Outcome) -> bool:
+        """Whether what is worth keeping of a trial that ends or pauses is in storage."""
+        found = self._checkpoints.newest(record.number)
+        if found is not None and found[1] == record.epoch:
+            return True
+        return outcome is not Outcome.PAUSED and record.number not in self._keepers(record.number)
+
+    def useless(self) -> set[int]:
+        """The trials whose checkpoints need not be kept."""
+        keepers = self._keepers()
+        return {n for n in self.saved if n not in keepers and not self.records[n].unfinished}
+
+    def _pause(self, record: TrialRecord) -> None:
+        record.outcome = Outcome.PAUSED
+        self._paused.add(record.number)
+        self._history.pause(record)
+
+    def _close(self) -> None:
+        """End the paused trials that nothing will promote: all of them after the last trial."""
+        over = self.finished and self.stop_reason is None and not self.live
+        for number in sorted(self._paused if over else self._scheduler.dropped(self._paused)):
+            self._paused.discard(number)
+            self._finish(self.records[number], Outcome.STOPPED_EARLY)
 
     def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
         record.outcome = outcome
         record.ended = round(self.elapsed if at is None else at, 3)
+        record.over = self._tick()
+        self.just_ended.append(record.number)
+        self._judge.tell(record, Event.END)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
-        self._searcher.tell(record.number, self._told(record))
-        self._listen()
-
-    def _told(self, record: TrialRecord) -> Told:
-        return Told(
-            config=record.config,
-            outcome=record.outcome,
-            curve=record.curve(self.plan.metric),
-            max_epochs=self.plan.max_epochs,
-        )
+        self._new_trials.tell(record)
+        self._talk.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
-        """The best of the trials that have ended, counting ``ending`` as one of them.
-
-        A running trial that leads takes no place: it may diverge yet, and the next best one wins.
-        """
-        ended = (
-            n for n in self._best if n == ending or self.records[n].outcome is not Outcome.RUNNING
-        )
-        return set(self._ranking(self.plan.keep_checkpoints, ended))
+        return self._standings.keepers(self.plan.keep_checkpoints, ending)
 
     # Stopping and going on.
 
     def learn(self, rows: Sequence[Told]) -> None:
-        """Tell the searcher of trials of earlier sweeps, in their order, before the first trial.
-
-        Their numbers are below 0, the latest next to trial 0: no number of this sweep's trials is
-        taken, and what weighs later trials more weighs these least. None of them runs here, but for
-        those that the plan runs again.
-        """
-        for number, row in enumerate(rows, start=-len(rows)):
-            self._searcher.tell(number, row)
-            self._proposals.runs(row.config)
+        """Tell the searcher of trials of earlier sweeps, before the first trial of this one."""
+        self._new_trials.learn(rows)
 
     def check_time(self) -> None:
         """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""
-        if self.live or self._more():
+        if self.live or self._more:
             self._budget.look_at_clock(self.elapsed)
 
     def _check_patience(self) -> None:
-        if self.live or self._more():
+        if self.live or self._more:
             self._budget.look_at_patience(self.records, self.best)
 
     def request_stop(self, reason: str) -> None:
         """Start no more trials; each running one is saved at its next report and put aside."""
         self._budget.stop(reason)
 
-    def replay(
-        self,
-        records: Mapping[int, TrialRecord],
-        checkpoint: Checkpoints,
-    ) -> None:
-        """Take up an earlier session: its results are told to a fresh searcher and scheduler.
+    def replay(self, records: Mapping[int, TrialRecord]) -> None:
+        """Take up an earlier session: what happened is told to a fresh searcher and scheduler.
 
-        ``checkpoint`` gives the newest checkpoint of a trial and its epoch. Unfinished trials are
-        queued, from there or from the start.
+        Unfinished trials are queued, from their newest checkpoint or from the start.
         """
-        reports = [(report, number) for number in records for report in records[number].reports]
         for number, record in records.items():
-            self.records[number] = replace(record, reports=[], started=[*record.started])
-            self._proposals.runs(record.config)
-        for report, number in sorted(reports, key=lambda item: item[0].order):
-            self._remember(self.records[number], report)
-            if not self._judge(number, report):
-                self._judged_out[number] = report.epoch
-            self._order = report.order + 1
+            started, begun = [*record.started], [*record.begun]
+            self.records[number] = replace(record, reports=[], started=started, begun=begun)
+            self._new_trials.runs(record)
+        for order, number, what in happened(records):
+            record = self.records[number]
+            if isinstance(what, Report):
+                self._remember(record, what)
+            self._judge.tell(record, what)
+            self._order = order + 1
+        self._scheduler.said()  # all of it was said in the sessions before
         for number, record in self.records.items():
-            found = checkpoint(number)
-            if found is not None:
+            if self._checkpoints.newest(number) is not None:
                 self.saved.add(number)
-            if record.outcome is not Outcome.RUNNING:
-                self._searcher.tell(number, self._told(record))
+            if not record.unfinished:
+                self._new_trials.tell(record)
                 continue
-            self._searcher.restart(number, record.config)
-            for report in self.records[number].reports:
-                self._show(number, report)
-            path, epoch = found if found is not None else (None, 0)
-            over = record.is_measured(self.plan.metric) and (
-                self._judged_out.get(number) == record.epoch or record.epoch >= self.plan.max_epochs
-            )
-            if over and (epoch == record.epoch or number not in self._keepers(number)):
-                completed = record.epoch >= self.plan.max_epochs
-                outcome = Outcome.COMPLETED if completed else Outcome.STOPPED_EARLY
-                self._finish(record, outcome, at=record.reports[-1].at)
-            else:
-                self._waiting.append(Assignment(record, path))
-        best = self.best()
-        self._budget.look_at_value(None if best is None else best[1], self.plan.metric)
+            self._new_trials.again(record)
+            if record.outcome is Outcome.PAUSED:
+                self._paused.add(number)
+        self._close()
+        for record in self.records.values():
+            if record.outcome is Outcome.RUNNING:
+                self._take_up(record)
+        self._close()
+        _, best = self.best() or (None, None)
+        self._budget.look_at_value(best, self.plan.metric)
         self._check_patience()
+
+    def _take_up(self, record: TrialRecord) -> None:
+        """Queue an unfinished trial, unless it was over: the driver may have died just then."""
+        number, at, plan = record.number, record.epoch, self.plan
+        _, saved = self._checkpoints.newest(number) or (None, 0)
+        verdict = (
+            Verdict.GO_ON if self._judge.is_baseline(number) else self._judge.verdict(number, at)
+        )
+        outcome = reached(record, verdict, metric=plan.metric, max_epochs=plan.max_epochs)
+        if outcome is Outcome.PAUSED and saved == at:
+            self._pause(record)
+        elif outcome in (None, Outcome.PAUSED) or (saved != at and number in self._keepers(number)):
+            self._waiting.append(record)
+        else:
+            self._finish(record, outcome, at=record.reports[-1].at)
 
 
 __all__ = ["Assignment", "Conductor", "Decision", "Log", "Plan", "trial_seed"]

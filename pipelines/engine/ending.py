@@ -11,6 +11,7 @@ from rich.console import Console
 from pipelines.engine import sessions
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
+from pipelines.engine.storage import written
 from pipelines.engine.sweep import Sweep
 from pipelines.engine.words import duration
 
@@ -37,7 +38,8 @@ def say(
         who, count = type(sweep.searcher).__name__, len(conductor.records)
         text = f"Ended ({reason}): {who} knows of {count} trials and no more."
     else:
-        command = ["caviar", "sweep", recipe, "--storage", str(sweep.storage), "--name", name]
+        command = ["caviar", "sweep", recipe, "--storage", written(sweep.storage)]
+        command += ["--name", name]
         command += ["--resume", *_options(reason, conductor, sweep, first)]
         stopped = "Stopped" if ran else "Nothing was run"
         text = f"{stopped} ({reason}){_why(reason, sweep)}. Go on with:\n  {shlex.join(command)}"

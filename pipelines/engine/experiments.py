@@ -76,13 +76,14 @@ class Experiment:
             return None
 
     def best(self, records: Mapping[int, TrialRecord]) -> TrialRecord:
-        """The best trial: that of the summary, which is what a person was shown; before there is
-        one, the trial with the best epoch so far, the first of equals.
+        """The best trial: that of the summary, which is what a person was shown; where there is
+        none, or epochs were trained since, the one with the best epoch so far, the first of equals.
 
         Raises ``UsageError`` where no trial has reported a finite value.
         """
         summary = self.summary()
-        if summary is not None and summary.get("best"):
+        epochs = sum(len(record.reports) for record in records.values())
+        if summary is not None and summary.get("best") and summary["epochs_trained"] == epochs:
             return records[summary["best"]["trial"]]
         metric, mode = self.options.metric, self.options.direction
         found: tuple[float, TrialRecord] | None = None
@@ -127,7 +128,7 @@ def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
 def names(storage: Path = STORAGE) -> list[str]:
     """The names of the sweeps in ``storage``, sorted; none where there is no such folder."""
     found = storage.expanduser().glob(f"*/{files.OPTIONS}")
-    return sorted(path.parent.name for path in found if (path.parent / files.HISTORY).is_file())
+    return sorted(path.parent.name for path in found if files.has_history(path.parent))
 
 
 def trial(records: Mapping[int, TrialRecord], number: int, name: str) -> TrialRecord:

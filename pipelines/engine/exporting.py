@@ -59,7 +59,8 @@ def of_the_sweep(experiment: Experiment, record: TrialRecord) -> Source:
             f"of its best {experiment.options.keep_checkpoints} trials: train it again with caviar "
             f"retrain {experiment.folder} --trial {record.number}, then export that with --from."
         )
-    return Source(place=found[0], rows="train", test=None, seed=record.seed, is_retrained=False)
+    place = Path(str(found[0]))  # a sweep is read from a folder of this machine
+    return Source(place=place, rows="train", test=None, seed=record.seed, is_retrained=False)
 
 
 def of_a_retraining(experiment: Experiment, folder: Path) -> tuple[Source, int]:

@@ -8,19 +8,33 @@ from typing import Any
 
 HISTORY = "history.db"
 """Every report and every end of every trial: an Optuna storage in SQLite."""
+HISTORY_URL = "history.url"
+"""In place of it where the history is in a database of a server: its address, and the study."""
 SUMMARY = "summary.json"
 OPTIONS = "sweep.json"
 """What the sweep was first asked: recipe, options, space."""
 TRIALS = "trials"
 """Ray's folder: the checkpoints of each trial."""
+REPORT = "report.html"
+"""The sweep as a page that needs no network."""
 DECISIONS = "decisions.log"
 """What the searcher and the scheduler have said while they decided, with the time."""
 ERRORS = "errors"
 """The tracebacks of failed trials."""
 
 
+def has_history(folder: Path) -> bool:
+    """Whether there is a history, or the address of one."""
+    return (folder / HISTORY).is_file() or (folder / HISTORY_URL).is_file()
+
+
 def write_json(value: Any, path: Path) -> None:
     """Write readable JSON, whole or not at all; what JSON cannot hold becomes its text."""
+    write_text(json.dumps(value, indent=2, default=str) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text, whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, default=str) + "\n")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)

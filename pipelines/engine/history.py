@@ -8,6 +8,7 @@ loses nothing, a power cut the last moments.)
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import sqlalchemy.exc
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from pipelines.engine import files, optuna_rows
+from pipelines.engine import databases, files, optuna_rows
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
 from pipelines.engine.words import duration
@@ -32,21 +33,39 @@ class History:
     """The storage of one sweep. Trials must start in the order of their numbers.
 
     Without a ``name`` it is the one that is there already, also in a folder that was renamed.
+    With a ``url`` it is in that database, and the folder notes where; a folder that does is opened
+    without it. Raises ``UsageError`` when a new sweep's name is taken there.
     """
 
-    def __init__(self, folder: Path, *, name: str | None, metric: str, mode: Mode) -> None:
+    def __init__(
+        self, folder: Path, *, name: str | None, metric: str, mode: Mode, url: str | None = None
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
-        self._storage = RDBStorage(f"sqlite:///{self.path}", engine_kwargs=_WAIT_FOR_A_LOCK)
-        sqlalchemy.event.listen(self._storage.engine, "connect", _write_ahead)
-        self._storage.engine.dispose()  # connections made before the listener
-        self._study = optuna.create_study(
-            storage=self._storage,
-            study_name=name or optuna.get_all_study_names(self._storage)[0],
-            direction="maximize" if mode == "max" else "minimize",
-            load_if_exists=True,
-        )
+        noted = _noted(folder)
+        if noted is not None or url is not None:
+            self._storage = RDBStorage(_address(noted, url), engine_kwargs={"pool_pre_ping": True})
+        else:
+            self._storage = RDBStorage(f"sqlite:///{self.path}", engine_kwargs=_WAIT_FOR_A_LOCK)
+            sqlalchemy.event.listen(self._storage.engine, "connect", _write_ahead)
+            self._storage.engine.dispose()  # connections made before the listener
+        if noted is not None:
+            name = noted["study"]
+        try:
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=name or optuna.get_all_study_names(self._storage)[0],
+                direction="maximize" if mode == "max" else "minimize",
+                load_if_exists=url is None or noted is not None,
+            )
+        except optuna.exceptions.DuplicatedStudyError as error:
+            raise UsageError(
+                f"The database of --history-url holds a sweep {name!r} already: choose another "
+                "--name."
+            ) from error
+        if noted is None and url is not None:
+            files.write_json({"url": url, "study": name}, folder / files.HISTORY_URL)
         self._ids = {t.number: t._trial_id for t in self._study.get_trials(deepcopy=False)}
 
     # What holds for the whole sweep.
@@ -76,15 +95,32 @@ class History:
                     "session": record.session,
                     "outcome": record.outcome.value,
                     "started": record.started,
+                    "leg": record.leg,
+                    "begun": record.begun,
+                    **_fork(record),
                 },
             )
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial runs again: of an earlier session, or after a failure."""
-        self._attr(record.number, "session", record.session)
+        """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
+        attrs: dict[str, Any] = {
+            "session": record.session,
+            "started": record.started,
+            "leg": record.leg,
+            "begun": record.begun,
+            "outcome": record.outcome.value,
+        }
         if record.again:
-            self._attr(record.number, "again", record.again)
-        self._attr(record.number, "started", record.started)
+            attrs["again"] = record.again
+        self._change(record.number, attrs)
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker, and goes on if it is promoted."""
+        self._change(record.number, {"outcome": record.outcome.value})
+
+    def _change(self, number: int, attrs: Mapping[str, Any]) -> None:
+        with self._storage.engine.begin() as connection:
+            optuna_rows.change(connection, self._ids[number], attrs)
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -111,6 +147,8 @@ class History:
             attrs["error"] = record.error
         if record.ended is not None:
             attrs["ended"] = record.ended
+        if record.over is not None:
+            attrs["over"] = record.over
         with self._storage.engine.begin() as connection:
             optuna_rows.end(
                 connection,
@@ -160,6 +198,18 @@ def stored_records(folder: Path) -> dict[int, TrialRecord]:
         ) from error
 
 
+def _noted(folder: Path) -> dict[str, str] | None:
+    """The database that the folder notes in place of a file of its own."""
+    path = folder / files.HISTORY_URL
+    return dict(json.loads(path.read_text())) if path.is_file() else None
+
+
+def _address(noted: Mapping[str, str] | None, url: str | None) -> str:
+    """The database, which may have moved since it was noted."""
+    address = databases.url(url or (noted or {})["url"])
+    return address.render_as_string(hide_password=False)
+
+
 def _record(trial: FrozenTrial) -> TrialRecord:
     attrs: Mapping[str, Any] = trial.user_attrs
     reports = [
@@ -184,7 +234,20 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         again=list(attrs.get("again", [])),
         started=list(attrs.get("started", [])),
         ended=attrs.get("ended"),
+        # Histories of versions that paused and forked nothing lack the rest. There, the folders of
+        # a trial counted sessions.
+        leg=attrs.get("leg", attrs["session"]),
+        begun=list(attrs.get("begun", [])),
+        over=attrs.get("over"),
+        parent=attrs.get("parent"),
+        forked_at=attrs.get("forked_at", 0),
     )
+
+
+def _fork(record: TrialRecord) -> dict[str, int]:
+    if record.parent is None:
+        return {}
+    return {"parent": record.parent, "forked_at": record.forked_at}
 
 
 _WAIT_FOR_A_LOCK = {"connect_args": {"timeout": 60}}  # seconds; a dashboard may be reading

@@ -139,6 +139,11 @@ def check_fits(
         raise _another_trainable(error) from error
 
 
+def distributes(trainable: type[Any]) -> bool:
+    """Whether several workers can train one trial of it."""
+    return hasattr(trainable, "distributes") and bool(trainable.distributes())
+
+
 def _another_trainable(error: ValueError) -> UsageError:
     if "does not understand" in str(error):
         return UsageError(f"{error} Leave --trainable out, or name one that does.")
@@ -163,6 +168,12 @@ def load_trainable(sweep: Sweep) -> type[Any]:
         raise UsageError(
             f"{by_name(sweep.trainable)} is no trainable, it names no metrics: "
             "derive it from trainables.TorchTrainable."
+        )
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise UsageError(
+            f"{by_name(sweep.trainable)} cannot train by itself: derive a class from it that "
+            f"overrides {', '.join(missing)}."
         )
     return cast("type[Any]", found)
 

@@ -87,7 +87,7 @@ def _ask(
 
 def _question(place: Place, probe: str, modules: Sequence[str]) -> Callable[[str], dict[str, Any]]:
     """A function that needs nothing of ours where it runs: Ray sends a nested one by its code."""
-    kind, root, same = place.kind, place.root, _SAME
+    scheme, uri, root, same = place.scheme, str(place), place.root, _SAME
 
     def question(node: str) -> dict[str, Any]:
         import importlib.metadata
@@ -110,7 +110,7 @@ def _question(place: Place, probe: str, modules: Sequence[str]) -> Callable[[str
                 versions[name] = "none"
         storage = None
         try:
-            system = fs.LocalFileSystem() if kind == "file" else fs.FileSystem.from_uri(kind)[0]
+            system = fs.LocalFileSystem() if scheme == "file" else fs.FileSystem.from_uri(uri)[0]
             with system.open_input_stream(f"{root}/{probe}") as stream:
                 if stream.read() != probe.encode():
                     storage = "it reads something else there"

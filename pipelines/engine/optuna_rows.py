@@ -96,8 +96,7 @@ def end(
     attrs: Mapping[str, Any],
 ) -> None:
     """How a trial ended, and its objective where it has one; ``attrs`` replace what was there."""
-    connection.execute(delete(_ATTRS).where(_ATTRS.c.trial_id == trial_id, _ATTRS.c.key.in_(attrs)))
-    _new_attrs(connection, trial_id, attrs)
+    change(connection, trial_id, attrs)
     if value is not None:
         stored, kind = models.TrialValueModel.value_to_stored_repr(value)
         connection.execute(
@@ -108,6 +107,12 @@ def end(
         .where(_TRIALS.c.trial_id == trial_id)
         .values(state=state, datetime_complete=_now())
     )
+
+
+def change(connection: Connection, trial_id: int, attrs: Mapping[str, Any]) -> None:
+    """Note these of a trial, in place of what was there under the same keys."""
+    connection.execute(delete(_ATTRS).where(_ATTRS.c.trial_id == trial_id, _ATTRS.c.key.in_(attrs)))
+    _new_attrs(connection, trial_id, attrs)
 
 
 def _new_attrs(connection: Connection, trial_id: int, attrs: Mapping[str, Any]) -> None:

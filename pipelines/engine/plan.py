@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     gpus_per_trial: float = 0.0
     again: Sequence[Mapping[str, Any]] = ()
-    """The best configurations of earlier sweeps, which run first of all, after the default."""
+    """Configurations that run first of all, after the default, known or not."""
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 
@@ -39,7 +39,10 @@ class Log(Protocol):
         """A new trial."""
 
     def again(self, record: TrialRecord) -> None:
-        """An unfinished trial runs again: of an earlier session, or after a failure."""
+        """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker, and goes on if it is promoted."""
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
@@ -52,8 +55,24 @@ class Log(Protocol):
         sweep."""
 
 
-Checkpoints = Callable[[int], tuple[str, int] | None]
-"""Finds the newest checkpoint of a trial and its epoch; None where there is none."""
+class Checkpoints(Protocol):
+    """Where the checkpoints are; ``CheckpointFolder`` on disk."""
+
+    def newest(self, number: int) -> tuple[str, int] | None:
+        """The newest whole checkpoint of a trial and its epoch."""
+
+    def inherit(self, parent: int, child: int) -> tuple[str, int] | None:
+        """A copy of it that belongs to a fork, and its epoch."""
+
+
+class NoCheckpoints:
+    """There are none: a trial that is cut off starts afresh."""
+
+    def newest(self, number: int) -> None:
+        """None."""
+
+    def inherit(self, parent: int, child: int) -> None:
+        """None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +81,8 @@ class Assignment:
 
     record: TrialRecord
     restore_from: str | None = None
+    forked: bool = False
+    """The checkpoint is the parent's: hyperparameters and best epoch are not taken from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _RECENT = 6
 
 STYLES = {
     Outcome.RUNNING: "cyan",
+    Outcome.PAUSED: "blue",
     Outcome.COMPLETED: "green",
     Outcome.STOPPED_EARLY: "yellow",
     Outcome.FAILED: "red",
@@ -65,7 +66,7 @@ class Progress:
             record = self._conductor.records[ended]
             if self._console.is_terminal:
                 self._recent = [*self._recent, ended][-_RECENT:]
-            elif record.outcome is not Outcome.RUNNING:
+            elif not record.unfinished:
                 self._console.print(self._line(record), soft_wrap=True, highlight=False)
         now = time.monotonic()
         if self._console.is_terminal and now - self._drawn >= _REFRESH_SECONDS:
@@ -94,11 +95,15 @@ class Progress:
         count = len(conductor.records)
         states = Text()
         for outcome in Outcome:
-            states.append(f"{conductor.count(outcome)} {how_it_ended(outcome)}   ", STYLES[outcome])
+            count_of = conductor.count(outcome)
+            if count_of or outcome is not Outcome.PAUSED:  # most schedulers pause nothing
+                states.append(f"{count_of} {how_it_ended(outcome)}   ", STYLES[outcome])
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="bold")
         rows.add_column()
-        rows.add_row("trials", f"{count} of {plan.trials}" if plan.trials else f"{count}")
+        of = f" of {plan.trials}" if plan.trials else ""
+        and_forks = f", {self._forks} forks" if self._forks else ""
+        rows.add_row("trials", f"{count - self._forks}{of}{and_forks}")
         rows.add_row("", states)
         best = conductor.best()
         if best is not None:
@@ -134,16 +139,27 @@ class Progress:
         plan = self._conductor.plan
         here = self._conductor.epochs - self._epochs_before
         rate = here / max(time.monotonic() - self._started, 1e-9)
-        bounds = [plan.limits.epochs, plan.trials * plan.max_epochs if plan.trials else None]
+        bounds = [plan.limits.epochs, self._most_by_trials]
         most = min((bound for bound in bounds if bound is not None), default=None)
         of = "" if most is None else f" of at most {most}"
         return f"{self._conductor.epochs}{of}, {rate:.1f} a second"
 
+    @property
+    def _forks(self) -> int:
+        """Trials that went on from another one's checkpoint: --trials does not bound them."""
+        return sum(record.parent is not None for record in self._conductor.records.values())
+
+    @property
+    def _most_by_trials(self) -> int | None:
+        """The most epochs that --trials can take; None where it bounds nothing."""
+        plan = self._conductor.plan
+        return plan.trials * plan.max_epochs if plan.trials and not self._forks else None
+
     def _share(self) -> float:
         """The share of the budget that is spent: trials, epochs or time."""
         plan = self._conductor.plan
-        ended = len(self._conductor.records) - self._conductor.count(Outcome.RUNNING)
-        by_trials = ended / plan.trials if plan.trials else 0.0
+        ended = sum(not record.unfinished for record in self._conductor.records.values())
+        by_trials = ended / plan.trials if plan.trials and not self._forks else 0.0
         spent = plan.limits.share(
             self._conductor.elapsed, self._conductor.epochs, self._conductor.meter.gpu_hours
         )

@@ -19,8 +19,9 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.engine.checkpoints import folder_name, remove
+from pipelines.engine.checkpoints import folder_name, keep_newest, remove
 from pipelines.engine.conductor import Conductor, Decision
+from pipelines.engine.storage import Place
 from trainables.options import RESERVED_KEY, TrialInfo
 
 GRACE_SECONDS = 30.0
@@ -35,6 +36,11 @@ def is_lost(error: BaseException | None) -> bool:
     """Whether a trial ended with this error because its machine, or the way to it, was lost."""
     from ray.exceptions import ActorUnavailableError, NodeDiedError, RayActorError
 
+    from trainables.team import WorkerError
+
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, WorkerError):  # one of several workers that train a trial
+        return is_lost(cause.reason)
     if isinstance(error, ActorUnavailableError | NodeDiedError):
         return True
     if isinstance(error, RayActorError) and not error.actor_init_failed:
@@ -62,11 +68,17 @@ class Search(_Unpickled, Searcher):
     """
 
     def __init__(
-        self, conductor: Conductor, numbers: dict[str, int], *, limit: Callable[[], int]
+        self,
+        conductor: Conductor,
+        numbers: dict[str, int],
+        folders: dict[str, str],
+        *,
+        limit: Callable[[], int],
     ) -> None:
         super().__init__(metric=conductor.plan.metric, mode=conductor.plan.mode)
         self._conductor = conductor
         self._numbers = numbers
+        self._folders = folders
         self._limit = limit
 
     def suggest(self, trial_id: str) -> Any:  # a configuration, None for later, or FINISHED
@@ -75,13 +87,17 @@ class Search(_Unpickled, Searcher):
             return None
         assignment = conductor.next()
         if assignment is None:
-            # A live trial may lose its machine yet, and is then handed out again.
-            return None if conductor.live and conductor.stop_reason is None else Searcher.FINISHED
+            # Ray asks again after each event, at least ten times a second, while a trial is live.
+            return Searcher.FINISHED if conductor.finished else None
         record = assignment.record
         self._numbers[trial_id] = record.number
+        self._folders[trial_id] = folder_name(record.number, record.leg)
         conductor.meter.stop(record.number)  # it waits for a worker, and perhaps for a machine
         info = TrialInfo(
-            number=record.number, seed=record.seed, restore_from=assignment.restore_from
+            number=record.number,
+            seed=record.seed,
+            restore_from=assignment.restore_from,
+            fork=assignment.forked,
         )
         return {**record.config, RESERVED_KEY: asdict(info)}
 
@@ -109,22 +125,6 @@ class Schedule(_Unpickled, FIFOScheduler):
         return str(TrialScheduler.CONTINUE if decision.goes_on else TrialScheduler.STOP)
 
 
-class FolderNames:
-    """Names the folder of each Ray trial: another attempt at the same trial has another one."""
-
-    def __init__(self, numbers: Mapping[str, int], session: int) -> None:
-        self._numbers = numbers
-        self._session = session
-        self._attempts: dict[int, list[str]] = {}
-
-    def __call__(self, trial: Trial) -> str:
-        number = self._numbers[trial.trial_id]
-        attempts = self._attempts.setdefault(number, [])
-        if trial.trial_id not in attempts:
-            attempts.append(trial.trial_id)
-        return folder_name(number, self._session, attempts.index(trial.trial_id))
-
-
 class Events(_Unpickled, tune.Callback):
     """What Ray tells of the trials, told to the conductor; checkpoints saved and removed."""
 
@@ -134,7 +134,7 @@ class Events(_Unpickled, tune.Callback):
         *,
         numbers: dict[str, int],
         errors: Path,
-        trials: Path,
+        trials: Path | Place,
         metrics: tuple[str, ...],
         on_change: Callable[[int | None], None],
         going: Callable[[], Collection[str]] = frozenset,
@@ -204,10 +204,27 @@ class Events(_Unpickled, tune.Callback):
 
     def _end(self, trial: Trial, error: str | None = None, *, lost: bool = False) -> None:
         number = self._numbers[trial.trial_id]
-        for useless in self._conductor.end(number, error=error, lost=lost):
-            remove(self._trials, useless)
-            self._conductor.saved.discard(useless)
-        self._on_change(number)
+        self._remove(self._conductor.end(number, error=error, lost=lost))
+        if self._conductor.records[number].leg > 0:
+            keep_newest(self._trials, number)
+        if number not in self._conductor.just_ended:  # paused, cut off, or to be tried again
+            self._on_change(number)
+        self._say_who_ended()
+
+    def _say_who_ended(self) -> None:
+        for number in self._conductor.just_ended:
+            self._on_change(number)
+        self._conductor.just_ended.clear()
+
+    def _remove(self, useless: set[int]) -> None:
+        for number in useless:
+            remove(self._trials, number)
+            self._conductor.saved.discard(number)
+
+    def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
+        # Paused trials have ended with the last of the others.
+        self._remove(self._conductor.useless())
+        self._say_who_ended()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._conductor.check_time()

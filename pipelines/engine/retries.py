@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.engine.records import TrialRecord
+
 LOST_AT_MOST = 3
 """How often a trial may lose its machine at the same epoch: then the trial may be the reason."""
 
@@ -24,6 +26,19 @@ class Failure:
     """The last line of what was raised."""
     lost: bool
     """Its machine, or the connection to it, was lost; else the trial failed by itself."""
+
+
+class Failures:
+    """Every failure of every trial of a sweep."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[Failure]] = {}
+
+    def again(self, record: TrialRecord, words: str, *, lost: bool, retries: int) -> bool:
+        """Note one more failure of a trial; whether it is run once more."""
+        failures = self._of.setdefault(record.number, [])
+        failures.append(Failure(epoch=record.epoch, words=words, lost=lost))
+        return again(failures, retries=retries)
 
 
 def again(failures: Sequence[Failure], *, retries: int) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,18 @@ from rich.console import Console
 
 from pipelines.engine import (
     capacity,
+    captured,
     checkpoints,
     cluster,
+    databases,
+    disk,
     ending,
     files,
+    finals,
+    in_process,
     loading,
     nodes,
+    pairings,
     sessions,
     show,
     storage,
@@ -37,6 +44,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
 from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.warm_start import WarmStart
 from search_spaces import SearchSpace
@@ -44,6 +52,7 @@ from search_spaces import SearchSpace
 if TYPE_CHECKING:
     from pipelines.engine.history import History
     from pipelines.engine.ray_bridge import Events
+    from pipelines.engine.report.sections import Findings
     from trainables.data import Dataset
     from trainables.options import TrialOptions
 
@@ -58,6 +67,8 @@ class Result:
     """Everything the sweep has written."""
     stop_reason: str | None
     """Why the sweep ended before its last trial; None when it did not."""
+    finals: finals.Finals | None = None
+    """What the winner came to with fresh seeds; None without finals, or before their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,16 @@ class _Prepared:
     options: TrialOptions
 
 
-def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
+def run(
+    sweep: Sweep,
+    *,
+    recipe: str = "python",
+    console: Console | None = None,
+    defenders: Sequence[Mapping[str, Any]] = (),
+) -> Result:
     """Run ``sweep`` to its end, to its budget or to Ctrl-C; it can be resumed from either.
+
+    ``defenders`` are configurations that take part in the finals beside the best of the search.
 
     Raises ``UsageError`` for what cannot be carried out, before any trial starts.
     """
@@ -86,21 +105,38 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     space = loading.load_space(sweep, loaded[0] if loaded else None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
+    pairings.check(sweep, space)
     name = sweep.name or sessions.default_name(recipe, sweep)
-    folder = sweep.storage.expanduser().resolve() / name
-    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    folder = storage.home(sweep.storage, name)
+    on_disk = storage.on_disk(folder, resume=sweep.resume)
+    sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
     warm = None if sweep.resume else warm_start.load(sweep, space)
+    if sweep.history_url is not None:
+        databases.check(sweep.history_url)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
+        if isinstance(sweep.trainable, type):
+            captured.check(sweep.trainable)
         preparing = helper.submit(_prepare, sweep, space, loaded)
         with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
-            slots = capacity.check(_request(sweep), private=private)
+            slots = capacity.check(_request(sweep, prepared), private=private)
             shared = not private and _several_machines(folder, sweep)
+            concurrent = min(sweep.concurrent or slots, slots)
+            if isinstance(folder, Path):  # nobody knows what an object store has left
+                disk.check(
+                    sweep,
+                    space,
+                    prepared.trainable,
+                    prepared.data,
+                    prepared.options,
+                    concurrent=concurrent,
+                    folder=folder,
+                )
             from pipelines.engine.history import History
 
             with storage.working_folder(
@@ -109,12 +145,18 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 resume=sweep.resume,
                 say=lambda line: console.print(line, markup=False, highlight=False),
             ) as working:
-                history = History(working, name=name, metric=sweep.metric, mode=sweep.direction)
+                history = History(
+                    working,
+                    name=name,
+                    metric=sweep.metric,
+                    mode=sweep.direction,
+                    url=sweep.history_url,
+                )
+                last: finals.Finals | None = None
                 try:
                     warm = warm_start.noted(warm, history, space, sweep.max_epochs)
                     conductor = _conductor(sweep, space, scheduler, history, folder, started, warm)
                     before = conductor.epochs
-                    concurrent = min(sweep.concurrent or slots, slots)
                     show.start(
                         sweep,
                         space,
@@ -149,19 +191,111 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                             working=working,
                             private=private,
                         )
+                    if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED:
+                        last = _finals(
+                            sweep,
+                            space,
+                            finals.candidates(conductor, sweep.finalists, defenders),
+                            prepared,
+                            console,
+                            folder=folder,
+                            working=working,
+                            private=private,
+                        )
                 finally:
                     history.close()
-                checkpoints.tidy(folder / files.TRIALS)
-                found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
+                _prune(conductor, folder / files.TRIALS)
+                winner = None if last is None or last.winner is None else last.winner.trial
+                found = summary.summarise(
+                    conductor, name=name, recipe=recipe, folder=folder, winner=winner
+                )
                 files.write_json(found, working / files.SUMMARY)
+                findings = _report(working, folder, console)
     show.end(found, conductor, folder=folder, console=console)
+    if last is not None:
+        show.finals(last, sweep.metric, console)
+    if findings is not None:
+        show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
-    first = (sessions.stored(folder) or {}).get("options", {})
+    first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
-    return Result(found, folder, conductor.ended_because)
+    return Result(found, on_disk, conductor.ended_because, last)
 
 
-def _several_machines(folder: Path, sweep: Sweep) -> bool:
+def _finals(
+    sweep: Sweep,
+    space: SearchSpace,
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    prepared: _Prepared,
+    console: Console,
+    *,
+    folder: Path | Place,
+    working: Path,
+    private: bool,
+) -> finals.Finals | None:
+    """Check the winner; None while trainings are left, which a resumed sweep goes on with."""
+    console.print(
+        f"\nfinals     {len(entrants)} configurations, {sweep.final_seeds} fresh seeds each, "
+        f"{sweep.max_epochs} epochs"
+    )
+
+    def train(conductor: Conductor, trials: Path | Place, there: Path) -> None:
+        with cluster.environment_inherited() if private else nullcontext():
+            _search(
+                sweep, conductor, prepared, console, folder=trials, working=there, private=private
+            )
+
+    def score(config: Mapping[str, Any], number: int, checkpoint: str) -> Any:
+        return in_process.score(
+            prepared.trainable,
+            config,
+            checkpoint=checkpoint,
+            number=number,
+            data=prepared.data,
+            options=prepared.options,
+            gpus=sweep.gpus_per_trial,
+        )
+
+    before = finals.read(working)
+    last, stopped = finals.run(sweep, space, entrants, folder=folder, working=working, train=train)
+    if stopped is not None:
+        return None
+    if before is None or before.winner != last.winner:
+        last = finals.with_test(last, folder, score)
+    else:
+        last = replace(last, test=before.test, checkpoint=before.checkpoint)
+    finals.write(last, working)
+    return last
+
+
+def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:
+    """Write the report; a sweep that has ended well does not fail with it."""
+    try:
+        from pipelines.engine import experiments, report
+
+        return report.write(experiments.find(working))[1]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
+        console.print(
+            f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
+            f"Try again: caviar report {shlex.quote(str(folder))}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return None
+
+
+def _prune(conductor: Conductor, trials: Path | Place) -> None:
+    """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
+    the best epoch. Unfinished ones keep both."""
+    for number in conductor.saved:
+        if not conductor.records[number].unfinished:
+            checkpoints.keep_newest(trials, number)
+    checkpoints.tidy(trials)
+
+
+def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     """Whether trials may run on other machines than this; then all of them have been checked.
 
     Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
@@ -169,19 +303,21 @@ def _several_machines(folder: Path, sweep: Sweep) -> bool:
     grows = bool(capacity.node_types()[0])
     if len(capacity.alive()) == 1 and not grows:
         return False
-    if grows:
+    if grows and isinstance(folder, Path):
         nodes.check_own_disk(folder)
     module = by_name(sweep.trainable).partition(":")[0]
     needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
-    nodes.check(storage.Place.folder(folder), needed)
+    nodes.check(Place.folder(folder) if isinstance(folder, Path) else folder, needed)
     return True
 
 
-def _request(sweep: Sweep) -> capacity.Request:
+def _request(sweep: Sweep, prepared: _Prepared) -> capacity.Request:
     return capacity.Request(
         cpus=sweep.cpus_per_trial,
         gpus=sweep.gpus_per_trial,
         accelerator=sweep.accelerator_type,
+        workers=prepared.options.workers,
+        spread=sweep.spread_trial,
     )
 
 
@@ -208,6 +344,10 @@ def _prepare(
     loading.check_metric(sweep, trainable)
     found, note = loaded or loading.load_data(sweep)
     data, options = loading.for_trials(sweep, found)
+    if sweep.workers_per_trial is not None or loading.distributes(trainable):
+        # Else a loop of one's own has all GPUs of its trial in one process.
+        threads = max(1, int(sweep.cpus_per_trial / sweep.workers))
+        options = replace(options, workers=sweep.workers, cpu_threads=threads)
     loading.check_fits(trainable, space, found, options)
     return _Prepared(trainable, found, note, data, options)
 
@@ -217,7 +357,7 @@ def _conductor(
     space: SearchSpace,
     scheduler: Scheduler,
     history: History,
-    folder: Path,
+    folder: Path | Place,
     started: float,
     warm: WarmStart,
 ) -> Conductor:
@@ -235,21 +375,20 @@ def _conductor(
         gpus_per_trial=sweep.gpus_per_trial,
     )
     options = sweep.searcher.planned(space, trials=sweep.trials)
-    checkpoint = sessions.newest_checkpoint(folder)
     conductor = Conductor(
         plan,
         space=space,
         searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
         history=history,
-        checkpoint=checkpoint,
+        checkpoints=checkpoints.CheckpointFolder(folder / files.TRIALS),
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,
         gpu_seconds=sessions.gpu_seconds(history),
     )
     conductor.learn(warm.rows)
     if sweep.resume:
-        conductor.replay(history.records(), checkpoint)
+        conductor.replay(history.records())
     return conductor
 
 
@@ -259,7 +398,7 @@ def _search(
     prepared: _Prepared,
     console: Console,
     *,
-    folder: Path,
+    folder: Path | Place,
     working: Path,
     private: bool,
 ) -> None:
@@ -267,18 +406,18 @@ def _search(
 
     from pipelines.engine import ray_bridge
 
+    request, concurrent = _request(sweep, prepared), sweep.concurrent
     trainable = tune.with_resources(
         tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
-        tune.PlacementGroupFactory([_request(sweep).bundle]),
+        tune.PlacementGroupFactory(request.bundles, strategy=request.strategy),
     )
     numbers: dict[str, int] = {}
-    request, concurrent = _request(sweep), sweep.concurrent
     limit = capacity.every(
         capacity.REFRESH_SECONDS,
         lambda: capacity.limit(request, concurrent=concurrent, private=private),
     )
     going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
-    folder_of = ray_bridge.FolderNames(numbers, conductor.session)
+    folders: dict[str, str] = {}  # by itself: Ray pickles what the function below holds
     with Progress(conductor, console) as progress:
         events = ray_bridge.Events(
             conductor,
@@ -292,11 +431,11 @@ def _search(
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=ray_bridge.Search(conductor, numbers, limit=limit),
+                search_alg=ray_bridge.Search(conductor, numbers, folders, limit=limit),
                 scheduler=ray_bridge.Schedule(events),
                 num_samples=-1,  # the conductor says when it is enough
                 reuse_actors=True,
-                trial_dirname_creator=folder_of,
+                trial_dirname_creator=lambda trial: folders[trial.trial_id],
             ),
             run_config=tune.RunConfig(
                 name=files.TRIALS,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import checkpoints, files, schedulers, searchers
+from pipelines.engine import files, schedulers, searchers
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
@@ -26,9 +26,11 @@ BUDGETS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience",
 
 MAY_CHANGE = frozenset(
     {
-        *BUDGETS, "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
-        "accelerator_type", "retries",
-        "storage", "name", "resume", "keep_checkpoints", "checkpoint_seconds", "verbose",
+        *BUDGETS, "finalists", "final_seeds", "data_dir",
+        "concurrent", "cpus_per_trial", "gpus_per_trial",
+        "accelerator_type", "retries", "workers_per_trial", "spread_trial",
+        "storage", "name", "resume",
+        "history_url", "keep_checkpoints", "checkpoint_seconds", "disk_limit", "verbose",
     }
 )  # fmt: skip
 """What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""
@@ -64,7 +66,7 @@ def stored(folder: Path) -> dict[str, Any] | None:
     """What the sweep in ``folder`` was first asked: recipe, options, space; None without one."""
     path = folder / files.OPTIONS
     with _usable(folder):
-        if not path.is_file() or not (folder / files.HISTORY).is_file():
+        if not path.is_file() or not files.has_history(folder):
             return None
         text = path.read_text()
     try:
@@ -108,11 +110,18 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
         )
     now = describe(sweep)
     for name, value in before["options"].items():
-        if name not in MAY_CHANGE and now.get(name) != value:
+        if name not in MAY_CHANGE and not _kept(value, now.get(name)):
             raise UsageError(
                 f"{name} of {folder.name!r} was {value}, and a resumed sweep keeps it "
                 f"(got {now.get(name)}): leave the option out, or start a new sweep."
             )
+
+
+def _kept(before: Any, now: Any) -> bool:
+    """Whether a value is as it was; of a part, each option that it had then."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(now.get(name) == value for name, value in before.items())
+    return bool(before == now)
 
 
 def _check_folder(folder: Path) -> None:
@@ -247,13 +256,3 @@ def recorded(
         session["gpu_seconds"] = conductor.meter.gpu_seconds
         session["stop_reason"] = conductor.stop_reason
         history.set("sessions", [*before, session])
-
-
-def newest_checkpoint(folder: Path) -> Callable[[int], tuple[str, int] | None]:
-    """Looks up the newest whole checkpoint of a trial and its epoch."""
-
-    def find(number: int) -> tuple[str, int] | None:
-        found = checkpoints.newest(folder / files.TRIALS, number)
-        return None if found is None else (str(found[0]), found[1].epoch)
-
-    return find

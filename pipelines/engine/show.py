@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +10,22 @@ from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.engine import cluster, files
+from pipelines.engine.best_curves import best_curves
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
+from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.words import duration, how_it_ended, number
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
+    from pipelines.engine.finals import Finals
+    from pipelines.engine.report.advice import Advice
     from trainables.data import Dataset
 
 
@@ -40,7 +45,7 @@ def start(
     *,
     note: str | None,
     concurrent: int,
-    folder: Path,
+    folder: Path | Place,
     session: int,
 ) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
@@ -59,9 +64,10 @@ def start(
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
+    several = f" for {sweep.workers} workers" if sweep.workers > 1 else ""
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
-        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU",
+        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
         highlight=False,
     )
     console.print(
@@ -89,12 +95,14 @@ def _budget(sweep: Sweep) -> str:
     return " or ".join(parts)
 
 
-def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console: Console) -> None:
+def end(
+    found: Mapping[str, Any], conductor: Conductor, *, folder: Path | Place, console: Console
+) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
     counts = found["trials"]
     ended = ", ".join(f"{counts[o]} {how_it_ended(o)}" for o in Outcome if counts.get(o))
-    unfinished = conductor.count(Outcome.RUNNING)
+    unfinished = sum(record.unfinished for record in conductor.records.values())
     console.print(
         f"\n{counts['total']} trials ({ended or 'none ended'}"
         + (f", {unfinished} unfinished" if unfinished else "")
@@ -106,18 +114,32 @@ def end(found: Mapping[str, Any], conductor: Conductor, *, folder: Path, console
         console.print("No trial reported a finite value: there is no best one.", style="red")
     else:
         console.print(best_table(found["metric"], best, found["baseline"]))
+        console.print(best_curves(conductor))
     history = folder / files.HISTORY
     rows = {
         "checkpoint": None if best is None else best["checkpoint"],
+        "report": folder / files.REPORT if (folder / files.REPORT).is_file() else None,
         "summary": folder / files.SUMMARY,
         "history": history,
         "decisions": folder / files.DECISIONS if (folder / files.DECISIONS).is_file() else None,
         "errors": folder / files.ERRORS if counts["failed"] else None,
-        "curves": f"optuna-dashboard sqlite:///{history}",
+        "curves": f"optuna-dashboard sqlite:///{history}" if isinstance(history, Path) else None,
     }
     for what, where in rows.items():
         if where is not None:
             console.print(f"{what:<11}{where}", markup=False, highlight=False, soft_wrap=True)
+
+
+def advice(found: Sequence[Advice], console: Console) -> None:
+    """What to do next, each with its evidence; nothing where all is well."""
+    if not found:
+        return
+    console.print("\nnext time", style="bold")
+    for one in found:
+        line = Text("· ")
+        line.append(one.text)
+        line.append(f" {one.evidence}", "dim")
+        console.print(line, soft_wrap=True)
 
 
 _NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")
@@ -145,3 +167,26 @@ def best_table(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]
     for name in dict.fromkeys([*config, *default]):
         table.add_row(name, number(config.get(name, "–")), number(default.get(name, "–")), "")
     return table
+
+
+def finals(found: Finals, metric: str, console: Console) -> None:
+    """The finalists, the best mean first, and what the winner makes of the test rows."""
+    table = Table(box=box.SIMPLE_HEAD, title="finals", title_justify="left")
+    for name in ("trial", f"{metric}, mean", "± std", "by seed"):
+        table.add_column(name, no_wrap=name != "by seed")
+    for one in found.finalists:
+        table.add_row(
+            "brought" if one.trial is None else str(one.trial),
+            number(one.mean),
+            number(one.std),
+            " ".join(number(score) for score in one.scores.values())
+            + ("" if one.is_whole else f" and {one.asked - len(one.scores)} without a value"),
+        )
+    console.print(table)
+    if found.winner is None:
+        console.print("no finalist has a value for every seed: the search's best stays the best")
+    elif found.test is None:
+        console.print("test rows  this trainable has no score for them")
+    else:
+        metrics = " ".join(f"{name} {number(value)}" for name, value in found.test.items())
+        console.print(f"test rows  {metrics} (looked at once)", soft_wrap=True)

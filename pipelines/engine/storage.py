@@ -8,8 +8,10 @@ checkpoints go there directly. A sweep whose head is gone goes on from what the 
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -31,52 +33,153 @@ COPY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder that all machines see: of a mounted file system, or of an object store."""
+    """A folder that all machines see: of a mounted file system, or of an object store.
 
-    kind: str
-    """``file``, or the URI that pyarrow makes the file system from."""
+    It has what the checkpoints need of ``Path``: the same code finds them in either.
+    """
+
     root: str
-    """The folder there."""
+    """The folder, or the file; bucket and key in an object store."""
+    scheme: str = "file"
+    """``file``, or of an object store: s3, gs."""
+    query: str = ""
+    """What else the URI says: ``?region=eu-central-1``."""
 
     @classmethod
     def folder(cls, path: Path) -> Place:
         """A folder of a mounted file system."""
-        return cls("file", str(path))
+        return cls(str(path))
 
     def __str__(self) -> str:
-        return self.root if self.kind == "file" else self.kind
+        return self.root if self.scheme == "file" else f"{self.scheme}://{self.root}{self.query}"
+
+    def __truediv__(self, name: str) -> Place:
+        return Place(f"{self.root}/{name}", self.scheme, self.query)
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.root.rpartition("/")[2]
 
     @property
     def system(self) -> FileSystem:
         """The file system, as pyarrow and Ray take it."""
         from pyarrow import fs
 
-        return fs.LocalFileSystem() if self.kind == "file" else fs.FileSystem.from_uri(self.kind)[0]
+        if self.scheme == "file":
+            return fs.LocalFileSystem()
+        return fs.FileSystem.from_uri(str(self))[0]
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file; None where there is none."""
+        """The content of a file in it; None where there is none."""
         try:
-            with self.system.open_input_stream(f"{self.root}/{name}") as stream:
-                return bytes(stream.read())
+            return (self / name).read_bytes()
         except FileNotFoundError:
             return None
 
+    def read_bytes(self) -> bytes:
+        """The content of the file that it is.
+
+        Raises FileNotFoundError where there is none, OSError where it cannot be read.
+        """
+        with self.system.open_input_stream(self.root) as stream:
+            return bytes(stream.read())
+
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all."""
+        """Write a file in it, whole or not at all."""
         path = f"{self.root}/{name}"
         system = self.system
-        system.create_dir(path.rpartition("/")[0], recursive=True)
         # An object appears when it is whole; a file is given its name then.
-        part = f"{path}.part" if self.kind == "file" else path
+        part = path
+        if self.scheme == "file":
+            system.create_dir(path.rpartition("/")[0], recursive=True)
+            part = f"{path}.part"
         with system.open_output_stream(part) as stream:
             stream.write(content)
         if part != path:
             system.move(part, path)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file in it, if it is there."""
         with contextlib.suppress(FileNotFoundError):
             self.system.delete_file(f"{self.root}/{name}")
+
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        return bool(self.system.get_file_info(self.root).is_file)
+
+    def size(self) -> int:
+        """Bytes of the file that it is."""
+        return int(self.system.get_file_info(self.root).size)
+
+    def glob(self, pattern: str) -> list[Place]:
+        """What lies in it under a name of this pattern."""
+        from pyarrow import fs
+
+        selector = fs.FileSelector(self.root, allow_not_found=True)
+        found = [info.base_name for info in self.system.get_file_info(selector)]
+        return [self / name for name in sorted(found) if fnmatch.fnmatch(name, pattern)]
+
+    def remove_all(self) -> None:
+        """Remove the folder that it is, and all in it."""
+        with contextlib.suppress(FileNotFoundError):
+            self.system.delete_dir(self.root)
+
+
+_PROBE = ".caviar"
+_URI = re.compile(r"^(s3|gs|gcs|abfs|abfss|hdfs):/{1,2}([^?]+)(\?.*)?$")
+
+
+def home(storage: Path, name: str) -> Path | Place:
+    """Where the sweep ``name`` lies in ``storage``, a folder or a URI such as s3://BUCKET/FOLDER.
+
+    An option that is a path keeps one of the two slashes of a URI.
+
+    >>> str(home(Path("s3://bucket/a?region=us-east-1"), "b"))
+    's3://bucket/a/b?region=us-east-1'
+    """
+    uri = _URI.match(str(storage))
+    if uri is None:
+        return storage.expanduser().resolve() / name
+    return Place(uri[2].rstrip("/"), uri[1], uri[3] or "") / name
+
+
+def written(storage: Path) -> str:
+    """``storage`` as a person writes it.
+
+    >>> written(Path("s3://bucket/a")), written(Path("results"))
+    ('s3://bucket/a', 'results')
+    """
+    uri = _URI.match(str(storage))
+    return str(storage) if uri is None else f"{uri[1]}://{uri[2]}{uri[3] or ''}"
+
+
+def on_disk(lies: Path | Place, *, resume: bool) -> Path:
+    """A folder of this machine with what the sweep has noted so far; its own where it has one.
+
+    Raises ``UsageError`` when the storage cannot be read, and for a new sweep whose name is taken.
+    """
+    if isinstance(lies, Path):
+        return lies
+    mirror = Mirror(lies)
+    try:
+        taken = lies.read(files.OPTIONS) is not None
+        if taken and not resume:
+            raise UsageError(
+                f"{lies} holds a sweep already: "
+                "add --resume to go on with it, or choose another --name."
+            )
+        if not taken and resume:
+            raise UsageError(f"There is no sweep {lies} to resume.")
+        lies.write(_PROBE, b"")
+        lies.remove(_PROBE)
+        mirror.fetch(resume=resume)
+    except OSError as error:
+        raise UsageError(
+            f"The storage {lies} cannot be used ({error}): are bucket, region and credentials "
+            "right? Credentials come from the environment, as for every tool of its maker."
+        ) from error
+    return mirror.folder
 
 
 class Mirror:
@@ -98,7 +201,7 @@ class Mirror:
         if not resume:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in (files.OPTIONS, files.SUMMARY):
+        for name in (files.OPTIONS, files.SUMMARY, files.HISTORY_URL):
             content = self.place.read(name)
             if content is not None:
                 (self.folder / name).write_bytes(content)
@@ -154,7 +257,13 @@ class Mirror:
     def copy(self) -> None:
         """Copy what has changed."""
         errors = (self.folder / files.ERRORS).glob("*.txt")
-        whole = (files.OPTIONS, files.SUMMARY, files.DECISIONS)
+        whole = (
+            files.OPTIONS,
+            files.SUMMARY,
+            files.REPORT,
+            files.DECISIONS,
+            files.HISTORY_URL,
+        )
         names = [*whole, *(f"{files.ERRORS}/{e.name}" for e in errors)]
         contents = {name: self.folder / name for name in names}
         for name, path in contents.items():
@@ -172,17 +281,18 @@ class Mirror:
 
 @contextlib.contextmanager
 def working_folder(
-    folder: Path, *, shared: bool, resume: bool, say: Callable[[str], None] = print
+    lies: Path | Place, *, shared: bool, resume: bool, say: Callable[[str], None] = print
 ) -> Iterator[Path]:
-    """Where the history of the sweep in ``folder`` is written: there, or on the driver's disk.
+    """Where the history of the sweep is written: where it ``lies``, or on the driver's disk.
 
-    ``shared`` says that several machines write into ``folder``: it is then a mirror of ours.
+    ``shared`` says that several machines write there: it is then a mirror of ours. So is an object
+    store.
     """
-    if not shared:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
+    if isinstance(lies, Path) and not shared:
+        lies.mkdir(parents=True, exist_ok=True)
+        yield lies
         return
-    mirror = Mirror(Place.folder(folder), say=say)
+    mirror = Mirror(Place.folder(lies) if isinstance(lies, Path) else lies, say=say)
     mirror.fetch(resume=resume)
     with mirror.kept():
         yield mirror.folder
@@ -191,7 +301,7 @@ def working_folder(
 def _local_folder(place: Place) -> Path:
     """A folder of this machine's disk that belongs to this place alone."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    digest = hashlib.sha256(f"{place.kind} {place.root}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(str(place).encode()).hexdigest()[:16]
     return Path(cache, "caviar", "sweeps", digest)
 
 

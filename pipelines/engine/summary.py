@@ -12,13 +12,26 @@ from typing import Any
 from pipelines.engine import checkpoints, files
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
+from pipelines.engine.storage import Place
 
 
-def summarise(conductor: Conductor, *, name: str, recipe: str, folder: Path) -> dict[str, Any]:
-    """The summary of a sweep, finished or not. ``best`` is None before the first finite report."""
+def summarise(
+    conductor: Conductor,
+    *,
+    name: str,
+    recipe: str,
+    folder: Path | Place,
+    winner: int | None = None,
+) -> dict[str, Any]:
+    """The summary of a sweep, finished or not. ``best`` is None before the first finite report.
+
+    ``winner`` is the trial that won the finals; without any the one with the best epoch is best.
+    """
     plan = conductor.plan
     outcomes = [Outcome.COMPLETED, Outcome.STOPPED_EARLY, Outcome.FAILED, Outcome.DIVERGED]
     best = conductor.best()
+    if winner is not None and (report := conductor.best_report(winner)) is not None:
+        best = conductor.records[winner], report
     baseline = conductor.best_report(0)
     return {
         "name": name,
@@ -56,7 +69,7 @@ def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
-def _checkpoint(folder: Path, trial: int) -> str | None:
+def _checkpoint(folder: Path | Place, trial: int) -> str | None:
     found = checkpoints.newest(folder / files.TRIALS, trial)
     return None if found is None else str(found[0])
 

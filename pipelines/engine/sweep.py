@@ -91,12 +91,24 @@ class Sweep:
     retest: int = 0
     """The best trials of --warm-start to run again all the same, first of all after the default."""
 
+    finalists: int = 0
+    """So many of the best trials are trained again with fresh seeds when the search is over, to the
+    last epoch; the best mean wins and alone meets the test rows. 0 for none; it costs
+    FINALISTS * FINAL_SEEDS full trainings beyond the budget of the search."""
+    final_seeds: int = 3
+    """Fresh seeds of each finalist; their spread is the noise of the answer."""
+
     concurrent: int | None = None
     """Trials that run side by side; as many as the machines hold by default."""
     cpus_per_trial: float = 1
     """CPUs of one trial, and torch's threads in it."""
     gpus_per_trial: float = 0
-    """GPUs of one trial; a fraction shares a GPU."""
+    """GPUs of one trial; a fraction shares a GPU, and with several each has a worker of its own."""
+    workers_per_trial: int | None = None
+    """Processes that train one trial together and share each batch, its CPUs and its GPUs; by
+    default one, or one a GPU."""
+    spread_trial: bool = False
+    """Let the workers of a trial lie on several machines; else they lie on one."""
     accelerator_type: str | None = None
     """The kind of machine that trials run on, as Ray names it: A100, H100, T4; any by default."""
     retries: int = 0
@@ -112,12 +124,18 @@ class Sweep:
 
     storage: Path = Path("results")
     """The folder of all sweeps."""
+    history_url: str | None = None
+    """A database for the history, postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD;
+    the file history.db by default."""
     name: str | None = None
     """The folder of this one in it; recipe, data set and time by default."""
     resume: bool = False
     """Go on with the sweep --name: its unfinished trials first, then new ones up to the budget."""
     keep_checkpoints: int = 3
     """Trials whose checkpoints are kept, the best ones."""
+    disk_limit: float | None = None
+    """Gigabytes that the checkpoints may take; a sweep whose largest models may need more is not
+    started, nor is one that may need more than is free."""
     checkpoint_seconds: float = 10
     """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
     verbose: bool = False
@@ -135,7 +153,7 @@ class Sweep:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{_option(name)} must be at least {least}, and it is {value}.")
-        for name in ("cpus_per_trial", "time_budget", "gpu_hours"):
+        for name in ("cpus_per_trial", "time_budget", "gpu_hours", "disk_limit"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{_option(name)} must be above 0, and it is {value}.")
@@ -147,6 +165,12 @@ class Sweep:
             raise UsageError(
                 f"--gpus-per-trial is whole above 1, or a fraction that shares one GPU, and it is "
                 f"{self.gpus_per_trial}."
+            )
+        several = self.workers_per_trial or 1
+        if several > 1 and self.gpus_per_trial not in (0, several):
+            raise UsageError(
+                f"With GPUs each worker of a trial has one, and --workers-per-trial is {several} "
+                f"with --gpus-per-trial {self.gpus_per_trial:g}: make them the same."
             )
         if self.mode not in (None, "max", "min"):
             raise UsageError(f"--mode must be max or min, and it is {self.mode!r}.")
@@ -186,6 +210,11 @@ class Sweep:
         )
 
     @property
+    def workers(self) -> int:
+        """Processes that train one trial together."""
+        return self.workers_per_trial or max(1, int(self.gpus_per_trial))
+
+    @property
     def direction(self) -> Literal["max", "min"]:
         """``mode``, or what the metric's name says: a loss and a time are better when small."""
         if self.mode is not None:
@@ -201,10 +230,13 @@ _LEAST: dict[str, float] = {
     "max_epochs": 1,
     "max_total_epochs": 1,
     "patience": 1,
+    "finalists": 0,
+    "final_seeds": 1,
     "concurrent": 1,
     "gpus_per_trial": 0,
     "retries": 0,
     "retest": 0,
+    "workers_per_trial": 1,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,
@@ -212,6 +244,7 @@ _LEAST: dict[str, float] = {
 
 _FINITE = (
     "cpus_per_trial", "gpus_per_trial", "time_budget", "gpu_hours", "stop_at", "checkpoint_seconds",
+    "disk_limit",
 )  # fmt: skip
 _ENDS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience")
 """Options that end a sweep by themselves."""

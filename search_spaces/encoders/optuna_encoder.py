@@ -75,7 +75,7 @@ def to_params(
     params gives the configuration back.
     """
     params = {
-        name: _from_raw(space[name], raw)  # type: ignore[arg-type]  # encode: searched ones only
+        name: raw_to_param(space[name], raw)  # type: ignore[arg-type]  # encode: searched ones only
         for name, raw in space.encode(config).items()
     }
     return params, {name: distribution_of(space[name]) for name in params}  # type: ignore[arg-type]
@@ -96,7 +96,8 @@ def _to_raw(parameter: Searched, value: Any) -> Any:
     return value
 
 
-def _from_raw(parameter: Searched, raw: Any) -> Any:
+def raw_to_param(parameter: Searched, raw: Any) -> Any:
+    """A coordinate of the space as the value that `distribution_of` its parameter holds."""
     if isinstance(parameter, Float | Int) and parameter.cells and parameter.scale == "linear":
         return parameter.cells.index(raw)
     return raw

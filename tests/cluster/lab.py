@@ -50,6 +50,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.shared = folder / "shared"
+        self.events = folder / "events"
         self.home = folder / "laptop"
         self.file = folder / "cluster.yaml"
         self._pids: dict[str, int] = {}
@@ -58,7 +59,7 @@ class Lab:
 
     def make(self) -> None:
         """The network, the folder that is shared, and every host; a host that is off comes back."""
-        for path in (self.shared, self.home):
+        for path in (self.shared, self.events, self.home):
             path.mkdir(parents=True, exist_ok=True)
         if not self.shared.is_mount():
             run("mount", "-t", "tmpfs", "-o", "size=200m", "shared", str(self.shared))
@@ -66,8 +67,9 @@ class Lab:
             if not (self.folder / key).exists():
                 run("ssh-keygen", "-qt", "ed25519", "-N", "", "-f", str(self.folder / key))
         paths = f"export PATH={Path(sys.prefix) / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
+        # Read again by every `bash -c` under sshd: what Ray has put before it must stay.
         (self.folder / "bashrc").write_text(
-            f"{paths} PYTHONPATH=$HOME/caviar RAY_USAGE_STATS_ENABLED=0\n"
+            f"{paths} PYTHONPATH=${{PYTHONPATH:-$HOME/caviar}} RAY_USAGE_STATS_ENABLED=0\n"
         )
         self._make_network()
         for host in HOSTS:
@@ -118,6 +120,9 @@ class Lab:
         pid = self._pids.pop(host)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        # Its other processes end with it, and hold what is mounted until they have.
+        space = f"{PREFIX}{host}"
+        wait_until(lambda: not run("ip", "netns", "pids", space).strip(), 30, f"{host} is not off")
 
     def cut(self, host: str) -> None:
         """Pull the cable of a host."""

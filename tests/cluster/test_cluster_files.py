@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
@@ -108,6 +109,50 @@ def test_the_autoscaler_that_forgets_the_last_machine_is_off_on_premises():
     assert "RAY_enable_autoscaler_v2=0 " in head, "ray up exports 1 before this command"
 
 
+def test_a_job_that_is_stopped_has_time_to_save_its_trials():
+    for path in LAUNCHER:
+        assert "RAY_JOB_STOP_WAIT_TIME_S=60 " in read(path)["head_start_ray_commands"][-1]
+
+
+NOTICE = REPOSITORY / "clusters" / "spot_notice.sh"
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_spot_notice_drains_the_node(noticed, tmp_path):
+    """The script with a metadata service and a Ray that write down what they are asked."""
+    asked = tmp_path / "asked"
+    curl = 'case "$*" in *api/token*) echo t;; *instance-action*) NOTICE;; esac'
+    answer = """echo '{"action": "terminate"}'""" if noticed else "exit 22"
+    tools = {
+        "curl": curl.replace("NOTICE", answer),
+        "ray": f'echo "$RAY_AUTH_MODE $*" >> {asked}',
+        "sleep": f'echo . >> {tmp_path}/slept; [ "$(wc -l < {tmp_path}/slept)" -lt 4 ]',
+    }
+    for name, body in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", str(NOTICE)], env=environment, timeout=60, check=False)
+    if not noticed:
+        assert not asked.exists(), "404: there is no notice"
+        return
+    assert done.returncode == 0
+    assert asked.read_text() == (
+        "token drain-node --reason DRAIN_NODE_REASON_PREEMPTION --reason-message "
+        '{"action": "terminate"} --deadline-remaining-seconds 110\n'
+    )
+    assert any("spot_notice.sh" in command for command in read(AWS)["worker_start_ray_commands"])
+
+
+def test_a_pod_that_is_taken_away_drains_first_and_has_the_time_for_it():
+    for group in cluster_of(RAY_CLUSTER)["workerGroupSpecs"]:
+        pod = group["template"]["spec"]
+        *_, script = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        subprocess.run(["bash", "-n", "-c", script], check=True)
+        assert "ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION" in script
+        assert pod["terminationGracePeriodSeconds"] > 60 == int(script.rpartition(" ")[2])
+
+
 def test_workers_on_aws_are_spot_and_none_runs_for_nothing():
     config = prepared(read(AWS))
     types = config["available_node_types"]
@@ -144,8 +189,10 @@ def _list(of: dict) -> dict:
 
 
 _RESOURCES = _fields("limits requests", limits=_TEXTS, requests=_TEXTS)
+_HOOK = _fields("preStop", preStop=_fields("exec", exec=_fields("command", command=_list(_TEXT))))
 _CONTAINER = _fields(
     "name image resources volumeMounts",
+    lifecycle=_HOOK,
     name=_TEXT,
     image=_TEXT,
     resources=_RESOURCES,
@@ -321,3 +368,31 @@ def test_they_all_take_the_pinned_ray():
     versions = re.findall(r'rayproject/ray:([\d.]+)|rayVersion: "([\d.]+)"', "".join(texts))
     assert len(versions) == 4
     assert {one or other for one, other in versions} == {PINNED["ray"]}
+
+
+# By the schema of Kubernetes itself, which kubernetes-validate carries.
+
+
+def kubernetes_objects() -> list[dict]:
+    """The pods of both files as Kubernetes gets them from KubeRay, and what lies beside them."""
+    objects = list(yaml.safe_load_all((KUBERNETES / "storage.yaml").read_text()))
+    for path in SCHEMAS:
+        spec = cluster_of(path)
+        for group in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]:
+            pod = {"apiVersion": "v1", "kind": "Pod", **group["template"]}
+            objects.append(json.loads(json.dumps(pod)))  # without YAML's anchors
+    return objects
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_kubernetes_accepts_every_pod_claim_and_policy(number):
+    objects = kubernetes_objects()
+    assert len(objects) == 8
+    kubernetes_validate.validate(objects[number], "1.30", strict=True)
+
+
+def test_kubernetes_would_notice_a_slip():
+    pod = kubernetes_objects()[-1]
+    pod["spec"]["containers"][0]["volumeMount"] = []
+    with pytest.raises(kubernetes_validate.ValidationError, match="volumeMount"):
+        kubernetes_validate.validate(pod, "1.30", strict=True)

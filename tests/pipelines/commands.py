@@ -42,9 +42,9 @@ def caviar(*args: object) -> list[str]:
     return [sys.executable, "-m", "pipelines.cli", *map(str, args)]
 
 
-def sweep(*args: object, code: int = 0) -> tuple[str, str]:
+def sweep(*args: object, code: int = 0, seconds: float = 200) -> tuple[str, str]:
     """Run ``caviar sweep ...`` to its end; what it wrote to stdout and stderr."""
-    returned, out, err = finish(start(caviar("sweep", *args)))
+    returned, out, err = finish(start(caviar("sweep", *args)), seconds)
     assert returned == code, f"exit code {returned}\n{out}\n{err}"
     return out, err
 
@@ -112,11 +112,25 @@ def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
     assert best["metrics"]["epoch"] == best["epoch"]
     assert best["config"] == every[best["trial"]].config
     assert found["baseline"]["config"] == every[0].config
+    check_kept(folder, every)
     checkpoint = read_checkpoint(best["checkpoint"])
     assert checkpoint.best_epoch == best["epoch"]
     assert checkpoint.best_metrics["val_accuracy"] == best["metrics"]["val_accuracy"]
     assert dict(checkpoint.configuration) == best["config"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"Trial {best['trial']} wins" in page
+    assert f"{best['metrics']['val_accuracy']:.4f}" in page
     return found
+
+
+def check_kept(folder: Path, every: dict[int, TrialRecord], most: int = 3) -> None:
+    """One checkpoint of each of the best trials at most, and none of any other."""
+    kept = [path.parent.name for path in (folder / "trials").glob("*/checkpoint_*")]
+    assert len(kept) == len(set(kept)) <= most
+    ended = [r for r in every.values() if r.outcome in (Outcome.COMPLETED, Outcome.STOPPED_EARLY)]
+    best = {r.number: max(v for v in r.curve("val_accuracy").values() if v == v) for r in ended}
+    ranking = sorted(best, key=lambda number: (-best[number], number))[:most]
+    assert {int(name[6:10]) for name in kept} <= set(ranking)
 
 
 def kill_mid_way(
@@ -136,7 +150,7 @@ def kill_mid_way(
 def check_nothing_lost(before: dict[int, TrialRecord], after: dict[int, TrialRecord]) -> None:
     """Ended trials are as they were; running ones kept configuration and reports, and went on."""
     for number, record in before.items():
-        if record.outcome is not Outcome.RUNNING:
+        if not record.unfinished:
             assert after[number] == record
         assert after[number].config == record.config
         assert after[number].reports[: len(record.reports)] == record.reports

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from trainables import TorchTrainable
+from trainables.loops import Schedule
 
 
 class FailsAndDiverges(TorchTrainable):
@@ -52,3 +55,38 @@ class Slow(TorchTrainable):
 
         time.sleep(0.2)
         return super().step()
+
+
+class _Told(Schedule):
+    """Constant; tells of each epoch that begins."""
+
+    def __init__(self, begins: Callable[[int], None]) -> None:
+        self._begins = begins
+
+    def factor(self, epoch: int, batch: int = 0, batches: int = 1) -> float:
+        self._begins(epoch)
+        return 1.0
+
+
+class AWorkerFails(TorchTrainable):
+    """Of the workers of a trial, rank 1 dies once in the third epoch of trial 1, and runs out of
+    memory in the first epoch of trial 2.
+
+    The file CAVIAR_TEST_EPOCHS has the epochs that rank 1 began in trial 1.
+    """
+
+    def build_schedule(self, config: Any) -> Schedule:
+        fail = {1: self._die_once, 2: self._out_of_memory_now}.get(self.trial.number)
+        if self.rank == 0 or fail is None:
+            return super().build_schedule(config)
+        return _Told(fail)
+
+    def _die_once(self, epoch: int) -> None:
+        path = Path(os.environ["CAVIAR_TEST_EPOCHS"])
+        with path.open("a") as file:
+            file.write(f"{epoch} ")
+        if path.read_text().split() == ["1", "2", "3"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _out_of_memory_now(self, epoch: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7.00 GiB.")

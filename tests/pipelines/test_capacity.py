@@ -140,3 +140,36 @@ def test_what_ray_up_leaves_on_the_head_is_read(tmp_path):
         "available_node_types:\n  local.cluster.node: {resources: {}, max_workers: 2}\n"
     )
     assert capacity._launched(path) == ([NodeType("local.cluster.node", {}, 2)], 2)
+
+
+def test_a_trial_of_several_workers_has_a_bundle_for_each():
+    one = Request(cpus=1, gpus=2)
+    assert (one.bundles, one.strategy) == ([{"CPU": 1, "GPU": 2}], "PACK")
+    three = Request(cpus=1, gpus=3, workers=3)
+    assert three.bundles == [{}, *[{"CPU": 0.3333, "GPU": 1}] * 3]
+    assert three.strategy == "STRICT_PACK"
+    assert Request(cpus=2, workers=2, spread=True).strategy == "SPREAD"
+    assert str(three) == "1 CPU and 3 GPU for 3 workers"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "spread", "expected"),
+    [
+        ([{"CPU": 4}], False, 2),
+        ([{"CPU": 4}], True, 2),
+        ([{"CPU": 3}, {"CPU": 1}], False, 1),
+        ([{"CPU": 3}, {"CPU": 1}], True, 2),
+        ([{"CPU": 1}, {"CPU": 1}], False, 0),  # no machine holds both workers
+        ([{"CPU": 1}, {"CPU": 1}], True, 1),
+    ],
+)
+def test_workers_lie_on_one_machine_unless_they_may_spread(nodes, spread, expected):
+    request = Request(cpus=2, workers=2, spread=spread)
+    assert most(nodes, [], request) == expected
+
+
+def test_the_refusal_says_that_workers_may_spread(monkeypatch):
+    monkeypatch.setattr(capacity, "alive", lambda: [{"CPU": 1}, {"CPU": 1}])
+    with pytest.raises(UsageError, match=r"2 CPU and 0 GPU for 2 workers, .*with --spread-trial"):
+        capacity.check(Request(cpus=2, workers=2), private=True)
+    assert capacity.check(Request(cpus=2, workers=2, spread=True), private=True) == 1

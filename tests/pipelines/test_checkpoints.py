@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from pipelines.engine.checkpoints import folder_name, newest, remove, tidy
+from pipelines.engine.checkpoints import (
+    CheckpointFolder,
+    folder_name,
+    keep_newest,
+    newest,
+    remove,
+    tidy,
+)
 
 
 def checkpoint(trials, folder, number, epoch, *, damage=None):
@@ -32,7 +39,7 @@ def checkpoint(trials, folder, number, epoch, *, damage=None):
 
 
 @pytest.mark.parametrize(
-    ("number", "session", "name"),
+    ("number", "leg", "name"),
     [
         (0, 0, "trial-0000"),
         (7, 0, "trial-0007"),
@@ -40,8 +47,8 @@ def checkpoint(trials, folder, number, epoch, *, damage=None):
         (12345, 1, "trial-12345.1"),
     ],
 )
-def test_folder_names(number, session, name):
-    assert folder_name(number, session) == name
+def test_folder_names(number, leg, name):
+    assert folder_name(number, leg) == name
 
 
 def test_no_checkpoint_no_newest(tmp_path):
@@ -51,7 +58,7 @@ def test_no_checkpoint_no_newest(tmp_path):
     assert newest(tmp_path / "nowhere", 0) is None
 
 
-def test_the_newest_is_the_one_with_most_epochs_over_all_sessions(tmp_path):
+def test_the_newest_is_the_one_with_most_epochs_over_all_legs(tmp_path):
     checkpoint(tmp_path, "trial-0003", 0, 2)
     checkpoint(tmp_path, "trial-0003", 1, 5)
     checkpoint(tmp_path, "trial-0003.2", 0, 4)  # trained again from the second epoch
@@ -104,3 +111,54 @@ def test_tidying_removes_empty_folders_of_trials_alone(tmp_path):
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["other", "trial-0000", "trial-notes.txt"]
     tidy(tmp_path / "nowhere")
+
+
+def test_the_conductor_asks_for_paths_and_epochs(tmp_path):
+    checkpoint(tmp_path, "trial-0002.1", 0, 4)
+    folder = CheckpointFolder(tmp_path)
+    assert folder.newest(2) == (str(tmp_path / "trial-0002.1" / "checkpoint_000000"), 4)
+    assert folder.newest(1) is None
+
+
+def test_a_fork_starts_from_a_copy_that_outlives_its_parent(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    assert folder.inherit(2, 7) is None
+    checkpoint(tmp_path, "trial-0002", 3, 4)
+    path = tmp_path / "trial-0007.parent" / "checkpoint_000003"
+    assert folder.inherit(2, 7) == (str(path), 4)
+    remove(tmp_path, 2)
+    assert newest(tmp_path, 7)[0] == path
+    assert (path / "last.pt").read_bytes() == b"weights"
+    checkpoint(tmp_path, "trial-0007", 0, 5)
+    assert folder.newest(7) == (str(tmp_path / "trial-0007" / "checkpoint_000000"), 5)
+    remove(tmp_path, 7)
+    assert folder.newest(7) is None
+
+
+def test_a_link_that_cannot_be_made_becomes_a_copy(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    checkpoint(tmp_path, "trial-0002", 0, 4)
+    path, _ = CheckpointFolder(tmp_path).inherit(2, 7)
+    assert newest(tmp_path, 7) is not None
+    assert str(newest(tmp_path, 7)[0]) == path
+
+
+@pytest.mark.parametrize("damage", [None, "cut short"])
+def test_only_the_newest_whole_one_is_kept(damage, tmp_path):
+    first = checkpoint(tmp_path, "trial-0000", 0, 1)
+    second = checkpoint(tmp_path, "trial-0000.1", 0, 2)
+    third = checkpoint(tmp_path, "trial-0000.1", 1, 3, damage=damage)
+    other = checkpoint(tmp_path, "trial-0001", 0, 1)
+    keep_newest(tmp_path, 0)
+    left = third if damage is None else second
+    assert [path for path in (first, second, third) if path.exists()] == [left]
+    assert other.exists()
+
+
+def test_where_none_is_whole_all_stay(tmp_path):
+    path = checkpoint(tmp_path, "trial-0000", 0, 1, damage="cut short")
+    keep_newest(tmp_path, 0)
+    assert path.exists()

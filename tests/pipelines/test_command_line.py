@@ -27,7 +27,7 @@ from trainables import DeviceOptions
 
 
 def test_public_names():
-    assert pipelines.__all__ == ["Result", "Sweep", "UsageError", "run"]
+    assert pipelines.__all__ == ["Result", "Sweep", "TuneSearcher", "UsageError", "run"]
     assert pipelines.engine.__all__ == [
         "Asha",
         "CoarseToFine",
@@ -35,9 +35,12 @@ def test_public_names():
         "HyperBand",
         "HyperOpt",
         "ImportanceStaged",
+        "Median",
         "NoStopping",
         "Optuna",
+        "Panda",
         "Parzen",
+        "Pbt",
         "QuasiRandom",
         "Random",
         "Result",
@@ -93,10 +96,12 @@ def test_recipes():
         "asha_hyperopt",
         "asha_optuna",
         "asha_parzen",
+        "caviar",
         "coarse_to_fine",
         "grid_search",
         "hyperband_optuna",
         "importance_staged",
+        "panda",
         "quasi_random_search",
         "random_search",
     ]
@@ -125,19 +130,26 @@ COMMON = [
     "--stop-at",
     "--warm-start",
     "--retest",
+    "--finalists",
+    "--final-seeds",
     "--concurrent",
     "--cpus-per-trial",
     "--gpus-per-trial",
+    "--workers-per-trial",
+    "--spread-trial",
+    "--no-spread-trial",
     "--accelerator-type",
     "--retries",
     "--seed",
     "--metric",
     "--mode",
     "--storage",
+    "--history-url",
     "--name",
     "--resume",
     "--no-resume",
     "--keep-checkpoints",
+    "--disk-limit",
     "--checkpoint-seconds",
     "--verbose",
     "--no-verbose",
@@ -152,7 +164,9 @@ DEVICE = [
     "--device.memory-share",
 ]
 HALVING = ["--scheduler.min-epochs", "--scheduler.reduction-factor"]
-ASHA = [*HALVING, "--scheduler.quota", "--scheduler.no-quota"]
+QUOTA = ["--scheduler.quota", "--scheduler.no-quota"]
+ASHA = [*HALVING, *QUOTA, "--scheduler.promote", "--scheduler.no-promote"]
+SYNCHRONOUS = ["--scheduler.synchronous", "--scheduler.no-synchronous"]
 MODEL = [
     "--searcher.startup-trials",
     "--searcher.random-share",
@@ -164,6 +178,15 @@ OPTIONS = {
     "asha_hyperopt": [*COMMON, *MODEL, "--searcher.gamma", *ASHA],
     "asha_optuna": [*COMMON, *MODEL, "--searcher.sampler", *ASHA],
     "asha_parzen": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
+    "bohb": [
+        *COMMON,
+        *MODEL,
+        "--searcher.good-share",
+        "--searcher.width",
+        *HALVING,
+        *SYNCHRONOUS,
+    ],
+    "caviar": COMMON,
     "coarse_to_fine": [
         *COMMON,
         "--searcher.stages",
@@ -175,13 +198,26 @@ OPTIONS = {
         *ASHA,
     ],
     "grid_search": [*COMMON, "--searcher.points"],
-    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING],
+    "hyperband_optuna": [*COMMON, *MODEL, "--searcher.sampler", *HALVING, *SYNCHRONOUS],
     "importance_staged": [
         *COMMON,
         "--searcher.stage-trials",
         "--searcher.margin",
         "--searcher.inner",
         *ASHA,
+    ],
+    "panda": [
+        *COMMON,
+        "--scheduler.quantum-epochs",
+        "--scheduler.quantum-hours",
+        "--scheduler.patience",
+        "--scheduler.least-gain",
+    ],
+    "pbt": [
+        *COMMON,
+        "--scheduler.interval",
+        "--scheduler.share",
+        "--scheduler.resample",
     ],
     "quasi_random_search": [*COMMON, *ASHA],
     "random_search": [*COMMON, *ASHA],
@@ -412,6 +448,11 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
         (["--cpus-per-trial", 0], r"--cpus-per-trial must be above 0, and it is 0.0\."),
         (["--gpus-per-trial", -1], r"--gpus-per-trial must be at least 0, and it is -1.0\."),
         (["--gpus-per-trial", 1.5], r"--gpus-per-trial is whole above 1, .* and it is 1.5\."),
+        (["--workers-per-trial", 0], r"--workers-per-trial must be at least 1, and it is 0\."),
+        (
+            ["--workers-per-trial", 4, "--gpus-per-trial", 2],
+            r"With GPUs each worker .* is 4 with --gpus-per-trial 2: make them the same\.",
+        ),
         (["--seed", -1], r"--seed must be at least 0, and it is -1\."),
         (["--keep-checkpoints", 0], r"--keep-checkpoints must be at least 1, and it is 0\."),
         (["--checkpoint-seconds", -1], r"--checkpoint-seconds must be at least 0, .* -1.0\."),

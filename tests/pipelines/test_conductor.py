@@ -28,7 +28,7 @@ from without_ray import (
 from pipelines.engine.conductor import Decision, trial_seed
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Asha, NoStopping
-from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.schedulers.base import Scheduler, Verdict
 from pipelines.engine.searchers import Grid, HyperOpt, Optuna, Random
 from pipelines.engine.searchers.base import Searcher
 
@@ -50,7 +50,7 @@ class StopsAll(Scheduler):
         return self
 
     def report(self, trial, epoch, score):
-        return False
+        return Verdict.STOP
 
     def table(self, trials):
         return []
@@ -370,7 +370,7 @@ SMALL = {"space": CONDITIONAL, "scheduler": Asha(), "max_epochs": 3}
 def comparable(sweep):
     """The records of a sweep, less the sessions that ran them and when."""
     return [
-        dataclasses.replace(record, session=0, started=record.started[:1])
+        dataclasses.replace(record, session=0, leg=0, started=record.started[:1])
         for record in sweep.records.values()
     ]
 
@@ -624,37 +624,3 @@ def test_nothing_is_stopped_by_no_stopping():
     sweep = conductor(scheduler=NoStopping(), max_epochs=4, trials=5)
     drive(sweep, curve=lambda config, epoch: -config["learning_rate"] * epoch)
     assert sweep.count(Outcome.COMPLETED) == 5
-
-
-def test_when_a_trial_ran_is_noted_over_all_sessions():
-    clock, log = Clock(), InMemory()
-    sweep = conductor(log, max_epochs=2, clock=clock)
-    clock.now += 2
-    run_trial(sweep, [0.5, 0.25])
-    clock.now += 3
-    number = sweep.next().record.number
-    clock.now += 4
-    report(sweep, number, 1, 0.5)
-    sweep.request_stop("interrupted")
-    sweep.end(number)  # put aside
-    times = {n: (r.started, r.ended) for n, r in log.records().items()}
-    assert times == {0: ([2.0], 2.0), 1: ([5.0], None)}
-    again = resumed(log, max_epochs=2, clock=clock, spent=20.0)
-    clock.now += 1
-    again.next()
-    clock.now += 1
-    report(again, number, 2, 0.75)
-    again.end(number)
-    assert log.records()[1].started == [5.0, 21.0]
-    assert log.records()[1].ended == 22.0
-
-
-def test_a_trial_that_was_over_when_the_driver_died_ended_at_its_last_report():
-    clock, log = Clock(), InMemory()
-    sweep = conductor(log, max_epochs=1, clock=clock, keep_checkpoints=1)
-    run_trial(sweep, [0.75])
-    clock.now += 5
-    number = sweep.next().record.number
-    report(sweep, number, 1, 0.5)  # and the driver is killed before the trial's end
-    resumed(log, max_epochs=1, clock=clock, spent=50.0, keep_checkpoints=1)
-    assert log.records()[number].ended == 5.0

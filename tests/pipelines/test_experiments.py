@@ -164,9 +164,11 @@ def test_the_best_trial_so_far(curves, mode, best, tmp_path):
 
 def test_the_best_trial_is_that_of_the_summary(tmp_path):
     write_sweep(tmp_path / "x", Sweep())
-    (tmp_path / "x" / "summary.json").write_text('{"best": {"trial": 2}}')
+    summary = '{"best": {"trial": 2}, "epochs_trained": 3}'
+    (tmp_path / "x" / "summary.json").write_text(summary)
     found = experiments.find("x", tmp_path)
     assert found.best(records([0.9], [0.1], [0.5])).number == 2
+    assert found.best(records([0.9], [0.1], [0.5], [0.2])).number == 0  # an epoch since then
     (tmp_path / "x" / "summary.json").write_text('{"best": null}')
     assert found.best(records([0.9], [0.1])).number == 0
 

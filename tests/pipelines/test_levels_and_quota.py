@@ -7,8 +7,13 @@ import pytest
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Asha
 from pipelines.engine.schedulers.asha import AsyncHalving
+from pipelines.engine.schedulers.base import Verdict
 from pipelines.engine.searchers.base import Told
 from pipelines.engine.searchers.levels import Level, Levels
+
+
+def goes_on(scheduler, trial, epoch, score):
+    return scheduler.report(trial, epoch, score) is Verdict.GO_ON
 
 
 def told(curve, outcome=Outcome.STOPPED_EARLY):
@@ -106,13 +111,13 @@ def test_the_quota_by_hand():
         (0.59, True),  # 9/3: third best of nine, and the third to go on
         (0.70, True),
     ]
-    assert [scheduler.report(n, 1, score) for n, (score, _) in enumerate(answers)] == [
+    assert [goes_on(scheduler, n, 1, score) for n, (score, _) in enumerate(answers)] == [
         goes_on for _, goes_on in answers
     ]
 
 
 def passed(scheduler, scores):
-    return sum(scheduler.report(n, 1, score) for n, score in enumerate(scores))
+    return sum(goes_on(scheduler, n, 1, score) for n, score in enumerate(scores))
 
 
 def test_steadily_improving_trials_fill_the_quota_and_no_more():
@@ -128,17 +133,17 @@ def test_steadily_improving_trials_fill_the_quota_and_no_more():
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_a_report_that_is_not_finite_uses_no_quota(score):
     scheduler = asha()
-    assert not scheduler.report(0, 1, score)
-    assert scheduler.report(1, 1, 0.1)
-    assert scheduler.report(2, 1, 0.2)
+    assert not goes_on(scheduler, 0, 1, score)
+    assert goes_on(scheduler, 1, 1, 0.1)
+    assert goes_on(scheduler, 2, 1, 0.2)
 
 
 def test_the_quota_is_the_default_and_can_be_left_out():
     strict, loose = (Asha(quota=q).build(max_epochs=9, seed=0) for q in (True, False))
     for scheduler in (strict, loose):
-        assert scheduler.report(0, 1, 0.1)
-        assert scheduler.report(1, 1, 0.5)
-        assert scheduler.report(2, 1, 0.2) is False
+        assert goes_on(scheduler, 0, 1, 0.1)
+        assert goes_on(scheduler, 1, 1, 0.5)
+        assert not goes_on(scheduler, 2, 1, 0.2)
     # 0.1 0.2 0.5: position 2·2/3 = 1.33, cut 0.3
-    assert not strict.report(3, 1, 0.4)
-    assert loose.report(3, 1, 0.4)
+    assert not goes_on(strict, 3, 1, 0.4)
+    assert goes_on(loose, 3, 1, 0.4)

@@ -92,6 +92,19 @@ def test_a_sweep_that_runs_is_read_from_its_history(tmp_path):
     del noted
 
 
+def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
+    noted = write(tmp_path / "a", four_trials, max_epochs=3)
+    history = History(tmp_path / "a", name=None, metric=METRIC, mode="max")
+    sweep = conductor(history, max_epochs=3, session=1)
+    sweep.replay(history.records(), lambda number: None)
+    noted = sessions.recorded(history, sweep, Sweep(trials=20), LINE, "random_search")
+    noted.__enter__()
+    run_trial(sweep, [0.875])
+    one = standing.of(find(tmp_path / "a"))
+    assert (one.state, one.best, one.trials, one.asked) == ("running", 0.875, 5, 20)
+    history.close()
+
+
 @pytest.mark.parametrize(
     ("session", "expected"),
     [

@@ -6,7 +6,12 @@ import pytest
 
 from pipelines.engine import UsageError
 from pipelines.engine.schedulers.asha import AsyncHalving
+from pipelines.engine.schedulers.base import Verdict
 from pipelines.engine.schedulers.rungs import Rung, rungs
+
+
+def goes_on(scheduler, trial, epoch, score):
+    return scheduler.report(trial, epoch, score) is Verdict.GO_ON
 
 
 @pytest.mark.parametrize(
@@ -67,26 +72,26 @@ def asha(**changes):
 
 def test_asha_by_hand():
     scheduler = asha()
-    assert scheduler.report(0, 1, 0.50)  # nobody to compare with
-    assert scheduler.report(0, 2, 0.10)  # no rung at epoch 2
-    assert not scheduler.report(1, 1, 0.40)  # below the cut 0.50
-    assert not scheduler.report(2, 1, 0.45)  # 0.40 0.50: cut 0.4667
-    assert scheduler.report(3, 1, 0.48)  # 0.40 0.45 0.50: position 1.333, cut 0.4667
-    assert scheduler.report(0, 3, 0.20)
-    assert not scheduler.report(3, 3, 0.10)
+    assert goes_on(scheduler, 0, 1, 0.50)  # nobody to compare with
+    assert goes_on(scheduler, 0, 2, 0.10)  # no rung at epoch 2
+    assert not goes_on(scheduler, 1, 1, 0.40)  # below the cut 0.50
+    assert not goes_on(scheduler, 2, 1, 0.45)  # 0.40 0.50: cut 0.4667
+    assert goes_on(scheduler, 3, 1, 0.48)  # 0.40 0.45 0.50: position 1.333, cut 0.4667
+    assert goes_on(scheduler, 0, 3, 0.20)
+    assert not goes_on(scheduler, 3, 3, 0.10)
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_a_report_that_is_not_finite_never_goes_on(score):
-    assert not asha().report(0, 1, score)
+    assert not goes_on(asha(), 0, 1, score)
 
 
 def test_a_trial_that_skips_a_rung_is_judged_at_the_highest_it_has_passed():
     scheduler = asha()
-    assert scheduler.report(0, 3, 0.5)
-    assert not scheduler.report(1, 4, 0.4)
+    assert goes_on(scheduler, 0, 3, 0.5)
+    assert not goes_on(scheduler, 1, 4, 0.4)
     # and only once at each rung
-    assert scheduler.report(0, 4, 0.0)
+    assert goes_on(scheduler, 0, 4, 0.0)
 
 
 def test_hyperband_deals_trials_as_algorithm_1_starts_them():

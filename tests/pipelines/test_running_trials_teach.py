@@ -27,7 +27,7 @@ def sweep(folder, searcher):
 
 def resumed(folder, searcher):
     again = sweep(folder, searcher)
-    again.replay(again._history.records(), lambda number: None)
+    again.replay(again._history.records())
     return again
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import importlib
 import shlex
 import subprocess
@@ -10,7 +11,7 @@ import subprocess
 import pytest
 
 from pipelines import Sweep
-from pipelines.engine import Asha, Parzen
+from pipelines.engine import Asha, Parzen, same_again
 from pipelines.engine.command_line import parse
 from pipelines.engine.provenance import git, provenance
 from pipelines.engine.same_again import command
@@ -71,3 +72,7 @@ def test_the_commit_and_whether_it_is_all(tmp_path):
 def test_no_git_on_this_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git(tmp_path) is None
+
+
+def test_the_example_in_the_docstring():
+    assert doctest.testmod(same_again) == (0, 2)

@@ -82,6 +82,7 @@ def test_options_as_json():
     assert described["trials"] is None
     assert described["searcher"] == {
         "name": "Optuna",
+        "sampler": "tpe",
         "startup_trials": 3,
         "random_share": 0.1,
         "near_default": True,
@@ -92,6 +93,7 @@ def test_options_as_json():
         "min_epochs": 2,
         "reduction_factor": 3,
         "quota": True,
+        "promote": False,
     }
     given = sessions.describe(Sweep(space=LINE, trainable=Model))
     assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
@@ -229,6 +231,16 @@ def test_what_a_resumed_sweep_may_change(changes, there):
 def test_what_defines_a_sweep_stays(changes, message, there):
     with pytest.raises(UsageError, match=message):
         check(dataclasses.replace(FIRST, **changes), there)
+
+
+def test_an_option_that_a_searcher_did_not_have_yet_does_not_stop_a_resume(there):
+    path = there / "sweep.json"
+    before = json.loads(path.read_text())
+    del before["options"]["scheduler"]["quota"]
+    path.write_text(json.dumps(before))
+    check(FIRST, there)
+    with pytest.raises(UsageError, match=r"scheduler of 'x' was .*, and a resumed sweep keeps it"):
+        check(dataclasses.replace(FIRST, scheduler=Asha(reduction_factor=5)), there)
 
 
 @pytest.mark.parametrize(
@@ -382,21 +394,3 @@ def test_an_error_does_not_hide_the_seconds(tmp_path):
     with pytest.raises(RuntimeError, match="the cluster is gone"):
         fails()
     assert sessions.spent(history) == 7.0
-
-
-def test_the_newest_checkpoint_is_looked_up_in_the_folder_of_trials(tmp_path):
-    path = tmp_path / "trials" / "trial-0002.1" / "checkpoint_000000"
-    path.mkdir(parents=True)
-    manifest = {
-        "format": 1,
-        "epoch": 4,
-        "metrics": {},
-        "best_epoch": None,
-        "best_metrics": {},
-        "configuration": {},
-        "files": {},
-    }
-    (path / "checkpoint.json").write_text(json.dumps(manifest))
-    find = sessions.newest_checkpoint(tmp_path)
-    assert find(2) == (str(path), 4)
-    assert find(1) is None

@@ -165,14 +165,6 @@ def test_bad_input_is_one_sentence_and_exit_code_2(run, args, sentence):
     assert re.fullmatch(f"caviar: {sentence}\n", err)
 
 
-def test_without_plotly_the_sentence_names_the_extra(run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    code, out, err = run("show", "mlp", "--plot", "mlp.html")
-    assert (code, out) == (2, "")
-    needs = "pictures of a search space need plotly: pip install 'caviar-tune[plot]'"
-    assert err == f"caviar: {needs}\n"
-
-
 def cpu_seconds(code):
     """CPU seconds and output of Python code in a process of its own."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -171,3 +171,8 @@ def test_a_working_directory_that_is_too_large_is_refused(cluster, monkeypatch, 
     (tmp_path / "data.npz").write_bytes(bytes(3 * 2**20))
     assert caviar(HERE, "--working-dir", str(tmp_path), "--", "true") == 2
     assert "holds 3 MiB and must hold at most 1" in capsys.readouterr().err
+
+
+def test_an_address_is_taken_as_it_is():
+    with submit._address("http://127.0.0.1:8265") as address:
+        assert address == "http://127.0.0.1:8265"

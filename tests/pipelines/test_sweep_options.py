@@ -72,6 +72,14 @@ def test_what_cannot_be_is_refused_at_once(options, message):
 
 
 @pytest.mark.parametrize(
+    ("gpus", "asked", "workers"),
+    [(0, None, 1), (0.25, None, 1), (1, None, 1), (4, None, 4), (0, 3, 3), (4, 4, 4), (4, 1, 1)],
+)
+def test_a_trial_has_a_worker_a_gpu_or_as_many_as_are_asked_for(gpus, asked, workers):
+    assert Sweep(gpus_per_trial=gpus, workers_per_trial=asked).workers == workers
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"trials": None, "time_budget": 0.5},

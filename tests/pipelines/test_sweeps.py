@@ -30,6 +30,7 @@ from commands import (
 )
 
 from pipelines.engine.records import Outcome
+from trainables.loops import read_checkpoint
 
 REPOSITORY = HERE.parent.parent
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -45,6 +46,7 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("caviar", True, 5),
         ("coarse_to_fine", True, 8),
         ("importance_staged", False, 10),
         ("hyperband_optuna", True, 8),
@@ -70,10 +72,14 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     found = check_whole(tmp_path / "x", trials=trials, max_epochs=4)
     assert found["recipe"] == recipe
     assert "space mlp" in out
-    assert ("rung at epoch 1" in out) == (recipe != "grid_search")
+    assert ("rung at epoch 1" in out) == (recipe not in ("grid_search", "caviar"))
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
+    curves = out.partition("best learning curves: val_accuracy")[2].splitlines()
+    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", curves[4])
+    if recipe == "caviar":
+        assert found["trials"]["completed"] == trials
     if recipe in ("coarse_to_fine", "importance_staged"):
         decided = (tmp_path / "x" / "decisions.log").read_text()
         said = [line[16:] for line in decided.splitlines()]  # without the time
@@ -82,6 +88,42 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
         begun = [line for line in said if re.match(rf"stage \d of {stages}: ", line)]
         assert len(begun) == stages
         assert any(re.match(r"  learning_rate 0.0001 … 1 -> 0\.\d+ … ", line) for line in said)
+
+
+def test_a_panda_goes_on_from_yesterdays_checkpoint(tmp_path):
+    folder = tmp_path / "x"
+    budget = ["--max-epochs", 8, "--scheduler.quantum-epochs", 2, "--scheduler.patience", 1]
+    options = [*SLOW, *budget, "--storage", tmp_path, "--name", "x"]
+    before = kill_mid_way("panda", options, folder, REPORTS, 3)
+    out, err = sweep("panda", "--storage", tmp_path, "--name", "x", "--resume")
+    assert err == ""
+    every = records(folder)
+    check_nothing_lost(before, every)
+    found = summary(folder)
+    assert found["trials"]["total"] == len(every) > 2
+    assert not any(r.unfinished for r in every.values())
+    for record in every.values():
+        # a fork begins where its parent ended, two epochs before its own end
+        begins = 0 if record.parent is None else every[record.parent].epoch
+        epochs = [report.epoch for report in record.reports]
+        assert epochs == list(range(begins + 1, begins + 1 + len(epochs)))
+        assert len(epochs) <= 2
+    said = [line[16:] for line in (folder / "decisions.log").read_text().splitlines()]
+    assert [line for line in said if line.startswith("round ")] == sorted(
+        {line for line in said if line.startswith("round ")},
+        key=lambda line: int(line.split()[1][:-1]),
+    )
+    for number, record in every.items():
+        if record.parent is not None:
+            line = f"  trial {number} goes on from trial {record.parent}: "
+            assert sum(one.startswith(line) for one in said) == 1, "said once, over both sessions"
+    assert sum(line.startswith("  done: ") for line in said) == 1
+    kept = re.match(r"  the model is that of trial (\d+): ", said[-1])
+    assert kept is not None
+    assert int(kept[1]) == found["best"]["trial"]
+    assert said[-1] in out
+    checkpoint = read_checkpoint(found["best"]["checkpoint"])
+    assert dict(checkpoint.configuration) == found["best"]["config"]
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -114,6 +156,27 @@ def test_a_killed_driver_loses_no_result_and_repeats_no_trial(tmp_path):
         if done >= 2:
             epochs = [json.loads(p.read_text())["epoch"] for p in first.glob("*/checkpoint.json")]
             assert not epochs or max(epochs) >= done - 1
+
+
+def test_paused_trials_are_promoted_in_a_killed_and_resumed_sweep_too(tmp_path):
+    folder = tmp_path / "x"
+    options = [*SLOW, "--trials", 12, "--max-epochs", 4, "--storage", tmp_path, "--name", "x"]
+    kill_mid_way("random_search", [*options, "--scheduler.promote"], folder, REPORTS, 14)
+    before = records(folder)
+    out, err = sweep("random_search", "--storage", tmp_path, "--name", "x", "--resume")
+    assert err == ""
+    check_whole(folder, trials=12, max_epochs=4)
+    after = records(folder)
+    check_nothing_lost(before, after)
+    paused = [n for n, r in before.items() if r.outcome is Outcome.PAUSED]
+    assert paused, "twelve trials without a pause say nothing about it"
+    assert any(len(r.begun) > 1 and r.epoch > 1 for r in after.values()), "nobody was promoted"
+    # each end is said, of a trial that ended without a worker too
+    assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == sum(
+        number not in before or before[number].unfinished for number in after
+    )
+    folders = {path.name.partition(".")[0] for path in (folder / "trials").glob("trial-*")}
+    assert len(folders) <= 3  # keep_checkpoints: what was paused has left nothing behind
 
 
 def test_ctrl_c_ends_with_a_summary_and_the_line_to_go_on(tmp_path):
@@ -267,6 +330,17 @@ def test_more_gpus_than_there_are_is_refused_at_once(tmp_path):
     _, err = sweep("random_search", *DIGITS, *options, code=2)
     assert re.fullmatch(r"caviar: A trial asks for 1 CPU and 64 GPU, and no machine .*\n", err)
     assert time.monotonic() - began < 60
+    assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
+
+
+def test_checkpoints_that_may_fill_the_disk_are_refused(tmp_path):
+    options = ["--disk-limit", 0.0001, "--storage", tmp_path, "--name", "x", "--concurrent", 1]
+    _, err = sweep("random_search", *DIGITS, *options, code=2)
+    told = (
+        r"caviar: The checkpoints of this sweep may take 0\.\d+ GB \(2 of \S+ GB for each of 1 "
+        r"running and 3 kept trials\), and --disk-limit is 0.0001 GB: lower --concurrent or .*\n"
+    )
+    assert re.fullmatch(told, err)
     assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
 
 

@@ -254,7 +254,7 @@ def test_a_resumed_sweep_has_the_same_evidence(searcher):
     left = copy.deepcopy(history)
     grown = conductor(history, session=1, **options)
     grown.learn(rows)
-    grown.replay(history.records(), lambda number: None)
+    grown.replay(history.records())
     drive(grown)
     assert [r.config for r in grown.records.values()] == [r.config for r in whole.records.values()]
     cold = resumed(left, **options)
@@ -307,7 +307,7 @@ def test_the_best_are_run_again_first_and_not_a_third_time():
     assert not {0.1, 0.4} & set(rates)
     more = conductor(history, session=1, **{**options, "trials": 8})
     more.learn(ROWS)
-    more.replay(history.records(), lambda number: None)
+    more.replay(history.records())
     drive(more, curve=accuracy)
     assert [r.config["learning_rate"] for r in more.records.values()][:6] == rates
 

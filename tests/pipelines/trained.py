@@ -12,8 +12,9 @@ from typing import Any
 from without_ray import LINE
 
 from pipelines.engine import checkpoints, files, in_process, loading, sessions
-from pipelines.engine.conductor import Conductor, Plan
+from pipelines.engine.conductor import Conductor
 from pipelines.engine.history import History
+from pipelines.engine.plan import Plan
 from pipelines.engine.summary import summarise
 from pipelines.engine.sweep import Sweep
 from trainables.options import TrialInfo
@@ -32,7 +33,6 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
             mode=asked.direction,
             max_epochs=asked.max_epochs,
             trials=asked.trials,
-            time_budget=None,
             seed=asked.seed,
             keep_checkpoints=asked.keep_checkpoints,
             checkpoint_seconds=0.0,

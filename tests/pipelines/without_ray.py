@@ -99,9 +99,13 @@ class InMemory:
         self._records[record.number] = copy.deepcopy(record)
 
     def again(self, record):
-        self._records[record.number].session = record.session
-        self._records[record.number].again = list(record.again)
-        self._records[record.number].started = list(record.started)
+        known = self._records[record.number]
+        known.session, known.leg, known.outcome = record.session, record.leg, record.outcome
+        known.again, known.started = list(record.again), list(record.started)
+        known.begun = list(record.begun)
+
+    def pause(self, record):
+        self._records[record.number].outcome = record.outcome
 
     def report(self, number, report):
         self._records[number].reports.append(copy.deepcopy(report))
@@ -110,12 +114,27 @@ class InMemory:
         self._records[record.number].outcome = record.outcome
         self._records[record.number].error = record.error
         self._records[record.number].ended = record.ended
+        self._records[record.number].over = record.over
 
     def say(self, line, at):
         self.decisions.append((line, at))
 
     def records(self):
         return copy.deepcopy(self._records)
+
+    def record(self, number):
+        """One trial, to look at: not a copy, which would cost more than the rest of a sweep."""
+        return self._records[number]
+
+
+class Found:
+    """Checkpoints that a function from a trial's number finds."""
+
+    def __init__(self, find) -> None:
+        self.newest = find
+
+    def inherit(self, parent, child):
+        return self.newest(parent)
 
 
 def conductor(
@@ -141,7 +160,7 @@ def conductor(
         searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
-        checkpoint=checkpoint,
+        checkpoints=Found(checkpoint),
         session=session,
         spent=spent,
         gpu_seconds=gpu_seconds,
@@ -154,10 +173,16 @@ def resumed(history, *, checkpoint=lambda record: None, **options):
 
     ``checkpoint`` gives the newest checkpoint of a record, as path and epoch.
     """
-    again = conductor(history, session=1, **options)
-    records = history.records()
-    again.replay(records, lambda number: checkpoint(records[number]))
+    of = saved_as(history, checkpoint)
+    again = conductor(history, session=1, checkpoint=of, **options)
+    again.replay(history.records())
     return again
+
+
+def saved_as(history, of=lambda record: (str(record.epoch), record.epoch)):
+    """The newest checkpoint of a trial as ``of`` says of its record; by default its last."""
+    in_memory = isinstance(history, InMemory)
+    return lambda n: of(history.record(n) if in_memory else history.records()[n])
 
 
 def accuracy(config, epoch):

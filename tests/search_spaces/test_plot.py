@@ -1,7 +1,5 @@
 """The picture of what each scale samples."""
 
-import sys
-
 import pytest
 
 import search_spaces
@@ -102,13 +100,6 @@ def test_one_file_that_needs_no_network(tmp_path):
 def test_another_ending_than_html_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"written as HTML, got '.*space.png': end it in .html"):
         plot.write(ODD, tmp_path / "space.png")
-
-
-def test_without_plotly_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    needs = r"need plotly: pip install 'caviar-tune\[plot\]'"
-    with pytest.raises(plot.MissingExtraError, match=needs):
-        plot.figure(ODD)
 
 
 def test_nothing_to_draw():

@@ -39,7 +39,7 @@ def test_about_every_second_image_is_flipped_left_to_right(shape):
     x = IMAGE.expand(400, *shape).contiguous()
     augment = Augmentation("flip", rows=400, seed=0, device="cpu")
     augment.begin(1)
-    found = augment(x, 0)
+    found = augment(x, slice(0, len(x)))
     flipped = (found == x.flip(-1)).flatten(1).all(1)
     kept = (found == x).flatten(1).all(1)
     assert torch.equal(flipped, ~kept)
@@ -53,7 +53,9 @@ def test_chance_follows_from_seed_and_epoch(name):
     def epoch(number, seed=0, batch=20):
         augment = Augmentation(name, rows=20, seed=seed, device="cpu")
         augment.begin(number)
-        return torch.cat([augment(x[i : i + batch], i) for i in range(0, 20, batch)])
+        return torch.cat(
+            [augment(x[i : i + batch], slice(i, i + batch)) for i in range(0, 20, batch)]
+        )
 
     torch.rand(3)
     assert torch.equal(epoch(1), epoch(1))

@@ -205,7 +205,7 @@ def test_split_config():
         TrialInfo(number=2, seed=3, restore_from="/x"),
     )
     assert split_config({"a": 1}, default_seed=4) == ({"a": 1}, TrialInfo(seed=4))
-    with pytest.raises(ValueError, match=r"may hold number, seed and restore_from.*\['sede'\]"):
+    with pytest.raises(ValueError, match=r"may hold number, seed, restore_from, fork.*\['sede'\]"):
         split_config({"_trial": {"sede": 1}})
 
 

@@ -53,6 +53,11 @@ class Own(trainables.TorchTrainable):
         raise NotImplementedError
 
 
+class OwnLoop(trainables.TorchTrainable):
+    def build_loop(self, config, data):
+        raise NotImplementedError
+
+
 class OnlyRenamed(trainables.CNNTrainable):
     pass
 
@@ -68,6 +73,9 @@ class OnlyRenamed(trainables.CNNTrainable):
         (Own, ["whatever"], {}, None),
         (Own, ["whatever"], {"augment": "crop"}, "augment changes images"),
         (trainables.EstimatorTrainable, ["whatever"], {}, None),
+        (trainables.EstimatorTrainable, [], {"workers": 2}, "trains in one process, .* 2 workers"),
+        (OwnLoop, [], {"workers": 2}, "OwnLoop trains in one process"),
+        (trainables.TorchTrainable, [], {"workers": 2}, None),
     ],
 )
 def test_what_would_fail_every_trial_is_refused(blobs, kind, names, options, told):

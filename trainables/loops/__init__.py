@@ -7,6 +7,7 @@ from trainables.loops.evaluation import Evaluation, evaluate, macro_f1
 from trainables.loops.execution import Execution
 from trainables.loops.folds import SPREADS, FoldData, FoldsLoop
 from trainables.loops.generator import Epochs, GeneratorLoop
+from trainables.loops.group import Alone, Group
 from trainables.loops.losses import Loss, build_loss, loss_names
 from trainables.loops.mean_of_folds import MeanOfFolds
 from trainables.loops.memory import is_out_of_memory, release_memory
@@ -24,7 +25,7 @@ from trainables.loops.optimizers import (
     build_optimizer,
     optimizer_names,
 )
-from trainables.loops.protocol import Diverged, Loop, Scores
+from trainables.loops.protocol import Diverged, Forks, Loop, Scores
 from trainables.loops.schedules import Schedule, build_schedule, schedule_names
 from trainables.loops.seeding import derive_seed, seed_initial_weights
 from trainables.loops.supervised import METRICS, Measure, Optimizer, SupervisedLoop
@@ -40,6 +41,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Alone",
     "BestEpoch",
     "Checkpoint",
     "CheckpointError",
@@ -52,7 +54,9 @@ __all__ = [
     "Execution",
     "FoldData",
     "FoldsLoop",
+    "Forks",
     "GeneratorLoop",
+    "Group",
     "Loop",
     "Loss",
     "MeanOfFolds",

@@ -41,9 +41,8 @@ class Augmentation:
         self._shifts = shifts.to(self._device)
         self._flipped = flips.to(self._device)
 
-    def __call__(self, x: Tensor, first: int) -> Tensor:
-        """Change the images with the places first, first + 1, ... of the epoch's order."""
-        places = slice(first, first + len(x))
+    def __call__(self, x: Tensor, places: slice | Tensor) -> Tensor:
+        """Change the images with these places in the epoch's order."""
         if self._crops:
             x = _cut(x, *self._shifts[:, places])
         if self._flips:

@@ -13,7 +13,7 @@ from trainables.data import Dataset
 from trainables.data.dataset import statistic_axes
 from trainables.data.splits import deal_folds
 from trainables.loops.evaluation import confusion, macro_f1
-from trainables.loops.seeding import BATCH_ORDER, LAYERS, derive_seed
+from trainables.loops.seeding import BATCH_ORDER, derive_seed
 from trainables.loops.supervised import Optimizer, SupervisedLoop, batches_of
 from trainables.loops.tensors import TensorData
 
@@ -109,13 +109,13 @@ class FoldsLoop(SupervisedLoop):
         super().__init__(model, optimizer, folds.pool, **options)
 
     def _order(self, epoch: int) -> tuple[Tensor, ...]:
-        torch.manual_seed(derive_seed(self._seed, LAYERS, epoch))
+        self._seed_layers(epoch)
         orders = []
         for number, rows in enumerate(self._folds.train):
             seed = derive_seed(self._seed, BATCH_ORDER, epoch, number)
             order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
             orders.append(rows[order[: self._rows_of_a_fold].to(self._device)])
-        return batches_of(torch.stack(orders), self._batch_size)
+        return batches_of(torch.stack(orders), self._batch_size, self._fewest)
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         x, y = super()._batch(rows.flatten())
@@ -127,7 +127,7 @@ class FoldsLoop(SupervisedLoop):
     def _logits(self, x: Tensor) -> Tensor:
         x = self._execution.inputs(x)
         apart = x.view(self._count, -1, *x.shape[1:])
-        return self._execution.outputs(self.model(apart)).flatten(0, 1)
+        return self._execution.outputs(self._called()(apart)).flatten(0, 1)
 
     def _backward(self, loss: Tensor) -> None:
         # The mean over all folds' rows is one k-th of the sum of the folds' own means.

@@ -13,6 +13,7 @@ from torch.nn import functional
 from trainables.loops.augmentation import Augmentation
 from trainables.loops.evaluation import Evaluation, evaluate, rows_at_once
 from trainables.loops.execution import Execution
+from trainables.loops.group import Alone, Share
 from trainables.loops.losses import Loss
 from trainables.loops.protocol import Diverged
 from trainables.loops.schedules import Schedule
@@ -70,10 +71,13 @@ class SupervisedLoop:
         augment: "none", or what `Augmentation` does to training images.
         execution: how batches are computed; by default as DeviceOptions say for the device.
         measure: further metrics of the validation rows, named by it.
+        group: the processes that train this model together; by default this one alone. Its data is
+            the same in each of them.
 
     `epoch` is the number of whole epochs behind the model.
-    Raises ValueError when batch_size is below 1 or the rows to augment are no images, TypeError
-    when the schedule cannot set the optimizer's learning rate.
+    Raises ValueError when batch_size is below 1 or too small for the group's batch norms, or the
+    rows to augment are no images, TypeError when the schedule cannot set the optimizer's learning
+    rate.
     """
 
     def __init__(
@@ -90,10 +94,19 @@ class SupervisedLoop:
         augment: str = "none",
         execution: Execution | None = None,
         measure: Measure | None = None,
+        group: Alone | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, but it is {batch_size}.")
+        self._group = group or Alone()
+        self._fewest = self._group.least(model)
+        if self._group.size > 1 and self._fewest > max(2, batch_size):
+            raise ValueError(
+                f"batch_size must be at least {self._fewest}, for a batch norm trains on two rows "
+                f"or more in each of {self._group.size} workers, but it is {batch_size}."
+            )
         self.model = model
+        self._trained = self._group.parallel(model)
         self.optimizer = optimizer
         self.epoch = 0
         self._data = data
@@ -125,7 +138,7 @@ class SupervisedLoop:
         epoch = self.epoch + 1
         train_loss, train_accuracy, rows = self._train(epoch, started)
         trained = time.perf_counter()
-        validation = self._validate()
+        validation = self._group.from_first(self._validate)
         finished = time.perf_counter()
         judged = validation.get("val_loss", train_loss)
         if not math.isfinite(judged):
@@ -145,7 +158,7 @@ class SupervisedLoop:
         """Train on every row once; returns mean loss and accuracy, and the number of rows."""
         batches = self._order(epoch)
         rate, schedule = self._rate, self._schedule
-        precision = self._execution.precision()
+        group, precision = self._group, self._execution.precision()
         losses: list[Tensor] = []
         hits: list[Tensor] = []
         trained = 0
@@ -157,38 +170,53 @@ class SupervisedLoop:
         for batch, rows in enumerate(batches):
             if rate is not None and schedule.by_batch:
                 rate.set(schedule.factor(epoch, batch, len(batches)))
-            x, targets = self._batch(rows)
+            share = group.share(rows.shape[-1])
+            x, targets = self._batch(rows[..., share.rows])
             if self._augmentation is not None:
-                x = self._augmentation(x, trained)
+                x = self._augmentation(x, self._places(rows, share, trained))
             with precision:
                 logits = self._logits(x)
-            loss = self._loss(logits, targets)
+            loss = group.part(self._loss(logits, targets), share)
             self.optimizer.zero_grad()
             self._backward(loss)
             self.optimizer.step()
-            trained += len(targets)
+            trained += rows.numel()
             losses.append(loss.detach())
-            hits.append(logits.detach().argmax(1) == targets)
+            hits.append((logits.detach().argmax(1) == targets)[: None if share.weight else 0])
             if len(losses) % self._look_every == 0:
                 self._look(losses, batch + 1 - self._look_every, epoch, started)
         self._look(losses, len(batches) - len(batches) % self._look_every, epoch, started)
         sizes = torch.tensor([rows.numel() for rows in batches], device=self._device)
         mean = (torch.stack(losses).double() * sizes).sum().item() / trained
-        return mean, torch.cat(hits).sum().item() / trained, trained
+        return mean, group.sum(torch.cat(hits).sum()).item() / trained, trained
+
+    def _places(self, rows: Tensor, share: Share, first: int) -> slice | Tensor:
+        """The places of a share's rows in the epoch's order, where its batch begins at `first`."""
+        if self._group.size == 1:
+            return slice(first, first + rows.numel())
+        places = torch.arange(first, first + rows.numel(), device=self._device)
+        return places.view(rows.shape)[..., share.rows].flatten()
 
     def _look(self, losses: list[Tensor], first: int, epoch: int, started: float) -> None:
-        """Raise Diverged when a loss from number `first` on is not finite."""
+        """Raise Diverged when a loss from number `first` on is not finite; in all processes."""
+        if self._group.size > 1 and len(losses) > first:
+            losses[first:] = self._group.sum(torch.stack(losses[first:])).unbind()
         for batch in _not_finite(losses[first:]):
             seconds = time.perf_counter() - started
             raise Diverged(epoch=epoch, batch=first + batch, seconds=seconds)
 
     def _order(self, epoch: int) -> tuple[Tensor, ...]:
         """Seed the epoch; returns the row numbers of each of its batches."""
-        torch.manual_seed(derive_seed(self._seed, LAYERS, epoch))
+        self._seed_layers(epoch)
         # The order is drawn on the CPU, so that it is the same on every device.
         generator = torch.Generator().manual_seed(derive_seed(self._seed, BATCH_ORDER, epoch))
         order = torch.randperm(len(self._data.x_train), generator=generator)
-        return batches_of(order.to(self._device), self._batch_size)
+        return batches_of(order.to(self._device), self._batch_size, self._fewest)
+
+    def _seed_layers(self, epoch: int) -> None:
+        """Of other rows a process draws other dropout masks."""
+        stream = (self._group.rank,) if self._group.rank else ()
+        torch.manual_seed(derive_seed(self._seed, LAYERS, epoch, *stream))
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and labels of some rows."""
@@ -197,10 +225,14 @@ class SupervisedLoop:
 
     def _logits(self, x: Tensor) -> Tensor:
         """The model's logits of a batch, [n, classes]."""
-        return self._execution.outputs(self.model(self._execution.inputs(x)))
+        return self._execution.outputs(self._called()(self._execution.inputs(x)))
+
+    def _called(self) -> nn.Module:
+        """The model, in training as all processes call it together."""
+        return self._trained if self.model.training else self.model
 
     def _backward(self, loss: Tensor) -> None:
-        loss.backward()  # type: ignore[no-untyped-call]
+        self._group.backward(loss)
 
     def _validate(self) -> dict[str, float]:
         """The metrics of the validation rows; none where there are no such rows."""
@@ -267,6 +299,21 @@ class SupervisedLoop:
         self._seed = int(state["seed"])
         self._augmentation = self._new_augmentation()
 
+    def fork(self, state: Mapping[str, Any]) -> None:
+        """Go on from another trial's `state_dict()`: its weights and what its optimizer keeps.
+
+        Learning rate and other hyperparameters, which torch.optim counts as state, stay this
+        loop's own, and so does the seed.
+        """
+        own = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in getattr(self.optimizer, "param_groups", ())
+        ]
+        self.load_state_dict({**state, "seed": self._seed})
+        # Asked for again: torch makes new groups when it loads a state.
+        for group, values in zip(getattr(self.optimizer, "param_groups", ()), own, strict=True):
+            group.update(values)
+
     def _new_augmentation(self) -> Augmentation | None:
         if self._augment == "none":
             return None
@@ -308,10 +355,14 @@ class _LearningRate:
             group["lr"] = rate * factor
 
 
-def batches_of(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
-    """Split the last dimension into batches; a single row left joins the batch before."""
+def batches_of(order: Tensor, batch_size: int, fewest: int = 2) -> tuple[Tensor, ...]:
+    """Split the last dimension into batches; fewer rows left than `fewest` join the batch before.
+
+    >>> [len(batch) for batch in batches_of(torch.arange(9), 4)]
+    [4, 5]
+    """
     batches = torch.split(order, batch_size, dim=-1)
-    if len(batches) > 1 and batches[-1].shape[-1] == 1:
+    if len(batches) > 1 and batches[-1].shape[-1] < fewest:
         return (*batches[:-2], torch.cat(batches[-2:], dim=-1))
     return batches
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 import math
 import random
 
-from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.schedulers.base import Scheduler, Verdict
+from pipelines.engine.schedulers.hyperband import starts
 from pipelines.engine.schedulers.rungs import Rung, rungs
 
 
@@ -50,9 +51,7 @@ class AsyncHalving(Scheduler):
         count = min(brackets, len(all_rungs) + 1)
         self._brackets = [[Rung(e) for e in all_rungs[s:]] for s in range(count)]
         top = len(all_rungs)
-        self._weights = [
-            math.ceil((top + 1) * factor ** (top - s) / (top - s + 1)) for s in range(count)
-        ]
+        self._weights = [starts(top, top - s, factor) for s in range(count)]
 
     def bracket(self, trial: int) -> int:
         """The bracket of a trial: a function of the seed and the number alone."""
@@ -61,7 +60,7 @@ class AsyncHalving(Scheduler):
         draw = random.Random(f"{self._seed} {trial}")
         return draw.choices(range(len(self._brackets)), self._weights)[0]
 
-    def report(self, trial: int, epoch: int, score: float) -> bool:
+    def report(self, trial: int, epoch: int, score: float) -> Verdict:
         if not math.isfinite(score):
             score = -math.inf
         goes_on = True
@@ -72,7 +71,7 @@ class AsyncHalving(Scheduler):
             goes_on = score > -math.inf and self._passes(rung, score)
             rung.record(trial, score, passes=goes_on)
             break
-        return goes_on
+        return Verdict.GO_ON if goes_on else Verdict.STOP
 
     def _passes(self, rung: Rung, score: float) -> bool:
         if self._quota:

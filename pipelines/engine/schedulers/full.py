@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.schedulers.base import Scheduler, Verdict
 
 
 class FullFidelity(Scheduler):
@@ -11,8 +11,8 @@ class FullFidelity(Scheduler):
     def __init__(self, max_epochs: int) -> None:
         self._max_epochs = max_epochs
 
-    def report(self, trial: int, epoch: int, score: float) -> bool:
-        return True
+    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+        return Verdict.GO_ON
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         return [("every trial", f"{self._max_epochs} epochs")]

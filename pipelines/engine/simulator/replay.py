@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
-from pipelines.engine.records import Report, TrialRecord, better
-from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.records import Mode, Report, TrialRecord, better
+from pipelines.engine.schedulers.base import Fork, Move, Scheduler, Verdict
 from pipelines.engine.searchers.base import Searcher
 from pipelines.engine.simulator.rows import RowSearcher
 from pipelines.engine.simulator.table import CurveTable
@@ -88,9 +89,9 @@ def simulate(
     free = workers
     while epochs is None or len(numbers) < epochs:
         while free and (assignment := conductor.next()) is not None:
-            number = assignment.record.number
-            at = clock.now + float(table.seconds[rows.rows[number]])
-            heapq.heappush(finishing, (at, begun, number, 1))
+            record = assignment.record
+            at = clock.now + float(table.seconds[rows.rows[record.number]])
+            heapq.heappush(finishing, (at, begun, record.number, record.epoch + 1))
             begun += 1
             free -= 1
         if not finishing:
@@ -146,6 +147,9 @@ class _Nowhere:
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""
 
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker."""
+
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended."""
 
@@ -161,9 +165,37 @@ class _UntilKnown(Scheduler):
         self._rows = rows
         self._table = table
 
-    def report(self, trial: int, epoch: int, score: float) -> bool:
-        goes_on = self._inner.report(trial, epoch, score)
-        return goes_on and epoch < int(self._table.known[self._rows.rows[trial]])
+    def next(self, *, new: bool, paused: Set[int]) -> Move | None:
+        move = self._inner.next(new=new, paused=paused)
+        if isinstance(move, Fork):
+            raise UsageError(
+                "A table of learning curves does not say how a trial would go on under another "
+                "configuration, so a scheduler that forks trials cannot be simulated."
+            )
+        return move
+
+    def know(self, space: SearchSpace, mode: Mode) -> None:
+        self._inner.know(space, mode)
+
+    def see(self, trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._inner.see(trial, epoch, metrics)
+
+    def start(self, trial: int, parent: int | None) -> None:
+        self._inner.start(trial, parent)
+
+    def promote(self, trial: int) -> None:
+        self._inner.promote(trial)
+
+    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+        verdict = self._inner.report(trial, epoch, score)
+        known = epoch < int(self._table.known[self._rows.rows[trial]])
+        return verdict if known else Verdict.STOP
+
+    def end(self, trial: int) -> None:
+        self._inner.end(trial)
+
+    def dropped(self, paused: Set[int]) -> Iterable[int]:
+        return self._inner.dropped(paused)
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         return self._inner.table(trials)

@@ -1,0 +1,110 @@
+"""What all figures share: names of colours, compact numbers, axes. Figures are plain dicts.
+
+They are drawn by plotly's script, which comes with the Python package; its Python classes would
+take half a second to import and tell nothing new (a test holds every figure against them). Optuna
+has figures of its own. They show complete trials only, where most here were stopped early; they
+have no scale for a momentum; and for 1,000 trials its contour alone has a million cells. The
+history opens in ``optuna-dashboard``, which draws them.
+
+A colour is the name of a CSS variable ("--good"): the page puts in what the reader's scheme has.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipelines.engine.records import Outcome
+from search_spaces import Searched
+
+Figure = dict[str, Any]
+"""``data`` and ``layout``, as plotly's script takes them."""
+
+COLOURS = {
+    Outcome.COMPLETED: "--completed",
+    Outcome.STOPPED_EARLY: "--stopped",
+    Outcome.FAILED: "--failed",
+    Outcome.DIVERGED: "--diverged",
+    Outcome.RUNNING: "--running",
+}
+BEST, DEFAULT, INK, MUTED = "--best", "--default", "--ink", "--muted"
+
+
+def figure(data: list[dict[str, Any]], *, height: int, **layout: Any) -> Figure:
+    """A figure with the page's margins and legend."""
+    usual = {
+        "height": height,
+        "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "hovermode": "closest",
+    }
+    return {"data": data, "layout": usual | layout}
+
+
+def compact(value: float | None) -> float | None:
+    """Five significant digits, None for what is not finite: the page has thousands of numbers."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.5g}")
+
+
+def compacted(values: Iterable[float | None]) -> list[float | None]:
+    """``compact`` of each."""
+    return [compact(value) for value in values]
+
+
+def text(value: str) -> str:
+    """A text from outside inside a figure: plotly reads a little HTML."""
+    return html.escape(value, quote=False)
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis with its title."""
+    return {"title": {"text": text(title)}, "automargin": True, **more}
+
+
+def ticked(parameter: Searched, **more: Any) -> dict[str, Any]:
+    """The axis of a parameter on its own scale, natural values written on it."""
+    from pipelines.engine.report.landscape import ticks
+
+    marks = ticks(parameter)
+    scale = parameter.describe()[1]
+    title = parameter.name if scale in ("linear", "choice") else f"{parameter.name} ({scale} scale)"
+    return axis(
+        title,
+        range=[-0.04, 1.04],
+        tickvals=compacted(place for place, _ in marks),
+        ticktext=[text(label) for _, label in marks],
+        zeroline=False,
+        **more,
+    )
+
+
+def unit_of_time(seconds: float) -> tuple[str, float]:
+    """In which unit so many seconds read best, and how many seconds it has.
+
+    >>> unit_of_time(90), unit_of_time(3000), unit_of_time(90000)
+    (('s', 1.0), ('min', 60.0), ('h', 3600.0))
+    """
+    if seconds <= 120:
+        return "s", 1.0
+    return ("min", 60.0) if seconds <= 7200 else ("h", 3600.0)
+
+
+def visible_range(values: Sequence[float], *, sign: int) -> list[float] | None:
+    """The range of an axis that shows the good end whole and leaves hopeless values out.
+
+    From the second percentile on the bad side: a loss of 10^6 would press all others flat.
+    """
+    finite = sorted(value for value in values if math.isfinite(value))
+    if not finite:
+        return None
+    low, high = finite[0], finite[-1]
+    cut = (
+        finite[int(0.02 * (len(finite) - 1))] if sign > 0 else finite[int(0.98 * (len(finite) - 1))]
+    )
+    low, high = (cut, high) if sign > 0 else (low, cut)
+    room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return [low - room, high + room]

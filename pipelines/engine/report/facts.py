@@ -1,0 +1,167 @@
+"""Everything that the report is made of, read once from the folder of a sweep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine import files, finals, states
+from pipelines.engine.checkpoints import folder_name
+from pipelines.engine.experiments import Experiment, best_report
+from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
+from pipelines.engine.sweep import Sweep
+from search_spaces import SearchSpace
+
+_CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finalist:
+    """One of the best trials, trained again with fresh seeds at full fidelity."""
+
+    trial: int
+    scores: Mapping[int, float]
+    """Seed to the best epoch's value."""
+
+    @property
+    def mean(self) -> float:
+        """The mean over the seeds."""
+        return math.fsum(self.scores.values()) / len(self.scores)
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation over the seeds; 0 for a single one."""
+        if len(self.scores) < 2:
+            return 0.0
+        square = math.fsum((score - self.mean) ** 2 for score in self.scores.values())
+        return math.sqrt(square / (len(self.scores) - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A sweep as its history has it. Times are seconds since its start, over all sessions."""
+
+    name: str
+    recipe: str
+    folder: str
+    options: Sweep
+    space: SearchSpace
+    sessions: list[dict[str, Any]]
+    records: Mapping[int, TrialRecord]
+    tracebacks: Mapping[int, str] = field(default_factory=dict)
+    finalists: tuple[Finalist, ...] = ()
+    """The best first."""
+
+    @property
+    def metric(self) -> str:
+        """What is optimised."""
+        return self.options.metric
+
+    @property
+    def mode(self) -> Mode:
+        """Whether more is better."""
+        return self.options.direction
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, else -1: ``sign * value`` rises with quality."""
+        return 1 if self.mode == "max" else -1
+
+    @property
+    def state(self) -> str:
+        """As of ``states.state``."""
+        return states.state(self.sessions)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The epochs at which trials were judged."""
+        return self.options.scheduler.judges_at(self.options.max_epochs)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained, over all trials."""
+        return sum(len(record.reports) for record in self.records.values())
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        ends = [float(session["until"]) for session in self.sessions]
+        reports = [record.reports[-1].at for record in self.records.values() if record.reports]
+        return max([0.0, *ends, *reports])
+
+    def best_of(self, record: TrialRecord) -> Report | None:
+        """The best epoch of a trial."""
+        return best_report(record, self.metric, self.mode)
+
+    def score(self, record: TrialRecord) -> float | None:
+        """The value of a trial's best epoch; None for a failed, a diverged or an empty one."""
+        best = None if record.outcome in _CANNOT_WIN else self.best_of(record)
+        return None if best is None else best.metrics[self.metric]
+
+    def scores(self) -> dict[int, float]:
+        """The score of every trial that has one, by number."""
+        found = ((number, self.score(record)) for number, record in self.records.items())
+        return {number: score for number, score in found if score is not None}
+
+    def ranking(self) -> list[int]:
+        """The trials that have a score, the best first, of equals the earlier."""
+        scores = self.scores()
+        return sorted(scores, key=lambda number: (-self.sign * scores[number], number))
+
+    @property
+    def winner(self) -> TrialRecord | None:
+        """The best trial: of the finalists where there are any, else by its best epoch."""
+        if self.finalists:
+            return self.records[self.finalists[0].trial]
+        ranking = self.ranking()
+        return self.records[ranking[0]] if ranking else None
+
+    @property
+    def baseline(self) -> float | None:
+        """The score of trial 0, the default configuration."""
+        return self.score(self.records[0]) if 0 in self.records else None
+
+    def count(self, outcome: Outcome) -> int:
+        """How many trials have this outcome."""
+        return sum(record.outcome is outcome for record in self.records.values())
+
+
+def gather(experiment: Experiment) -> Facts:
+    """Read a sweep; one that runs, as far as it has come."""
+    with experiment.history() as history:
+        sessions = history.get("sessions", [])
+        records = dict(sorted(history.records().items()))
+    return Facts(
+        name=experiment.name,
+        recipe=experiment.recipe,
+        folder=str(experiment.folder),
+        options=experiment.options,
+        space=experiment.space,
+        sessions=sessions,
+        records=records,
+        tracebacks=_tracebacks(experiment, records),
+        finalists=_finalists(experiment.folder),
+    )
+
+
+def _finalists(folder: Path) -> tuple[Finalist, ...]:
+    """Those that could win; one that was brought from another sweep is no trial of this one."""
+    last = finals.read(folder)
+    found = [] if last is None else last.finalists
+    return tuple(
+        Finalist(trial=one.trial, scores=one.scores)
+        for one in found
+        if one.trial is not None and one.is_whole
+    )
+
+
+def _tracebacks(experiment: Experiment, records: Mapping[int, TrialRecord]) -> dict[int, str]:
+    found = {}
+    for number, record in records.items():
+        path = experiment.folder / files.ERRORS / f"{folder_name(number, 0)}.txt"
+        if record.error is not None and path.is_file():
+            found[number] = path.read_text(errors="replace")
+    return found

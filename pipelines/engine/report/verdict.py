@@ -1,0 +1,137 @@
+"""What won, by how much, whether it was checked, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.engine.report.facts import Facts
+from pipelines.engine.report.workers import Schedule
+from pipelines.engine.words import number
+from search_spaces.text import show
+
+_CHANGES_SAID = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The sweep in figures; ``sentence`` says them."""
+
+    metric: str
+    trial: int
+    epoch: int
+    config: Mapping[str, Any]
+    changes: Mapping[str, Any]
+    """What differs from the default configuration."""
+    score: float
+    """The mean over the final seeds where the winner was checked, else its best epoch."""
+    spread: float | None
+    """The standard deviation over the final seeds; None where it was not checked."""
+    seeds: int
+    baseline: float | None
+    gain: float | None
+    """The score's distance from the default's; above 0 is better, whatever the mode."""
+    trials: int
+    epochs: int
+    seconds: float
+    device: str
+    device_hours: float | None
+    """None where the history does not say when trials ran."""
+
+    @property
+    def cost(self) -> str:
+        """What it cost, in words."""
+        parts = [_count(self.trials, "trial"), _count(self.epochs, "epoch")]
+        if self.device_hours is not None:
+            parts.append(f"{hours(self.device_hours)} {self.device}-hours")
+        return ", ".join(parts[:-1]) + f" and {parts[-1]}"
+
+    @property
+    def checked(self) -> str:
+        """Whether the score was checked with fresh seeds, in words."""
+        if self.spread is None:
+            return "one run, not checked with other seeds"
+        return f"± {self.spread:.2g} over {_count(self.seeds, 'fresh seed')}"
+
+    @property
+    def against(self) -> str:
+        """The gain over the default configuration, in words."""
+        if self.baseline is None or self.gain is None:
+            return "the default configuration has no score to compare with"
+        if self.trial == 0:
+            return "which is the default configuration: nothing beat it"
+        word = "better" if self.gain > 0 else "worse" if self.gain < 0 else "the same"
+        if self.gain == 0:
+            return f"the same as the default configuration ({self.baseline:.4f})"
+        return f"{abs(self.gain):.4f} {word} than the default configuration ({self.baseline:.4f})"
+
+    @property
+    def what(self) -> str:
+        """What the winner changes of the default, in words."""
+        if not self.changes:
+            return "the default configuration"
+        said = [f"{name} {_value(value)}" for name, value in self.changes.items()]
+        more = len(said) - _CHANGES_SAID
+        if more > 1:
+            return ", ".join(said[:_CHANGES_SAID]) + f" and {more} more changes"
+        return ", ".join(said)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        return (
+            f"Trial {self.trial} wins ({self.what}): {self.metric} {self.score:.4f} "
+            f"({self.checked}), {self.against}, for {self.cost}."
+        )
+
+
+def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) -> Verdict | None:
+    """The verdict; None where no trial has a score. ``order``: parameters, the first said first."""
+    winner = facts.winner
+    best = None if winner is None else facts.best_of(winner)
+    if winner is None or best is None:
+        return None
+    final = next((one for one in facts.finalists if one.trial == winner.number), None)
+    score = best.metrics[facts.metric] if final is None else final.mean
+    baseline = facts.baseline
+    default = facts.records[0].config if 0 in facts.records else facts.space.default()
+    changed = {n: v for n, v in winner.config.items() if n not in default or default[n] != v}
+    place = {name: index for index, name in enumerate(order or [])}
+    changes = dict(sorted(changed.items(), key=lambda item: place.get(item[0], len(place))))
+    gpus = facts.options.gpus_per_trial
+    each = gpus or facts.options.cpus_per_trial
+    return Verdict(
+        metric=facts.metric,
+        trial=winner.number,
+        epoch=best.epoch,
+        config=winner.config,
+        changes=changes,
+        score=score,
+        spread=None if final is None else final.spread,
+        seeds=0 if final is None else len(final.scores),
+        baseline=baseline,
+        gain=None if baseline is None else facts.sign * (score - baseline),
+        trials=len(facts.records),
+        epochs=facts.epochs,
+        seconds=facts.seconds,
+        device="GPU" if gpus else "CPU",
+        device_hours=schedule.busy * each / 3600 if schedule.spans else None,
+    )
+
+
+def hours(value: float) -> str:
+    """Hours with two digits that mean something.
+
+    >>> hours(0.0056), hours(12.34), hours(1234.5)
+    ('0.0056', '12', '1,234')
+    """
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _count(how_many: int, what: str) -> str:
+    return f"{how_many:,} {what}{'' if how_many == 1 else 's'}"
+
+
+def _value(value: Any) -> str:
+    return number(value) if isinstance(value, float) else show(value)

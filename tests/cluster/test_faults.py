@@ -1,0 +1,127 @@
+"""Every fault on real hosts: each trial is accounted for, none ran twice to its end, and no epoch
+is lost but those since the last checkpoint. The table is printed at the end of the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from faults import Run, driver, now, raylet
+from lab import HOSTS, wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def whole(cluster):
+    """The cluster with all its hosts, whatever the test before has done to it."""
+    for host in ("one", "two"):
+        cluster.mend(host)
+        cluster.on(host)
+    wait_until(lambda: cluster.nodes() == 3, 240, "the cluster is not whole")
+    return cluster
+
+
+def test_a_raylet_is_killed(whole):
+    run = Run(whole, "raylet")
+    process = run.start()
+    host = run.wait_until_trained(6, process)
+    at = now()
+    whole.inside(host, f"kill -9 {raylet(whole, host)}")
+    run.finish(process)
+    cost = run.check("a worker's raylet killed", at)
+    assert cost.retried == 1
+
+
+def test_a_cable_is_cut_and_mended(whole):
+    run = Run(whole, "cable")
+    process = run.start()
+    host = run.wait_until_trained(6, process)
+    at = now()
+    whole.cut(host)
+    wait_until(lambda: whole.nodes() == 2, 180, "nobody notices the cut cable")
+    whole.mend(host)
+    run.finish(process)
+    cost = run.check("a cable cut, and mended when it was noticed", at)
+    assert cost.retried == 1
+
+
+def test_a_host_is_off_for_good(whole):
+    run = Run(whole, "off")
+    process = run.start()
+    host = run.wait_until_trained(6, process)
+    at = now()
+    whole.off(host)
+    run.finish(process)
+    cost = run.check("a host powered off for good", at)
+    assert cost.retried == 1
+
+
+def test_a_host_is_taken_back_with_notice(whole):
+    """As a spot machine is: told to go, its trials save every epoch; then it is gone."""
+    run = Run(whole, "spot")
+    process = run.start()
+    host = run.wait_until_trained(6, process)
+    whole.inside(
+        host,
+        "RAY_AUTH_MODE=token ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION "
+        "--reason-message spot --deadline-remaining-seconds 10",
+    )
+    time.sleep(4)
+    at = now()
+    whole.off(host)
+    run.finish(process)
+    cost = run.check("a host taken back with notice", at)
+    assert cost.retried == 1
+    assert cost.epochs_lost <= 2, "saved at every epoch since the notice"
+
+
+def fill(folder):
+    """A file that takes all the room there is."""
+    path = folder / "filler"
+    room = os.statvfs(folder)
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_bsize)
+    return path
+
+
+def test_the_storage_is_not_writable_for_a_while(whole):
+    run = Run(whole, "storage")
+    process = run.start()
+    run.wait_until_trained(3, process, among=HOSTS)
+    at = now()
+    filler = fill(whole.shared)
+    time.sleep(12)
+    filler.unlink()
+    run.finish(process)
+    cost = run.check("storage full for 12 s", at)
+    assert cost.epochs_lost == 0, "no trial ends for it"
+
+
+def test_the_driver_is_killed(whole):
+    run = Run(whole, "driver")
+    process = run.start()
+    run.wait_until_trained(6, process)
+    whole.inside("head", f"kill -{signal.SIGKILL} {driver(whole, 'driver')}")
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    at = now()
+    run.finish(run.start("--resume"))
+    cost = run.check("the driver killed, the sweep resumed", at)
+    assert cost.retried >= 1
+
+
+def test_the_head_is_lost_and_another_cluster_goes_on(whole):
+    run = Run(whole, "head")
+    process = run.start()
+    run.wait_until_trained(8, process, among=HOSTS)
+    whole.off("head")
+    process.kill()
+    process.communicate()
+    at = now()
+    whole.on("head")
+    whole.ray_up()
+    run.finish(run.start("--resume"))
+    run.check("the head lost, the sweep resumed on a new cluster", at)

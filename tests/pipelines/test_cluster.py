@@ -1,0 +1,60 @@
+"""Whether a machine belongs to a cluster, and with which token it is spoken to."""
+
+import pytest
+
+from pipelines.engine import cluster
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch, tmp_path):
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def test_a_laptop_belongs_to_none():
+    assert cluster.cluster_address() is None
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("10.0.0.1:6379", "10.0.0.1:6379"), ("auto", "auto"), ("local", None), ("", None)],
+)
+def test_the_environment_says_which(address, expected, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    assert cluster.cluster_address() == expected
+
+
+def test_ray_start_says_which(nowhere, monkeypatch):
+    (nowhere / "ray").mkdir()
+    (nowhere / "ray" / "ray_current_cluster").write_text("10.0.0.1:6379\n")
+    assert cluster.cluster_address() == "10.0.0.1:6379"
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    assert cluster.cluster_address() is None, "asked for a Ray of its own"
+
+
+@pytest.mark.parametrize("kept", ["variable", "file", "path"])
+def test_a_token_that_is_there_is_used(kept, nowhere, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "")  # restored after the test
+    monkeypatch.delenv("RAY_AUTH_MODE")
+    if kept == "variable":
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+    else:
+        path = nowhere / ("home/.ray/auth_token" if kept == "file" else "token")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    if kept == "path":
+        monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(path))
+    cluster.use_the_token()
+    assert cluster.os.environ["RAY_AUTH_MODE"] == "token"
+
+
+def test_a_mode_that_is_set_stays_and_without_a_token_there_is_none(monkeypatch):
+    cluster.use_the_token()
+    assert "RAY_AUTH_MODE" not in cluster.os.environ
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+    cluster.use_the_token()
+    assert cluster.os.environ["RAY_AUTH_MODE"] == "disabled"

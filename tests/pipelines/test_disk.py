@@ -1,0 +1,156 @@
+"""Room for checkpoints: how large they may become, what is refused, with the numbers."""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+
+import numpy as np
+import pytest
+from without_ray import CONDITIONAL
+
+import search_spaces
+from pipelines import Sweep
+from pipelines.engine import UsageError, disk, in_process
+from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
+from trainables import CNNTrainable, ResNetTrainable, TorchTrainable, TrialInfo, TrialOptions
+from trainables.data import Dataset
+
+OPTIONS = TrialOptions(max_epochs=1)
+
+
+@pytest.fixture(scope="module")
+def images():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(20, 3, 32, 32)).astype(np.float32)
+    y = np.arange(20) % 10
+    parts = {
+        f"{axis}_{part}": v
+        for part in ("train", "val", "test")
+        for axis, v in {"x": x, "y": y}.items()
+    }
+    return Dataset(name="images", classes=10, **parts)
+
+
+def test_the_largest_configuration():
+    space = SearchSpace(
+        "x",
+        [
+            Int(name="late", low=1, high=9, when=AtLeast("layers", 3)),
+            Int(name="layers", low=1, high=4, default=1),
+            Choice(name="filters", options=[64, 16, 32], default=16),
+            Choice(name="widths", options=[[8, 8], [64], [1]], default=[1]),
+            Choice(name="kind", options=["a", "b"], default="b"),
+            Float(name="rate", low=0.1, high=0.5, default=0.2),
+        ],
+    )
+    assert disk.largest(space) == {
+        "late": 9, "layers": 4, "filters": 64, "widths": [64], "kind": "b", "rate": 0.5,
+    }  # fmt: skip
+    for name in search_spaces.names():
+        search_spaces.get(name).validate(disk.largest(search_spaces.get(name)))
+
+
+def test_the_default_and_some_random_ones_are_looked_at_too():
+    found = list(disk.candidates(CONDITIONAL))
+    assert found[:2] == [CONDITIONAL.default(), disk.largest(CONDITIONAL)]
+    assert len(found) == 32
+    assert list(disk.candidates(CONDITIONAL)) == found
+
+
+@pytest.mark.parametrize(
+    ("trainable", "config", "options"),
+    [
+        (TorchTrainable, {"units_1": 200, "optimizer": "adam"}, {}),
+        (TorchTrainable, {"units_1": 200, "optimizer": "adam"}, {"folds": 3}),
+        (CNNTrainable, {"optimizer": "adam", "filters": 16}, {}),
+        (ResNetTrainable, {"optimizer": "adam", "depth": 8, "width": 16}, {}),
+    ],
+)
+def test_it_is_what_a_checkpoint_takes(trainable, config, options, images, tmp_path):
+    given = TrialOptions(max_epochs=1, **options)
+    guess = disk.largest_checkpoint(trainable, [config], images, given)
+    data = images if given.folds == 1 else images.pooled()
+    with in_process.trial(
+        trainable, config, info=TrialInfo(), data=data, options=given, gpus=0
+    ) as running:
+        running.train()
+        running.save_checkpoint(str(tmp_path))
+    real = sum(path.stat().st_size for path in tmp_path.glob("*.pt"))
+    assert 0.9 * real <= guess <= 1.2 * real
+
+
+def test_the_largest_of_them_counts(images):
+    configs = [{"units_1": units} for units in (10, 1000, 100)]
+    sizes = [disk.largest_checkpoint(TorchTrainable, [c], images, OPTIONS) for c in configs]
+    assert disk.largest_checkpoint(TorchTrainable, configs, images, OPTIONS) == sizes[1]
+    assert sizes[0] < sizes[2] < sizes[1]
+    # 3072 x 1000 + 1000 + 1000 x 10 + 10 weights of 4 bytes, four times
+    assert sizes[1] == 4 * 4 * (3072 * 1000 + 1000 + 10_000 + 10)
+
+
+class ReadsItsWeights(TorchTrainable):
+    """Cannot be built without memory for its weights."""
+
+    def build_model(self, config, input_shape, classes):
+        model = super().build_model(config, input_shape, classes)
+        assert model.output.weight.sum().item() < 1e9
+        return model
+
+
+class Foreign:
+    """None of ours."""
+
+
+@pytest.mark.parametrize("trainable", [ReadsItsWeights, Foreign])
+def test_who_cannot_tell(trainable, images):
+    assert disk.largest_checkpoint(trainable, [{}], images, OPTIONS) is None
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def check(images, monkeypatch, tmp_path):
+    """Checks a sweep of 3 kept and 2 running trials with checkpoints of so many gigabytes."""
+
+    def run(size, *, free, **changes):
+        monkeypatch.setattr(disk, "_in_a_worker", lambda *_: size and int(size * 1e9))
+        monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: Usage(0, 0, int(free * 1e9)))
+        disk.check(
+            Sweep(**changes), search_spaces.get("mlp"), TorchTrainable, images, OPTIONS,
+            concurrent=2, folder=tmp_path / "new" / "x",
+        )  # fmt: skip
+
+    return run
+
+
+def test_room_enough(check):
+    check(1.0, free=10.0)  # (3 + 2) trials x 2 checkpoints x 1 GB
+    check(1.0, free=99.0, disk_limit=10.0)
+    check(None, free=0.0)
+    check(1.0, free=6.0, keep_checkpoints=1)
+
+
+@pytest.mark.parametrize(
+    ("free", "changes", "told"),
+    [
+        (9.9, {}, r"may take 10 GB \(2 of 1 GB for each of 2 running and 3 kept trials\), and "
+         r"9\.9 GB are free at .*: lower --concurrent or --keep-checkpoints, or choose a .*"),
+        (99, {"disk_limit": 9.0}, r"may take 10 GB .*, and --disk-limit is 9 GB: lower .*"),
+        (99, {"keep_checkpoints": 48}, r"may take 100 GB .* 48 kept trials\), and 99 GB are .*"),
+    ],
+)  # fmt: skip
+def test_too_little_room(free, changes, told, check):
+    with pytest.raises(UsageError, match="The checkpoints of this sweep " + told):
+        check(1.0, free=free, **changes)
+
+
+def test_what_earlier_sessions_saved_is_no_new_need(check, tmp_path, monkeypatch):
+    place = tmp_path / "new" / "x" / "trials" / "trial-0000" / "checkpoint_000000"
+    place.mkdir(parents=True)
+    (place / "last.pt").write_bytes(bytes(1_000_000))
+    check(0.0011, free=0.0101)
+    (place / "last.pt").unlink()
+    with pytest.raises(UsageError, match=re.escape("may take 0.011 GB")):
+        check(0.0011, free=0.0101)

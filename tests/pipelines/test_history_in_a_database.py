@@ -1,0 +1,156 @@
+"""A history in PostgreSQL: Debian's server, on loopback, with a password that nothing may keep."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from without_ray import METRIC, conductor, steps
+
+from pipelines.engine import databases, files
+from pipelines.engine.errors import UsageError
+from pipelines.engine.history import History
+from pipelines.engine.records import Outcome
+
+PASSWORD = "correct horse battery staple"
+
+
+def binaries() -> Path | None:
+    """The folder of initdb, which Debian leaves off the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The address of a PostgreSQL of these tests' own."""
+    there = binaries()
+    if there is None:
+        reason = "no PostgreSQL server here: apt-get install postgresql"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with tempfile.TemporaryDirectory() as name, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        folder = Path(name)
+        (folder / "password").write_text(PASSWORD)
+        os.chmod(folder, 0o755)
+        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if user:
+            shutil.chown(folder, "postgres")
+        data = folder / "data"
+        options = ["--auth=scram-sha-256", "--username=me", f"--pwfile={folder / 'password'}"]
+        subprocess.run(
+            [*user, str(there / "initdb"), "-D", str(data), "--no-sync", *options],
+            check=True,
+            capture_output=True,
+        )
+        listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
+        process = subprocess.Popen(
+            [*user, str(there / "postgres"), "-D", str(data), "-p", str(port), *listen],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            address = f"postgresql://me@127.0.0.1:{port}/postgres"
+            wait_for(address)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def wait_for(address):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGPASSWORD", PASSWORD)
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(UsageError):
+                return databases.check(address)
+            if time.monotonic() > until:
+                pytest.fail("PostgreSQL does not answer after 60 s")
+            time.sleep(0.2)
+
+
+@pytest.fixture(autouse=True)
+def password(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+
+
+def write(folder, url, name):
+    """A sweep whose driver is gone after two trials and a bit."""
+    folder.mkdir()
+    history = History(folder, name=name, metric=METRIC, mode="max", url=url)
+    sweep = conductor(history, max_epochs=3, trials=4)
+    for _ in itertools.islice(steps(sweep), 12):
+        pass
+    history.set("note", {"a": 1})
+    return history, sweep
+
+
+def test_everything_comes_back(server, tmp_path):
+    history, sweep = write(tmp_path / "x", server, "everything")
+    history.close()
+    again = History(tmp_path / "x", name=None, metric=METRIC, mode="max")
+    assert again.get("note") == {"a": 1}
+    found = again.records()
+    assert {n: (r.config, r.outcome, r.epoch, r.seed) for n, r in found.items()} == {
+        n: (r.config, r.outcome, r.epoch, r.seed) for n, r in sweep.records.items()
+    }
+    assert [r.outcome for r in found.values()][:2] == [Outcome.COMPLETED] * 2
+    assert Outcome.RUNNING in [r.outcome for r in found.values()]
+    again.close()
+    assert not (tmp_path / "x" / files.HISTORY).exists()
+
+
+def test_two_sweeps_share_a_database_and_none_takes_another_s_name(server, tmp_path):
+    one, _ = write(tmp_path / "one", server, "one")
+    two, _ = write(tmp_path / "two", server, "two")
+    before = one.records()
+    two.set("note", "of the second")
+    assert one.get("note") == {"a": 1}
+    assert one.records() == before
+    assert list(two.records()) == list(before), "each counts its own trials"
+    one.close()
+    two.close()
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UsageError, match=r"holds a sweep 'one' already: choose another --name"):
+        History(tmp_path / "other", name="one", metric=METRIC, mode="max", url=server)
+
+
+def test_the_password_is_kept_nowhere(server, tmp_path):
+    history, _ = write(tmp_path / "x", server, "secret")
+    history.close()
+    for path in (tmp_path / "x").rglob("*"):
+        assert PASSWORD.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("postgresql://me:secret@h/d", r"^--history-url must not hold the password"),
+        ("mysql://me@h/d", r"takes postgresql://USER@HOST/DATABASE, and it names 'mysql'"),
+        ("sqlite:///x.db", r"Without the option the history is a file\.$"),
+        ("somewhere", r"takes postgresql://USER@HOST/DATABASE, and it is 'somewhere'"),
+        ("postgresql://me@127.0.0.1:1/d", r"^The database of --history-url cannot be used: "),
+    ],
+)
+def test_an_address_that_will_not_do_is_refused(url, complaint):
+    with pytest.raises(UsageError, match=complaint) as refused:
+        databases.check(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_wrong_password_is_said_to_be_one(server, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "wrong")
+    with pytest.raises(UsageError, match=r"cannot be used: .*password authentication failed"):
+        databases.check(server)
