@@ -342,7 +342,7 @@ class Conductor:
     # Stopping and going on.
 
     def learn(self, rows: Sequence[Told]) -> None:
-        """Tell the searcher of trials of earlier sweeps, before the first trial of this one."""
+        """Teach the searcher what earlier sweeps found, before the first trial."""
         self._new_trials.learn(rows)
 
     def check_time(self) -> None:

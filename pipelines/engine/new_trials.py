@@ -46,7 +46,7 @@ class NewTrials:
         self._begun += record.parent is None
 
     def learn(self, rows: Sequence[Told]) -> None:
-        """Trials of earlier sweeps, in the order in which they ran.
+        """Tell the searcher of trials of earlier sweeps, in their order, before the first trial.
 
         Their numbers are below 0, the latest next to trial 0: no number of this sweep's trials is
         taken, and what weighs later trials more weighs these least. None of them runs here, but for

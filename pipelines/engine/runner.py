@@ -112,9 +112,9 @@ def run(
     sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
-    warm = None if sweep.resume else warm_start.load(sweep, space)
     if sweep.history_url is not None:
         databases.check(sweep.history_url)
+    warm = None if sweep.resume else warm_start.load(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it

@@ -85,18 +85,18 @@ class Sweep:
     stop_at: float | None = None
     """Stop when the metric has reached this value."""
 
-    warm_start: tuple[str, ...] = ()
-    """Earlier sweeps, by folder or by name in --storage: their trials teach the searcher before the
-    first trial and are not run again."""
-    retest: int = 0
-    """The best trials of --warm-start to run again all the same, first of all after the default."""
-
     finalists: int = 0
     """So many of the best trials are trained again with fresh seeds when the search is over, to the
     last epoch; the best mean wins and alone meets the test rows. 0 for none; it costs
     FINALISTS * FINAL_SEEDS full trainings beyond the budget of the search."""
     final_seeds: int = 3
     """Fresh seeds of each finalist; their spread is the noise of the answer."""
+
+    warm_start: tuple[str, ...] = ()
+    """Earlier sweeps, by folder or by name in --storage: their trials teach the searcher before the
+    first trial and are not run again."""
+    retest: int = 0
+    """The best trials of --warm-start to run again all the same, first of all after the default."""
 
     concurrent: int | None = None
     """Trials that run side by side; as many as the machines hold by default."""
@@ -235,8 +235,8 @@ _LEAST: dict[str, float] = {
     "concurrent": 1,
     "gpus_per_trial": 0,
     "retries": 0,
-    "retest": 0,
     "workers_per_trial": 1,
+    "retest": 0,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,
