@@ -9,10 +9,13 @@ an old one is never overwritten by a newer that may end half-written.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.engine.records import TrialRecord
 from pipelines.engine.storage import Place
 from trainables.manifest import NAME, CheckpointError, Manifest, read_manifest
 
@@ -97,6 +100,23 @@ def tidy(trials: Path | Place) -> None:
     for folder in trials.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def drop_unknown(trials: Path | Place, records: Mapping[int, TrialRecord]) -> None:
+    """Delete what unfinished trials have saved after the last report that the history has.
+
+    A history that was copied into the storage before its machine was lost may be behind the
+    checkpoints: a trial that went on from one would leave a gap in its curve. It goes on from the
+    one before, and trains those epochs again.
+    """
+    for number, record in records.items():
+        forked = record.parent is not None and not record.reports  # it has its parent's
+        if not record.unfinished or forked:
+            continue
+        for path in _all(trials, number):
+            with contextlib.suppress(CheckpointError):
+                if read_manifest(path).epoch > record.epoch:
+                    _delete(path)
 
 
 def _delete(path: Path | Place) -> None:

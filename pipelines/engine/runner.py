@@ -143,6 +143,7 @@ def run(
                 folder,
                 shared=shared,
                 resume=sweep.resume,
+                every=sweep.checkpoint_seconds,
                 say=lambda line: console.print(line, markup=False, highlight=False),
             ) as working:
                 history = History(
@@ -388,7 +389,9 @@ def _conductor(
     )
     conductor.learn(warm.rows)
     if sweep.resume:
-        conductor.replay(history.records())
+        records = history.records()
+        checkpoints.drop_unknown(folder / files.TRIALS, records)
+        conductor.replay(records)
     return conductor
 
 

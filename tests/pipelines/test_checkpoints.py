@@ -8,12 +8,14 @@ import pytest
 
 from pipelines.engine.checkpoints import (
     CheckpointFolder,
+    drop_unknown,
     folder_name,
     keep_newest,
     newest,
     remove,
     tidy,
 )
+from pipelines.engine.records import Outcome, Report, TrialRecord
 
 
 def checkpoint(trials, folder, number, epoch, *, damage=None):
@@ -162,3 +164,32 @@ def test_where_none_is_whole_all_stay(tmp_path):
     path = checkpoint(tmp_path, "trial-0000", 0, 1, damage="cut short")
     keep_newest(tmp_path, 0)
     assert path.exists()
+
+
+def trial(number, epochs, *, outcome=Outcome.RUNNING, parent=None):
+    """A trial of which the history has so many reports."""
+    reports = [Report(epoch, {"val_accuracy": 0.5}, epoch, 0.0) for epoch in range(1, epochs + 1)]
+    config = {"learning_rate": 0.1}
+    return TrialRecord(number, config, 0, outcome=outcome, reports=reports, parent=parent)
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (trial(7, 6), [4, 6]),
+        (trial(7, 5), [4]),  # goes on at 4 and trains 5 again: its curve has no gap
+        (trial(7, 3), []),
+        (trial(7, 0), []),
+        (trial(7, 5, outcome=Outcome.PAUSED), [4]),
+        (trial(7, 5, outcome=Outcome.COMPLETED), [4, 6]),  # nothing is trained any more
+        (trial(7, 0, parent=2), [4, 6]),  # a fork that has its parent's
+    ],
+)
+def test_a_trial_never_goes_on_from_what_the_history_does_not_know(record, kept, tmp_path):
+    for number, epoch in enumerate([4, 6]):
+        checkpoint(tmp_path, "trial-0007", number, epoch)
+    damaged = checkpoint(tmp_path, "trial-0007", 9, 9, damage="cut short")
+    drop_unknown(tmp_path, {7: record})
+    left = [json.loads(p.read_text())["epoch"] for p in sorted(tmp_path.glob("*/*/*.json"))]
+    assert left == [*kept, 9]
+    assert damaged.is_dir(), "passed over as it is"

@@ -121,6 +121,16 @@ def test_the_default_configuration_which_runs_on_counts_for_no_weak_member():
     assert (move.parent, move.replaces) == (2, 1)
 
 
+def test_the_best_of_those_that_still_train_is_forked_when_the_best_of_all_has_finished():
+    scheduler = population()
+    paused = reached(scheduler, [0.9, 0.1, 0.5, 0.4])
+    for epoch in range(3, 10):
+        scheduler.report(0, epoch, 0.9)
+    scheduler.end(0)
+    move = scheduler.next(new=False, paused=paused - {0})
+    assert (move.parent, move.replaces) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

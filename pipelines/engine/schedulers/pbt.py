@@ -71,11 +71,9 @@ class PopulationBased(Scheduler):
 
     def _strong(self, ranked: list[int], *, exclude: int | None) -> int | None:
         """One of the best, drawn at random; None where none has a finite score."""
-        best = [
-            n
-            for n in ranked[: max(1, self._few)]
-            if n != exclude and n in self._members and self._scores[n] > -math.inf
-        ]
+        # Those that have finished have no epochs left for a fork.
+        going = [n for n in ranked if n in self._members and self._scores[n] > -math.inf]
+        best = [n for n in going[: max(1, self._few)] if n != exclude]
         if not best:
             return None
         return random.Random(f"{self._seed} {self._draws}").choice(best)
