@@ -141,7 +141,8 @@ class Lab:
             if Path("/run/netns", f"{PREFIX}{host}").exists():
                 run("ip", "netns", "del", f"{PREFIX}{host}")
         if self.shared.is_mount():
-            run("umount", str(self.shared))
+            # Lazily: what the launcher has left running on the laptop may look at it still.
+            run("umount", "--lazy", str(self.shared))
         for kind in ("state", "lock"):  # the launcher's memory of the cluster
             Path(f"/tmp/ray/cluster-{PREFIX}lab.{kind}").unlink(missing_ok=True)
 
