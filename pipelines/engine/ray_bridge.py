@@ -205,7 +205,8 @@ class Events(_Unpickled, tune.Callback):
     def _end(self, trial: Trial, error: str | None = None, *, lost: bool = False) -> None:
         number = self._numbers[trial.trial_id]
         self._remove(self._conductor.end(number, error=error, lost=lost))
-        if self._conductor.records[number].leg > 0:
+        record = self._conductor.records[number]
+        if record.leg > 0 or record.parent is not None:  # it has checkpoints in several folders
             keep_newest(self._trials, number)
         if number not in self._conductor.just_ended:  # paused, cut off, or to be tried again
             self._on_change(number)

@@ -131,7 +131,7 @@ def _row(
     record: TrialRecord, earlier: SearchSpace, space: SearchSpace, metric: str, max_epochs: int
 ) -> Told:
     """A record as evidence; raises ValueError, which says why, where it is none."""
-    if record.outcome is Outcome.RUNNING:
+    if record.unfinished:
         raise ValueError("unfinished")
     config = {name: value for name, value in record.config.items() if name in space}
     for name, value in record.config.items():

@@ -102,6 +102,7 @@ def test_recipes():
         "grid_search",
         "hyperband_optuna",
         "importance_staged",
+        "nightly",
         "panda",
         "pbt",
         "quasi_random_search",
@@ -208,6 +209,7 @@ OPTIONS = {
         "--searcher.inner",
         *ASHA,
     ],
+    "nightly": [*COMMON, *MODEL, "--searcher.good-share", "--searcher.width", *ASHA],
     "panda": [
         *COMMON,
         "--scheduler.quantum-epochs",

@@ -46,6 +46,7 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("bohb", False, 10),
         ("caviar", True, 5),
         ("coarse_to_fine", True, 8),
         ("importance_staged", False, 10),
@@ -72,7 +73,9 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     found = check_whole(tmp_path / "x", trials=trials, max_epochs=4)
     assert found["recipe"] == recipe
     assert "space mlp" in out
-    assert ("rung at epoch 1" in out) == (recipe not in ("grid_search", "caviar"))
+    without_rungs = ("grid_search", "caviar", "bohb")
+    assert ("rung at epoch 1" in out) == (recipe not in without_rungs)
+    assert ("bracket 0   " in out) == (recipe == "bohb")
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
@@ -89,6 +92,29 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
         begun = [line for line in said if re.match(rf"stage \d of {stages}: ", line)]
         assert len(begun) == stages
         assert any(re.match(r"  learning_rate 0.0001 … 1 -> 0\.\d+ … ", line) for line in said)
+
+
+def test_a_population_is_trained_and_its_weak_members_are_replaced(tmp_path):
+    folder = tmp_path / "x"
+    options = ["--trials", 6, "--max-epochs", 5, "--scheduler.interval", 1]
+    out, err = sweep("pbt", *DIGITS, *options, "--storage", tmp_path, "--name", "x")
+    assert err == ""
+    every = records(folder)
+    forks = [record for record in every.values() if record.parent is not None]
+    assert len(every) - len(forks) == 6
+    assert forks, "of six members one is the weakest"
+    check_whole(folder, trials=len(every), max_epochs=5)
+    for fork in forks:
+        parent = every[fork.parent]
+        assert 1 <= fork.forked_at <= parent.epoch
+        for name in ("hidden_layers", "units_1", "activation", "weight_decay_on"):
+            assert fork.config[name] == parent.config[name]
+        assert fork.config["learning_rate"] != parent.config["learning_rate"]
+        if fork.reports:
+            # It has its parent's weights: a fresh model is at about 0.1 after an epoch like these.
+            start = parent.curve("val_accuracy")[fork.forked_at]
+            assert fork.reports[0].metrics["val_accuracy"] > start - 0.3
+    assert "every 1 epochs" in out
 
 
 def test_a_panda_goes_on_from_yesterdays_checkpoint(tmp_path):

@@ -34,7 +34,11 @@ class PopulationBased(Scheduler):
         self._members: dict[int, int] = {}
         """Trial to the epoch it has reached; those that have not ended."""
         self._scores: dict[int, float] = {}
-        """The last score at an interval, of every member that has one."""
+        """The last score at an interval, also of members that have finished."""
+        self._population = 0
+        self._waiting: set[int] = set()
+        self._staying: set[int] = set()
+        """Members that ran on when they were to pause: nobody can replace them."""
         self._got_on: set[int] = set()
         self._vacant = 0
         self._draws = 0
@@ -53,43 +57,57 @@ class PopulationBased(Scheduler):
         return Promote(trial) if parent is None else Fork(parent, self._change, replaces=trial)
 
     def _ranked(self) -> list[int]:
-        """Members with a score, the best first."""
+        """All with a score, the best first."""
         return sorted(self._scores, key=lambda n: (-self._scores[n], n))
 
     def _is_weak(self, trial: int) -> bool:
-        ranked = self._ranked()
-        weak = ranked[len(ranked) - math.floor(self._share * len(ranked)) :]
-        return trial in weak or self._scores[trial] == -math.inf
+        ranked = [n for n in self._ranked() if n not in self._staying]
+        return trial in ranked[len(ranked) - self._few :] or self._scores[trial] == -math.inf
+
+    @property
+    def _few(self) -> int:
+        """How many are weak, and how many strong; none before the others have a score too."""
+        return math.floor(self._share * min(self._population, len(self._scores)))
 
     def _strong(self, ranked: list[int], *, exclude: int | None) -> int | None:
         """One of the best, drawn at random; None where none has a finite score."""
-        most = max(1, math.floor(self._share * len(ranked)))
-        best = [n for n in ranked[:most] if n != exclude and self._scores[n] > -math.inf]
+        # Those that have finished have no epochs left for a fork.
+        going = [n for n in ranked if n in self._members and self._scores[n] > -math.inf]
+        best = [n for n in going[: max(1, self._few)] if n != exclude]
         if not best:
             return None
         return random.Random(f"{self._seed} {self._draws}").choice(best)
 
     def start(self, trial: int, parent: int | None) -> None:
         self._members[trial] = 0 if parent is None else self._members.get(parent, 0)
-        if parent is not None:
+        if parent is None:
+            self._population += 1
+        else:
             self._draws += 1
             self._vacant = max(0, self._vacant - 1)
 
+    def promote(self, trial: int) -> None:
+        self._waiting.discard(trial)
+
     def report(self, trial: int, epoch: int, score: float) -> Verdict:
         self._members[trial] = epoch
+        if trial in self._waiting:
+            self._staying.add(trial)
         if math.isfinite(score):
             self._got_on.add(trial)
         if epoch % self._interval or epoch >= self._max_epochs:
             return Verdict.GO_ON
         self._scores[trial] = score if math.isfinite(score) else -math.inf
+        self._waiting.add(trial)
         return Verdict.PAUSE
 
     def end(self, trial: int) -> None:
         # A fork that fails at once leaves no vacancy: it would be forked again for ever.
         got_on = trial in self._got_on or trial in self._scores
+        if self._members.pop(trial) >= self._max_epochs:
+            return
         self._scores.pop(trial, None)
-        if self._members.pop(trial) < self._max_epochs and got_on:
-            self._vacant += 1
+        self._vacant += got_on
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         members = "trials" if trials is None else f"{trials} trials"
