@@ -16,6 +16,8 @@ _QUIET = {
     # Ray's own snapshot of every trial; a sweep is resumed from the history.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Else Ray runs a trial of a machine that was taken back again by itself, and tells nobody.
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",
     # Our searcher says how many trials there may be; those that wait let a cluster grow.
     "TUNE_MAX_PENDING_TRIALS_PG": "100000",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",

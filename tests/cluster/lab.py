@@ -141,8 +141,13 @@ class Lab:
             if Path("/run/netns", f"{PREFIX}{host}").exists():
                 run("ip", "netns", "del", f"{PREFIX}{host}")
         if self.shared.is_mount():
-            run("umount", str(self.shared))
-        for kind in ("state", "lock"):  # the launcher's memory of the cluster
+            # Lazily: what the launcher has left running on the laptop may look at it still.
+            run("umount", "--lazy", str(self.shared))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Wipe the launcher's memory: it skips the set-up of a host that was replaced by a new."""
+        for kind in ("state", "lock"):
             Path(f"/tmp/ray/cluster-{PREFIX}lab.{kind}").unlink(missing_ok=True)
 
     # Commands.
@@ -219,6 +224,7 @@ class Lab:
     def ray_up(self, *, nodes: int = 3) -> float:
         """``ray up``, and wait until so many nodes have joined; the seconds it took."""
         began = time.monotonic()
+        self._forget()
         self.laptop("ray", "get-auth-token", "--generate")
         self.laptop("ray", "up", "-y", "--no-config-cache", self.file, timeout=180)
         wait_until(lambda: self.nodes() == nodes, 180, f"fewer than {nodes} nodes have joined")
