@@ -68,7 +68,7 @@ class Conductor:
         self._search = SearchSide(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
         self._judge = Judge(plan, scheduler)
-        self._talk = Talk(searcher, scheduler, history)
+        self.talk = Talk(searcher, scheduler, history, mode=plan.mode)
         self._history = history
         self._checkpoints = checkpoints or NoCheckpoints()
         self._clock = clock
@@ -99,7 +99,7 @@ class Conductor:
 
     def words(self) -> list[str]:
         """What the searcher and the scheduler have said since this was asked last."""
-        return self._talk.words()
+        return self.talk.words()
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -148,7 +148,7 @@ class Conductor:
     def _start(self) -> Assignment | None:
         number = len(self.records)
         config = self._search.next(number)
-        self._talk.listen(self.elapsed)
+        self.talk.listen(self.elapsed)
         if config is None:
             return None
         return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
@@ -176,6 +176,7 @@ class Conductor:
     def _promote(self, number: int) -> Assignment:
         record = self.records[number]
         record.outcome = Outcome.RUNNING
+        self.talk.decided(record, Outcome.RUNNING, self.elapsed)
         record.begun.append(self._tick())
         self._paused.discard(number)
         self._judge.tell(record, Event.PROMOTE)
@@ -235,6 +236,7 @@ class Conductor:
         elif verdict is not Verdict.GO_ON and not self._judge.is_baseline(number):
             stops = verdict is Verdict.STOP
             self._ending[number] = Outcome.STOPPED_EARLY if stops else Outcome.PAUSED
+            self.talk.decided(record, self._ending[number], self.elapsed)
         ending = self._ending.get(number)
         if ending is None:
             self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
@@ -260,7 +262,7 @@ class Conductor:
         self._search.show(record, report)
         self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         self._judge.tell(record, report)
-        self._talk.listen(self.elapsed)
+        self.talk.listen(self.elapsed)
 
     def _remember(self, record: TrialRecord, report: Report) -> None:
         record.reports.append(report)
@@ -321,6 +323,7 @@ class Conductor:
         over = self.finished and self.stop_reason is None and not self.live
         for number in sorted(self._paused if over else self._scheduler.dropped(self._paused)):
             self._paused.discard(number)
+            self.talk.decided(self.records[number], Outcome.STOPPED_EARLY, self.elapsed)
             self._finish(self.records[number], Outcome.STOPPED_EARLY)
 
     def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
@@ -332,7 +335,7 @@ class Conductor:
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._search.tell(record)
-        self._talk.listen(self.elapsed)
+        self.talk.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
         return self._standings.keepers(self.plan.keep_checkpoints, ending)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.engine.schedulers.reasons import Reason
 from search_spaces import SearchSpace
 
 
@@ -85,6 +86,13 @@ class Scheduler(ABC):
     def dropped(self, paused: Set[int]) -> Iterable[int]:
         """Those of the paused trials that will never be promoted: they end, stopped early."""
         return ()
+
+    def why(self, trial: int) -> Reason | None:
+        """Why ``trial`` does not go on: ``report`` or ``dropped`` has just said so.
+
+        None for a scheduler that explains itself by ``said``.
+        """
+        return None
 
     @abstractmethod
     def table(self, trials: int | None) -> list[tuple[str, str]]:
