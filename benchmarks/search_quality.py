@@ -48,6 +48,8 @@ def main() -> int:
     cache.mkdir(parents=True, exist_ok=True)
     left = [task for task in tasks if not _kept(cache, task).is_file()]
     print(f"{len(tasks)} runs, {len(left)} of them still to do", flush=True)
+    if args.seconds == 0:
+        left = []
     started = time.monotonic()
     with multiprocessing.get_context("spawn").Pool(args.jobs) as pool:
         todo = [(args.data, task) for task in left]
@@ -76,7 +78,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--seeds", type=int, default=20, help="runs of each method on each table")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--seconds", type=float, help="start no new run after so many seconds")
+    parser.add_argument(
+        "--seconds", type=float, help="no new run after so many seconds; 0 for none"
+    )
     parser.add_argument("--methods", nargs="*", help="only those with one of these words")
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/caviar/search_quality"))
     return parser

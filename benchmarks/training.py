@@ -54,7 +54,7 @@ def main() -> None:
         "fashion_mnist", data_dir=asked.fashion_mnist, train_size=10_000, val_size=2_000
     ).standardised()
     colour = load(
-        "cifar10", data_dir=str(asked.cifar10), train_size=4_000 if on_gpu else 1_000, val_size=500
+        "cifar10", data_dir=str(asked.cifar10), train_size=4_000 if on_gpu else 500, val_size=250
     ).standardised()
     work = jobs(grey, colour)
     found: dict[str, Any] = {

@@ -7,9 +7,9 @@ babysits one model. Prints the best learning curves at the end.
     caviar sweep caviar --dataset digits --trials 20
 """
 
-from pipelines.engine import NoStopping, Random, Sweep, main
+from pipelines.engine import NoStopping, QuasiRandom, Sweep, main
 
-SWEEP = Sweep(searcher=Random(), scheduler=NoStopping())
+SWEEP = Sweep(searcher=QuasiRandom(), scheduler=NoStopping())
 
 if __name__ == "__main__":
     raise SystemExit(main(SWEEP, recipe="caviar"))

@@ -17,6 +17,7 @@ from pipelines.commands import (
     doctor,
     export,
     init,
+    nightly,
     report,
     reproduce,
     retrain,
@@ -24,13 +25,17 @@ from pipelines.commands import (
     spaces,
     submit,
     sweeps,
+    watch,
 )
 from pipelines.engine.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
-_COMMANDS = (sweeps, report, reproduce, retrain, export, simulate, submit, spaces, init, doctor)
+_COMMANDS = (
+    sweeps, watch, report, reproduce, retrain, export, nightly, simulate, submit, spaces, init,
+    doctor,
+)  # fmt: skip
 
 
 def recipes() -> dict[str, str]:

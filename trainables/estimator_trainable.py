@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +26,7 @@ class EstimatorTrainable(LoopTrainable):
         "val_f1_std",
     )
 
+    @abstractmethod
     def build_estimator(self, config: Mapping[str, Any], epoch: int) -> Any:
         """Build a classifier that is not fitted.
 
@@ -32,7 +34,6 @@ class EstimatorTrainable(LoopTrainable):
         built and fitted anew each epoch: let its budget, its number of trees say, grow with the
         epoch, which counts from 1. Give it `self.trial.seed` where it draws.
         """
-        raise NotImplementedError(f"{type(self).__name__} must override build_estimator.")
 
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """The loop that fits the estimator."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +30,7 @@ class GeneratorTrainable(LoopTrainable):
         # The command line checks --metric against this.
         cls.metrics = tuple(dict.fromkeys([*cls.metrics, "epoch", "epoch_seconds", *spreads]))
 
+    @abstractmethod
     def run_epochs(
         self,
         config: Mapping[str, Any],
@@ -49,7 +51,6 @@ class GeneratorTrainable(LoopTrainable):
                 generators of Python, numpy and torch, so that a trial that goes on draws what it
                 would have drawn.
         """
-        raise NotImplementedError(f"{type(self).__name__} must override run_epochs.")
 
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """The loop that runs the generator."""

@@ -6,16 +6,15 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
-import logging
 import math
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
-from ray.train._internal.session import _TrainingResult
 
+from trainables import saving
 from trainables.checks import one_of
 from trainables.configuration import Hyperparameters
 from trainables.options import TrialInfo, TrialOptions, split_config
@@ -25,13 +24,8 @@ if TYPE_CHECKING:
     from trainables.loops import Alone, BestEpoch, Loop
     from trainables.team import Team
 
-logger = logging.getLogger(__name__)
 
-STORAGE_SECONDS = 60.0
-"""How long a trial waits with a checkpoint for storage that cannot be written."""
-
-
-class LoopTrainable(tune.Trainable):
+class LoopTrainable(tune.Trainable, ABC):
     """One step is one epoch of the loop that `build_loop` returns.
 
     Hand the class to Ray with its data and options, which go through the object store once a node:
@@ -65,12 +59,12 @@ class LoopTrainable(tune.Trainable):
     _team: Team | None = None
     """In a trial's actor, its workers."""
 
+    @abstractmethod
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """Build what trains one configuration. Override this.
 
         torch's global generators are seeded with the trial's seed before this is called.
         """
-        raise NotImplementedError(f"{type(self).__name__} must override build_loop.")
 
     def build(self, config: Mapping[str, Any]) -> Loop:
         """Build the loop of a trial: `build_loop`, once a fold in a cross-validation."""
@@ -234,23 +228,12 @@ class LoopTrainable(tune.Trainable):
         return self._out_of_memory(epoch, time.perf_counter() - started, words)
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
-        """Ray's way to `save_checkpoint`, which copies the directory into the sweep's storage.
-
-        Storage that cannot be written, being full or away, is waited for a minute. Then the trial
-        goes on: its next checkpoint may find room, and the one before is still there.
-        """
+        """`save_checkpoint`, and a copy in the sweep's storage, waited for where it is away."""
+        save = super().save
         if self._storage is None:  # outside a sweep: whoever asked wants to know
-            return super().save(checkpoint_dir)
-        until = time.monotonic() + STORAGE_SECONDS
-        while True:
-            try:
-                with tempfile.TemporaryDirectory() as scratch:
-                    return super().save(checkpoint_dir or scratch)
-            except OSError as error:
-                if time.monotonic() > until:
-                    logger.warning("No checkpoint in epoch %s: %s", self._last.get("epoch"), error)
-                    return _TrainingResult(checkpoint=None, metrics={})
-            time.sleep(min(STORAGE_SECONDS, 2.0))
+            return save(checkpoint_dir)
+        epoch = self._last.get("epoch")
+        return saving.patiently(lambda scratch: save(checkpoint_dir or scratch), epoch=epoch)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write last.pt, best.pt and checkpoint.json; see `trainables.loops.checkpoint`.
@@ -272,16 +255,21 @@ class LoopTrainable(tune.Trainable):
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
         """Go on from a checkpoint directory, under this trial's own configuration.
 
+        A fork, whose checkpoint is another trial's, also has a seed and a best epoch of its own.
+
         Raises CorruptCheckpointError when it is damaged, CheckpointError when it holds another
         architecture than this trial's configuration.
         """
-        from trainables.loops import CheckpointError, is_out_of_memory, read_checkpoint
+        from trainables.loops import CheckpointError, Forks, is_out_of_memory, read_checkpoint
 
         loop = self._running()
         device = "cpu" if self._leads else self._load_to()
         saved = read_checkpoint(str(checkpoint), device=device)
+        load: Callable[[Mapping[str, Any]], None] = loop.load_state_dict
+        if self._trial.fork and isinstance(loop, Forks):
+            load = loop.fork
         try:
-            loop.load_state_dict(saved.state)
+            load(saved.state)
         except (KeyError, RuntimeError, ValueError) as error:
             if is_out_of_memory(error):
                 raise
@@ -290,6 +278,8 @@ class LoopTrainable(tune.Trainable):
                 f"but it was written with {dict(saved.configuration)}: {error}"
             ) from error
         self._end = None
+        if self._trial.fork:
+            return
         self._last = dict(saved.metrics)
         self._best.epoch = saved.best_epoch
         self._best.metrics = dict(saved.best_metrics)
@@ -364,7 +354,8 @@ class LoopTrainable(tune.Trainable):
                 self._loop = self.build(hyperparameters)
                 self.check_config(hyperparameters)
             if self._trial.restore_from is not None:
-                self._go_on_from(self._trial.restore_from)
+                with saving.on_disk(self._trial.restore_from) as checkpoint:
+                    self.load_checkpoint(checkpoint)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -372,17 +363,6 @@ class LoopTrainable(tune.Trainable):
         if words is not None:
             epoch = 1 if self._loop is None else self._loop.epoch + 1
             self._out_of_memory(epoch, time.perf_counter() - started, words)
-
-    def _go_on_from(self, checkpoint: str) -> None:
-        """Load a checkpoint of an earlier attempt: a directory, or the URI of one."""
-        if "://" not in checkpoint:
-            self.load_checkpoint(checkpoint)
-            return
-        from pyarrow import fs
-
-        with tempfile.TemporaryDirectory() as scratch:
-            fs.copy_files(checkpoint, scratch)
-            self.load_checkpoint(scratch)
 
     def _led(self, config: dict[str, Any]) -> Loop:
         """The loop that workers run: those of the trial before, unless one of them failed."""

@@ -96,6 +96,9 @@ def _surroundings(found: Any) -> str:
     data = found.original.data
     if data is not None and data != found.data:
         others.append(f"data: {data} then, {found.data} now")
+    workers = found.original.options.workers
+    if workers > 1:
+        others.append(f"workers: {workers} a trial then, one process now, which adds otherwise")
     if others:
         return "\n".join(["What differs:", *(f"  {other}" for other in others)])
     noted = {"versions": found.original.versions, "data": data}

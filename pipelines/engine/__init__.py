@@ -3,7 +3,7 @@
 from pipelines.engine.command_line import main
 from pipelines.engine.errors import UsageError
 from pipelines.engine.runner import Result, run
-from pipelines.engine.schedulers import Asha, HyperBand, NoStopping
+from pipelines.engine.schedulers import Asha, HyperBand, Median, NoStopping, Panda, Pbt
 from pipelines.engine.searchers import (
     CoarseToFine,
     Grid,
@@ -23,9 +23,12 @@ __all__ = [
     "HyperBand",
     "HyperOpt",
     "ImportanceStaged",
+    "Median",
     "NoStopping",
     "Optuna",
+    "Panda",
     "Parzen",
+    "Pbt",
     "QuasiRandom",
     "Random",
     "Result",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.engine.plan import Plan
-from pipelines.engine.records import Outcome, Report, TrialRecord
+from pipelines.engine.records import Report, TrialRecord
 from pipelines.engine.words import how_it_ended, number
 
 _COUNT = 5
@@ -34,6 +33,9 @@ class Curves(Protocol):
 
     def best_report(self, number: int) -> Report | None:
         """The best epoch of a trial."""
+
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +114,9 @@ def _draw(sweep: Curves, count: int) -> _Drawn:
 
 
 def _best(sweep: Curves, count: int) -> dict[int, Report]:
-    """The best trials and the best epoch of each; what has failed or diverged is not among them."""
-    metric, sign = sweep.plan.metric, -1 if sweep.plan.mode == "max" else 1
-    found = {
-        n: report
-        for n, record in sweep.records.items()
-        if record.outcome not in (Outcome.FAILED, Outcome.DIVERGED)
-        and (report := sweep.best_report(n)) is not None
-    }
-    ranked = heapq.nsmallest(count, found, key=lambda n: (sign * found[n].metrics[metric], n))
-    return {n: found[n] for n in ranked}
+    """The best trials and the best epoch of each."""
+    reports = {n: sweep.best_report(n) for n in sweep.leaders(count)}
+    return {n: report for n, report in reports.items() if report is not None}
 
 
 def bars(values: Sequence[float], *, low: float, high: float) -> str:

@@ -9,12 +9,15 @@ an old one is never overwritten by a newer that may end half-written.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.engine.records import TrialRecord
 from pipelines.engine.storage import Place
-from trainables.manifest import CheckpointError, Manifest, read_manifest
+from trainables.manifest import NAME, CheckpointError, Manifest, read_manifest
 
 _OF_PARENT = "parent"
 
@@ -44,14 +47,15 @@ class CheckpointFolder:
         found = newest(self._trials, parent)
         if found is None:
             return None
-        source, epoch = found[0], found[1].epoch
+        source, manifest = found
         copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / source.name
         _delete(copy)
         if isinstance(source, Path):
             shutil.copytree(source, str(copy), copy_function=_link)
         elif isinstance(copy, Place):
-            source.copy(copy)
-        return str(copy), epoch
+            for name in (*manifest.files, NAME):  # the manifest last: with it a copy is whole
+                copy.write(name, (source / name).read_bytes())
+        return str(copy), manifest.epoch
 
 
 def _link(source: str, target: str) -> None:
@@ -89,16 +93,6 @@ def keep_newest(trials: Path | Place, number: int) -> None:
             _delete(path)
 
 
-def remove_old_legs(trials: Path | Place, number: int) -> None:
-    """Delete the checkpoints of all legs but that with the newest whole one."""
-    found = newest(trials, number)
-    if found is not None:
-        leg = str(found[0]).rpartition("/")[0]
-        for path in _all(trials, number):
-            if str(path).rpartition("/")[0] != leg:
-                _delete(path)
-
-
 def tidy(trials: Path | Place) -> None:
     """Remove the folders that Ray made for trials which keep no checkpoint."""
     if not isinstance(trials, Path):
@@ -106,6 +100,23 @@ def tidy(trials: Path | Place) -> None:
     for folder in trials.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def drop_unknown(trials: Path | Place, records: Mapping[int, TrialRecord]) -> None:
+    """Delete what unfinished trials have saved after the last report that the history has.
+
+    A history that was copied into the storage before its machine was lost may be behind the
+    checkpoints: a trial that went on from one would leave a gap in its curve. It goes on from the
+    one before, and trains those epochs again.
+    """
+    for number, record in records.items():
+        forked = record.parent is not None and not record.reports  # it has its parent's
+        if not record.unfinished or forked:
+            continue
+        for path in _all(trials, number):
+            with contextlib.suppress(CheckpointError):
+                if read_manifest(path).epoch > record.epoch:
+                    _delete(path)
 
 
 def _delete(path: Path | Place) -> None:

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.engine import forks
 from pipelines.engine.budget import Budget, Meter, Stop
 from pipelines.engine.judge import Judge
+from pipelines.engine.new_trials import NewTrials
 from pipelines.engine.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
 from pipelines.engine.records import Event, Outcome, Report, TrialRecord, happened, trial_seed
-from pipelines.engine.resuming import assignment, reached
+from pipelines.engine.resuming import CONSEQUENCES, assignment, reached
 from pipelines.engine.retries import Failures
 from pipelines.engine.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
-from pipelines.engine.search_side import SearchSide
-from pipelines.engine.searchers.base import Searcher
+from pipelines.engine.searchers.base import Searcher, Told
 from pipelines.engine.standings import Standings
 from pipelines.engine.talk import Talk
 from search_spaces import SearchSpace
 
 
 class Conductor:
-    """The state of a running sweep.
-
-    ``spent`` and ``gpu_seconds`` are what earlier sessions took, in seconds and GPU-seconds.
-    """
+    """The state of a running sweep; ``spent`` and ``gpu_seconds``: what earlier sessions took."""
 
     def __init__(
         self,
@@ -65,8 +62,9 @@ class Conductor:
         """Trials whose machine is about to go: they are saved at every report."""
         self._failures = Failures()
         self._space = space
-        self._search = SearchSide(plan, space=space, searcher=searcher)
+        self._new_trials = NewTrials(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
+        scheduler.know(space, plan.mode)
         self._judge = Judge(plan, scheduler)
         self.talk = Talk(searcher, scheduler, history, mode=plan.mode)
         self._history = history
@@ -95,7 +93,7 @@ class Conductor:
     @property
     def ended_because(self) -> str | None:
         """Why no more trials start, though more were asked for; None where that is not so."""
-        return self.stop_reason or (Stop.EXHAUSTED if self._search.exhausted else None)
+        return self.stop_reason or (Stop.EXHAUSTED if self._new_trials.exhausted else None)
 
     def words(self) -> list[str]:
         """What the searcher and the scheduler have said since this was asked last."""
@@ -114,6 +112,10 @@ class Conductor:
         """The best epoch of one trial; the earliest of equals, None without a finite value."""
         return self._standings.best_epoch(number)
 
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials, the best first."""
+        return self._standings.leaders(count)
+
     # What runs next.
 
     def next(self) -> Assignment | None:
@@ -126,7 +128,7 @@ class Conductor:
             return None
         if self._waiting:
             return self._again(self._waiting.popleft())
-        move = self._scheduler.next(new=self._search.left, paused=self._paused)
+        move = self._scheduler.next(new=self._new_trials.left, paused=self._paused)
         if isinstance(move, Start):
             started = self._start()
             if started is not None:
@@ -142,35 +144,38 @@ class Conductor:
 
     @property
     def _more(self) -> bool:
-        """Whether a trial is left to start or to go on, as far as their number goes."""
-        return self._search.left or bool(self._waiting or self._paused)
+        """Whether a trial is left to start or to go on."""
+        return self._new_trials.left or bool(self._waiting or self._paused)
 
     def _start(self) -> Assignment | None:
         number = len(self.records)
-        config = self._search.next(number)
+        config = self._new_trials.next(number)
         self.talk.listen(self.elapsed)
         if config is None:
             return None
         return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
 
     def _fork(self, fork: Fork) -> Assignment:
-        """A new trial from another one's checkpoint; without any it starts afresh."""
+        """A new trial from another one's checkpoint; without any, what it replaces goes on."""
+        found = self._checkpoints.newest(fork.parent)
         if fork.replaces is not None:
+            if found is None:
+                return self._promote(fork.replaces)
             self._paused.discard(fork.replaces)
+            self.talk.decided(self.records[fork.replaces], Outcome.STOPPED_EARLY, self.elapsed)
             self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
-        number, parent = len(self.records), self.records[fork.parent]
-        _, saved = self._checkpoints.newest(parent.number) or (None, 0)
-        seed = self.plan.seed
-        return self._begin(forks.record(fork, parent, number, self._space, seed=seed, at=saved))
+        at, seed = 0 if found is None else found[1], self.plan.seed
+        return self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
 
     def _begin(self, record: TrialRecord) -> Assignment:
         record.session = self.session
         record.started = [round(self.elapsed, 3)]
         record.begun = [self._tick()]
         self.records[record.number] = record
-        self._search.runs(record)
+        self._new_trials.runs(record)
         self._judge.tell(record, Event.START)
         self._history.start(record, self._space)
+        self.talk.listen(self.elapsed)
         return self._assign(record)
 
     def _promote(self, number: int) -> Assignment:
@@ -234,8 +239,7 @@ class Conductor:
         elif done:
             self._ending[number] = Outcome.COMPLETED
         elif verdict is not Verdict.GO_ON and not self._judge.is_baseline(number):
-            stops = verdict is Verdict.STOP
-            self._ending[number] = Outcome.STOPPED_EARLY if stops else Outcome.PAUSED
+            self._ending[number] = CONSEQUENCES[verdict]
             self.talk.decided(record, self._ending[number], self.elapsed)
         ending = self._ending.get(number)
         if ending is None:
@@ -247,10 +251,9 @@ class Conductor:
             due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
             # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
             save = due or number in self.endangered or verdict is Verdict.PAUSE
-        elif ending is Outcome.PAUSED:
-            save = True
         else:
-            save = not diverged and number in self._keepers(number)
+            kept = not diverged and number in self._keepers(number)
+            save = kept or ending is Outcome.PAUSED
         if save:
             self._saved_at[number] = now
         return Decision(goes_on=ending is None, save=save)
@@ -259,7 +262,7 @@ class Conductor:
         report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
         self._remember(record, report)
         self._history.report(record.number, report)
-        self._search.show(record, report)
+        self._new_trials.show(record, report)
         self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         self._judge.tell(record, report)
         self.talk.listen(self.elapsed)
@@ -304,9 +307,9 @@ class Conductor:
     def _is_saved(self, record: TrialRecord, outcome: Outcome) -> bool:
         """Whether what is worth keeping of a trial that ends or pauses is in storage."""
         found = self._checkpoints.newest(record.number)
-        whole = found is not None and found[1] == record.epoch
-        ends = outcome is not Outcome.PAUSED
-        return whole or (ends and record.number not in self._keepers(record.number))
+        if found is not None and found[1] == record.epoch:
+            return True
+        return outcome is not Outcome.PAUSED and record.number not in self._keepers(record.number)
 
     def useless(self) -> set[int]:
         """The trials whose checkpoints need not be kept."""
@@ -334,13 +337,17 @@ class Conductor:
         self._judge.tell(record, Event.END)
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
-        self._search.tell(record)
+        self._new_trials.tell(record)
         self.talk.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
         return self._standings.keepers(self.plan.keep_checkpoints, ending)
 
     # Stopping and going on.
+
+    def learn(self, rows: Sequence[Told]) -> None:
+        """Teach the searcher what earlier sweeps found, before the first trial."""
+        self._new_trials.learn(rows)
 
     def check_time(self) -> None:
         """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""
@@ -363,20 +370,21 @@ class Conductor:
         for number, record in records.items():
             started, begun = [*record.started], [*record.begun]
             self.records[number] = replace(record, reports=[], started=started, begun=begun)
-            self._search.runs(record)
+            self._new_trials.runs(record)
         for order, number, what in happened(records):
             record = self.records[number]
             if isinstance(what, Report):
                 self._remember(record, what)
             self._judge.tell(record, what)
             self._order = order + 1
+        self._scheduler.said()  # all of it was said in the sessions before
         for number, record in self.records.items():
             if self._checkpoints.newest(number) is not None:
                 self.saved.add(number)
             if not record.unfinished:
-                self._search.tell(record)
+                self._new_trials.tell(record)
                 continue
-            self._search.again(record)
+            self._new_trials.again(record)
             if record.outcome is Outcome.PAUSED:
                 self._paused.add(number)
         self._close()

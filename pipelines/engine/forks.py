@@ -122,9 +122,10 @@ def _next_option(parameter: Choice, value: Any, *, up: bool) -> Any:
 
 
 def record(
-    fork: Fork, parent: TrialRecord, number: int, space: SearchSpace, *, seed: int, at: int
+    fork: Fork, records: Mapping[int, TrialRecord], space: SearchSpace, *, seed: int, at: int
 ) -> TrialRecord:
-    """The record of trial ``number``, a fork from the checkpoint of ``parent`` at epoch ``at``."""
+    """The record of the next trial after ``records``, from the parent's checkpoint at ``at``."""
+    number, parent = len(records), records[fork.parent]
     rng = np.random.default_rng([seed, number, _FORKS])
     return TrialRecord(
         number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.errors import UsageError
@@ -57,6 +57,26 @@ def trial(
             yield running
         finally:
             running.stop()
+
+
+def score(
+    trainable: type[Any],
+    config: Mapping[str, Any],
+    *,
+    checkpoint: str,
+    number: int,
+    data: Dataset,
+    options: TrialOptions,
+    gpus: float,
+) -> dict[str, float] | None:
+    """The metrics of the test rows by a checkpoint's best epoch; None where it has none to give."""
+    if not hasattr(trainable, "score"):
+        return None
+    info = TrialInfo(number=number, restore_from=checkpoint)
+    alone = replace(options, workers=1)
+    with trial(trainable, config, info=info, data=data, options=alone, gpus=gpus) as running:
+        found: dict[str, float] | None = running.score()
+        return found
 
 
 @contextmanager

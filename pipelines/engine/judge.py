@@ -23,6 +23,7 @@ class Judge:
         if isinstance(what, Report):
             value = what.metrics.get(self._plan.metric, math.nan)
             score = value if self._plan.mode == "max" else -value
+            self._scheduler.see(number, what.epoch, what.metrics)
             self._verdicts[number] = what.epoch, self._scheduler.report(number, what.epoch, score)
         elif what is Event.START:
             self._scheduler.start(number, record.parent)
@@ -39,4 +40,4 @@ class Judge:
 
     def is_baseline(self, number: int) -> bool:
         """The default configuration is what the winner has to beat: it is measured to the end."""
-        return number == 0 and self._plan.default_first
+        return number == 0 and self._plan.default_first and self._scheduler.spares_default

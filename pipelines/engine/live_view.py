@@ -28,6 +28,8 @@ STYLES = {
 
 _FIXED_LINES = 17
 """Lines of the view, its frame included, that do not depend on how high the terminal is."""
+_MOST_RUNGS = 10
+"""More are no rungs: trials are judged at every epoch, or nearly."""
 _MOST_LINES = 6
 """Of the curves, of the decisions and of the trials that ended."""
 
@@ -88,7 +90,7 @@ def panel(sweep: Sweeping, details: Details, *, height: int) -> Panel:
     rows.add_row("epochs", _epochs(sweep, details, forks=forks))
     share = _share(sweep, details, forks=forks)
     rows.add_row("time", _time(sweep.elapsed, share if details.runs else 0.0))
-    if details.rungs:
+    if 0 < len(details.rungs) <= _MOST_RUNGS:
         rows.add_row("rungs", _rungs(sweep.records, details.rungs))
     for name, lines in (
         ("curves", small(sweep, few)),

@@ -169,6 +169,12 @@ def load_trainable(sweep: Sweep) -> type[Any]:
             f"{by_name(sweep.trainable)} is no trainable, it names no metrics: "
             "derive it from trainables.TorchTrainable."
         )
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise UsageError(
+            f"{by_name(sweep.trainable)} cannot train by itself: derive a class from it that "
+            f"overrides {', '.join(missing)}."
+        )
     return cast("type[Any]", found)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipelines.engine.budget import Limits
 from pipelines.engine.records import Mode, Report, TrialRecord
@@ -25,6 +26,8 @@ class Plan:
     """How often a trial that failed by itself is run again."""
     limits: Limits = field(default_factory=Limits)
     gpus_per_trial: float = 0.0
+    again: Sequence[Mapping[str, Any]] = ()
+    """Configurations that run first of all, after the default, known or not."""
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 

@@ -19,7 +19,7 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from pipelines.engine.checkpoints import folder_name, remove, remove_old_legs
+from pipelines.engine.checkpoints import folder_name, keep_newest, remove
 from pipelines.engine.conductor import Conductor, Decision
 from pipelines.engine.storage import Place
 from trainables.options import RESERVED_KEY, TrialInfo
@@ -205,8 +205,9 @@ class Events(_Unpickled, tune.Callback):
     def _end(self, trial: Trial, error: str | None = None, *, lost: bool = False) -> None:
         number = self._numbers[trial.trial_id]
         self._remove(self._conductor.end(number, error=error, lost=lost))
-        if self._conductor.records[number].leg > 0:
-            remove_old_legs(self._trials, number)
+        record = self._conductor.records[number]
+        if record.leg > 0 or record.parent is not None:  # it has checkpoints in several folders
+            keep_newest(self._trials, number)
         if number not in self._conductor.just_ended:  # paused, cut off, or to be tried again
             self._on_change(number)
         self._say_who_ended()

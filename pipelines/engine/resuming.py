@@ -6,6 +6,8 @@ from pipelines.engine.plan import Assignment, Checkpoints
 from pipelines.engine.records import Outcome, TrialRecord
 from pipelines.engine.schedulers.base import Verdict
 
+CONSEQUENCES = {Verdict.STOP: Outcome.STOPPED_EARLY, Verdict.PAUSE: Outcome.PAUSED}
+
 
 def assignment(record: TrialRecord, checkpoints: Checkpoints) -> Assignment:
     """The trial from its newest checkpoint, a fork from its parent's; else from the start."""
@@ -34,5 +36,4 @@ def reached(
         return None
     if record.epoch >= max_epochs:
         return Outcome.COMPLETED
-    outcomes = {Verdict.STOP: Outcome.STOPPED_EARLY, Verdict.PAUSE: Outcome.PAUSED}
-    return outcomes.get(verdict)
+    return CONSEQUENCES.get(verdict)

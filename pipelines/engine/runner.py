@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -27,22 +27,26 @@ from pipelines.engine import (
     disk,
     ending,
     files,
+    finals,
+    in_process,
     loading,
     nodes,
+    pairings,
     sessions,
     show,
     storage,
     summary,
+    warm_start,
 )
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
 from pipelines.engine.progress import Progress
-from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
+from pipelines.engine.warm_start import WarmStart
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -63,6 +67,8 @@ class Result:
     """Everything the sweep has written."""
     stop_reason: str | None
     """Why the sweep ended before its last trial; None when it did not."""
+    finals: finals.Finals | None = None
+    """What the winner came to with fresh seeds; None without finals, or before their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,16 @@ class _Prepared:
     options: TrialOptions
 
 
-def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None) -> Result:
+def run(
+    sweep: Sweep,
+    *,
+    recipe: str = "python",
+    console: Console | None = None,
+    defenders: Sequence[Mapping[str, Any]] = (),
+) -> Result:
     """Run ``sweep`` to its end, to its budget or to Ctrl-C; it can be resumed from either.
+
+    ``defenders`` are configurations that take part in the finals beside the best of the search.
 
     Raises ``UsageError`` for what cannot be carried out, before any trial starts.
     """
@@ -91,6 +105,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     space = loading.load_space(sweep, loaded[0] if loaded else None)
     sweep = loading.with_trainable(sweep, space)
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
+    pairings.check(sweep, space)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = storage.home(sweep.storage, name)
     on_disk = storage.on_disk(folder, resume=sweep.resume)
@@ -99,6 +114,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
     loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
         databases.check(sweep.history_url)
+    warm = None if sweep.resume else warm_start.load(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=_give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
@@ -127,6 +143,7 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                 folder,
                 shared=shared,
                 resume=sweep.resume,
+                every=sweep.checkpoint_seconds,
                 say=lambda line: console.print(line, markup=False, highlight=False),
             ) as working:
                 history = History(
@@ -136,8 +153,10 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                     mode=sweep.direction,
                     url=sweep.history_url,
                 )
+                last: finals.Finals | None = None
                 try:
-                    conductor = _conductor(sweep, space, scheduler, history, folder, started)
+                    warm = warm_start.noted(warm, history, space, sweep.max_epochs)
+                    conductor = _conductor(sweep, space, scheduler, history, folder, started, warm)
                     before = conductor.epochs
                     show.start(
                         sweep,
@@ -150,6 +169,8 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                         folder=folder,
                         session=conductor.session,
                     )
+                    for line in warm.lines:
+                        console.print(line, markup=False, highlight=False, soft_wrap=True)
                     with (
                         sessions.recorded(
                             history,
@@ -171,19 +192,81 @@ def run(sweep: Sweep, *, recipe: str = "python", console: Console | None = None)
                             working=working,
                             private=private,
                         )
+                    if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED:
+                        last = _finals(
+                            sweep,
+                            space,
+                            finals.candidates(conductor, sweep.finalists, defenders),
+                            prepared,
+                            console,
+                            folder=folder,
+                            working=working,
+                            private=private,
+                        )
                 finally:
                     history.close()
                 _prune(conductor, folder / files.TRIALS)
-                found = summary.summarise(conductor, name=name, recipe=recipe, folder=folder)
+                winner = None if last is None or last.winner is None else last.winner.trial
+                found = summary.summarise(
+                    conductor, name=name, recipe=recipe, folder=folder, winner=winner
+                )
                 files.write_json(found, working / files.SUMMARY)
                 findings = _report(working, folder, console)
     show.end(found, conductor, folder=folder, console=console)
+    if last is not None:
+        show.finals(last, sweep.metric, console)
     if findings is not None:
         show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
     first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
-    return Result(found, on_disk, conductor.ended_because)
+    return Result(found, on_disk, conductor.ended_because, last)
+
+
+def _finals(
+    sweep: Sweep,
+    space: SearchSpace,
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    prepared: _Prepared,
+    console: Console,
+    *,
+    folder: Path | Place,
+    working: Path,
+    private: bool,
+) -> finals.Finals | None:
+    """Check the winner; None while trainings are left, which a resumed sweep goes on with."""
+    console.print(
+        f"\nfinals     {len(entrants)} configurations, {sweep.final_seeds} fresh seeds each, "
+        f"{sweep.max_epochs} epochs"
+    )
+
+    def train(conductor: Conductor, trials: Path | Place, there: Path) -> None:
+        with cluster.environment_inherited() if private else nullcontext():
+            _search(
+                sweep, conductor, prepared, console, folder=trials, working=there, private=private
+            )
+
+    def score(config: Mapping[str, Any], number: int, checkpoint: str) -> Any:
+        return in_process.score(
+            prepared.trainable,
+            config,
+            checkpoint=checkpoint,
+            number=number,
+            data=prepared.data,
+            options=prepared.options,
+            gpus=sweep.gpus_per_trial,
+        )
+
+    before = finals.read(working)
+    last, stopped = finals.run(sweep, space, entrants, folder=folder, working=working, train=train)
+    if stopped is not None:
+        return None
+    if before is None or before.winner != last.winner:
+        last = finals.with_test(last, folder, score)
+    else:
+        last = replace(last, test=before.test, checkpoint=before.checkpoint)
+    finals.write(last, working)
+    return last
 
 
 def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:
@@ -208,7 +291,7 @@ def _prune(conductor: Conductor, trials: Path | Place) -> None:
     """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
     the best epoch. Unfinished ones keep both."""
     for number in conductor.saved:
-        if conductor.records[number].outcome is not Outcome.RUNNING:
+        if not conductor.records[number].unfinished:
             checkpoints.keep_newest(trials, number)
     checkpoints.tidy(trials)
 
@@ -277,6 +360,7 @@ def _conductor(
     history: History,
     folder: Path | Place,
     started: float,
+    warm: WarmStart,
 ) -> Conductor:
     plan = Plan(
         metric=sweep.metric,
@@ -288,6 +372,7 @@ def _conductor(
         checkpoint_seconds=sweep.checkpoint_seconds,
         retries=sweep.retries,
         limits=sweep.limits,
+        again=warm.best(sweep.retest, space, sweep.direction),
         gpus_per_trial=sweep.gpus_per_trial,
     )
     options = sweep.searcher.planned(space, trials=sweep.trials)
@@ -302,8 +387,11 @@ def _conductor(
         spent=sessions.spent(history) + time.monotonic() - started,
         gpu_seconds=sessions.gpu_seconds(history),
     )
+    conductor.learn(warm.rows)
     if sweep.resume:
-        conductor.replay(history.records())
+        records = history.records()
+        checkpoints.drop_unknown(folder / files.TRIALS, records)
+        conductor.replay(records)
     return conductor
 
 

@@ -26,7 +26,8 @@ BUDGETS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience",
 
 MAY_CHANGE = frozenset(
     {
-        *BUDGETS, "concurrent", "cpus_per_trial", "gpus_per_trial", "data_dir",
+        *BUDGETS, "finalists", "final_seeds", "data_dir",
+        "concurrent", "cpus_per_trial", "gpus_per_trial",
         "accelerator_type", "retries", "workers_per_trial", "spread_trial",
         "storage", "name", "resume",
         "history_url", "keep_checkpoints", "checkpoint_seconds", "disk_limit", "verbose",
@@ -109,11 +110,18 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
         )
     now = describe(sweep)
     for name, value in before["options"].items():
-        if name not in MAY_CHANGE and now.get(name) != value:
+        if name not in MAY_CHANGE and not _kept(value, now.get(name)):
             raise UsageError(
                 f"{name} of {folder.name!r} was {value}, and a resumed sweep keeps it "
                 f"(got {now.get(name)}): leave the option out, or start a new sweep."
             )
+
+
+def _kept(before: Any, now: Any) -> bool:
+    """Whether a value is as it was; of a part, each option that it had then."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(now.get(name) == value for name, value in before.items())
+    return bool(before == now)
 
 
 def _check_folder(folder: Path) -> None:
@@ -187,7 +195,7 @@ def restored(before: dict[str, Any]) -> Sweep:
 def _typed(name: str, value: Any) -> Any:
     if name in ("storage", "data_dir") and value is not None:
         return Path(value)
-    return tuple(value) if name == "fix" else value
+    return tuple(value) if name in ("fix", "warm_start") else value
 
 
 def count(history: History) -> int:

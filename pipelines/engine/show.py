@@ -24,6 +24,7 @@ from pipelines.engine.words import duration, how_it_ended, number
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
+    from pipelines.engine.finals import Finals
     from pipelines.engine.report.advice import Advice
     from trainables.data import Dataset
 
@@ -166,3 +167,26 @@ def best_table(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]
     for name in dict.fromkeys([*config, *default]):
         table.add_row(name, number(config.get(name, "–")), number(default.get(name, "–")), "")
     return table
+
+
+def finals(found: Finals, metric: str, console: Console) -> None:
+    """The finalists, the best mean first, and what the winner makes of the test rows."""
+    table = Table(box=box.SIMPLE_HEAD, title="finals", title_justify="left")
+    for name in ("trial", f"{metric}, mean", "± std", "by seed"):
+        table.add_column(name, no_wrap=name != "by seed")
+    for one in found.finalists:
+        table.add_row(
+            "brought" if one.trial is None else str(one.trial),
+            number(one.mean),
+            number(one.std),
+            " ".join(number(score) for score in one.scores.values())
+            + ("" if one.is_whole else f" and {one.asked - len(one.scores)} without a value"),
+        )
+    console.print(table)
+    if found.winner is None:
+        console.print("no finalist has a value for every seed: the search's best stays the best")
+    elif found.test is None:
+        console.print("test rows  this trainable has no score for them")
+    else:
+        metrics = " ".join(f"{name} {number(value)}" for name, value in found.test.items())
+        console.print(f"test rows  {metrics} (looked at once)", soft_wrap=True)

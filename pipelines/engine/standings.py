@@ -46,6 +46,10 @@ class Standings:
         ended = (n for n in self._best if n == ending or not self._records[n].unfinished)
         return set(self._ranking(count, ended))
 
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials that have a value and can win, the best first."""
+        return self._ranking(count, self._best)
+
     def _ranking(self, count: int, numbers: Iterable[int]) -> list[int]:
         """The ``count`` best of these trials, the best first. Failed and diverged cannot win."""
         sign = -1 if self._mode == "max" else 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 COPY_SECONDS = 5.0
-"""How often the history is copied: what a lost head can cost beside the last checkpoints."""
+"""How often the history is copied, at the least: what a lost head can cost beside checkpoints."""
+LEAST_SECONDS = 1.0
+"""And at the most: a copy is the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +123,6 @@ class Place:
         found = [info.base_name for info in self.system.get_file_info(selector)]
         return [self / name for name in sorted(found) if fnmatch.fnmatch(name, pattern)]
 
-    def copy(self, target: Place) -> None:
-        """Copy the folder that it is, and all in it, to another of the same store."""
-        from pyarrow import fs
-
-        fs.copy_files(
-            self.root,
-            target.root,
-            source_filesystem=self.system,
-            destination_filesystem=target.system,
-        )
-
     def remove_all(self) -> None:
         """Remove the folder that it is, and all in it."""
         with contextlib.suppress(FileNotFoundError):
@@ -196,8 +188,12 @@ def on_disk(lies: Path | Place, *, resume: bool) -> Path:
 class Mirror:
     """The folder of a sweep on the driver's own disk, copied into the storage while it runs."""
 
-    def __init__(self, place: Place, *, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, place: Place, *, every: float = math.inf, say: Callable[[str], None] = print
+    ) -> None:
         self.place = place
+        # As often as checkpoints, of which two are kept: the older one is never ahead of the copy.
+        self._seconds = min(COPY_SECONDS, max(every, LEAST_SECONDS))
         self.folder = _local_folder(place)
         self._say = say
         self._written: dict[str, str] = {}
@@ -254,7 +250,7 @@ class Mirror:
 
     def _keep(self) -> None:
         trouble = None
-        while not self._ended.wait(COPY_SECONDS):
+        while not self._ended.wait(self._seconds):
             before = trouble
             try:
                 self.copy()
@@ -292,18 +288,23 @@ class Mirror:
 
 @contextlib.contextmanager
 def working_folder(
-    lies: Path | Place, *, shared: bool, resume: bool, say: Callable[[str], None] = print
+    lies: Path | Place,
+    *,
+    shared: bool,
+    resume: bool,
+    every: float = math.inf,
+    say: Callable[[str], None] = print,
 ) -> Iterator[Path]:
     """Where the history of the sweep is written: where it ``lies``, or on the driver's disk.
 
     ``shared`` says that several machines write there: it is then a mirror of ours. So is an object
-    store.
+    store. ``every`` is the seconds between the checkpoints of a trial.
     """
     if isinstance(lies, Path) and not shared:
         lies.mkdir(parents=True, exist_ok=True)
         yield lies
         return
-    mirror = Mirror(Place.folder(lies) if isinstance(lies, Path) else lies, say=say)
+    mirror = Mirror(Place.folder(lies) if isinstance(lies, Path) else lies, every=every, say=say)
     mirror.fetch(resume=resume)
     with mirror.kept():
         yield mirror.folder

@@ -16,12 +16,22 @@ from pipelines.engine.storage import Place
 
 
 def summarise(
-    conductor: Conductor, *, name: str, recipe: str, folder: Path | Place
+    conductor: Conductor,
+    *,
+    name: str,
+    recipe: str,
+    folder: Path | Place,
+    winner: int | None = None,
 ) -> dict[str, Any]:
-    """The summary of a sweep, finished or not. ``best`` is None before the first finite report."""
+    """The summary of a sweep, finished or not. ``best`` is None before the first finite report.
+
+    ``winner`` is the trial that won the finals; without any the one with the best epoch is best.
+    """
     plan = conductor.plan
     outcomes = [Outcome.COMPLETED, Outcome.STOPPED_EARLY, Outcome.FAILED, Outcome.DIVERGED]
     best = conductor.best()
+    if winner is not None and (report := conductor.best_report(winner)) is not None:
+        best = conductor.records[winner], report
     baseline = conductor.best_report(0)
     return {
         "name": name,

@@ -85,6 +85,19 @@ class Sweep:
     stop_at: float | None = None
     """Stop when the metric has reached this value."""
 
+    finalists: int = 0
+    """So many of the best trials are trained again with fresh seeds when the search is over, to the
+    last epoch; the best mean wins and alone meets the test rows. 0 for none; it costs
+    FINALISTS * FINAL_SEEDS full trainings beyond the budget of the search."""
+    final_seeds: int = 3
+    """Fresh seeds of each finalist; their spread is the noise of the answer."""
+
+    warm_start: tuple[str, ...] = ()
+    """Earlier sweeps, by folder or by name in --storage: their trials teach the searcher before the
+    first trial and are not run again."""
+    retest: int = 0
+    """The best trials of --warm-start to run again all the same, first of all after the default."""
+
     concurrent: int | None = None
     """Trials that run side by side; as many as the machines hold by default."""
     cpus_per_trial: float = 1
@@ -172,6 +185,11 @@ class Sweep:
                 f"--gpu-hours counts the hours of --gpus-per-trial, which is "
                 f"{self.gpus_per_trial:g}: give the trials GPUs, or a --time-budget instead."
             )
+        if self.retest and not self.warm_start:
+            raise UsageError(
+                f"--retest runs the best trials of --warm-start again, and there are none: name "
+                f"earlier sweeps with --warm-start, or leave out --retest {self.retest}."
+            )
         if self.name is not None and (self.name in (".", "..", "") or "/" in self.name):
             raise UsageError(
                 f"--name is one folder inside --storage, and it is {self.name!r}: "
@@ -212,10 +230,13 @@ _LEAST: dict[str, float] = {
     "max_epochs": 1,
     "max_total_epochs": 1,
     "patience": 1,
+    "finalists": 0,
+    "final_seeds": 1,
     "concurrent": 1,
     "gpus_per_trial": 0,
     "retries": 0,
     "workers_per_trial": 1,
+    "retest": 0,
     "seed": 0,
     "keep_checkpoints": 1,
     "checkpoint_seconds": 0,

@@ -77,7 +77,9 @@ class TuneSearcher(RaySearcher):
         self._seed = seed
         self._max_epochs = max_epochs
         self._default_first = default_first
-        self._trials: dict[str, _Trial] = {}
+        self._trials: list[_Trial] = []
+        self._names: dict[str, int] = {}
+        """Ray's name of a trial to its number; a retried trial has two names."""
         self._searcher, self._proposals = self._fresh()
 
     def _fresh(self) -> tuple[Searcher, Proposals]:
@@ -134,25 +136,37 @@ class TuneSearcher(RaySearcher):
             trial.outcome = Outcome.COMPLETED
         self._searcher.tell(trial.number, self._told(trial))
 
-    def _add(self, trial_id: str, config: Mapping[str, Any]) -> None:
-        self._trials[trial_id] = _Trial(len(self._trials), dict(config))
+    def _add(self, trial_id: str, config: Mapping[str, Any]) -> _Trial:
+        trial = _Trial(len(self._trials), dict(config))
+        self._trials.append(trial)
+        self._names[trial_id] = trial.number
         self._proposals.runs(config)
+        return trial
 
     def _known(self, trial_id: str, result: Mapping[str, Any]) -> _Trial | None:
-        """A trial by its name; where that is lost, by the configuration that its result has."""
-        if trial_id in self._trials:
-            return self._trials[trial_id]
-        found = {n: v for n, v in result.get("config", {}).items() if n in self._space}
+        """A trial by its name or, as its results have it, by its configuration.
+
+        ``Tuner.restore(restart_errored=True)`` runs a failed trial again under another name; and of
+        a trial that began after the state was saved last, nothing is known here.
+        """
+        if trial_id in self._names:
+            return self._trials[self._names[trial_id]]
+        found = {n: v for n, v in _config(result).items() if n in self._space}
         try:
             config = self._space.complete(found)
         except ValueError:
-            _log.warning(
-                "Trial %s is unknown to the searcher, which learns nothing of it.", trial_id
-            )
+            if result:
+                _log.warning(
+                    "Trial %s is unknown to the searcher, which learns nothing of it.", trial_id
+                )
             return None
-        self._add(trial_id, config)
-        self._searcher.restart(self._trials[trial_id].number, config)
-        return self._trials[trial_id]
+        for trial in self._trials:
+            if self._space.same(trial.config, config):
+                self._names[trial_id] = trial.number
+                return trial
+        trial = self._add(trial_id, config)
+        self._searcher.restart(trial.number, config)
+        return trial
 
     def _noted(self, trial: _Trial, result: Mapping[str, Any]) -> tuple[int, float | None]:
         epoch = int(result.get(_EPOCH, len(trial.curve) + 1))
@@ -172,14 +186,15 @@ class TuneSearcher(RaySearcher):
         """Everything that happened, as JSON values."""
         return {
             "space": self._space.fingerprint,
-            "trials": {
-                trial_id: {
+            "names": dict(self._names),
+            "trials": [
+                {
                     "config": trial.config,
                     "curve": list(trial.curve.items()),
                     "outcome": trial.outcome.value,
                 }
-                for trial_id, trial in self._trials.items()
-            },
+                for trial in self._trials
+            ],
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -189,11 +204,10 @@ class TuneSearcher(RaySearcher):
                 f"The state that was saved belongs to another search space than "
                 f"{self._space.name!r} as it is now: restore with the space it had."
             )
-        self._trials = {}
+        self._trials = []
         self._searcher, self._proposals = self._fresh()
-        for trial_id, said in state["trials"].items():
-            self._add(trial_id, said["config"])
-            trial = self._trials[trial_id]
+        for said in state["trials"]:
+            trial = self._add("", said["config"])
             trial.curve = {int(epoch): float(value) for epoch, value in said["curve"]}
             trial.outcome = Outcome(said["outcome"])
             if trial.outcome is not Outcome.RUNNING:
@@ -203,6 +217,7 @@ class TuneSearcher(RaySearcher):
             for epoch, value in trial.curve.items():
                 if math.isfinite(value):
                     self._searcher.report(trial.number, epoch, value)
+        self._names = dict(state["names"])
 
     def save(self, checkpoint_path: str) -> None:
         """Write the state to a file."""
@@ -222,6 +237,13 @@ class TuneSearcher(RaySearcher):
         happened = state.pop("_happened")
         vars(self).update(state)
         self.set_state(happened)
+
+
+def _config(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration in a result, which Ray may have flattened."""
+    prefix = "config/"
+    flat = {name[len(prefix) :]: v for name, v in result.items() if name.startswith(prefix)}
+    return flat or dict(result.get("config") or {})
 
 
 class _Trial:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from lab import ADDRESSES, REPOSITORY, Lab, wait_until
 
 HERE = Path(__file__).parent
 DASHBOARD = f"http://{ADDRESSES['head']}:8265"
-TRIALS, EPOCHS = 4, 18
+TRIALS, EPOCHS = 4, 24
+WORKERS = ("one", "two")
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,28 @@ class Run:
                     found.append(Event(**json.loads(line)))
         return sorted(found, key=lambda event: event.at)
 
-    def wait_until_trained(self, host: str, epochs: int, process: subprocess.Popen[str]) -> None:
-        """Until a trial on this host has trained so many epochs, and a save lies behind it."""
+    def wait_until_trained(
+        self, epochs: int, process: subprocess.Popen[str], among: Sequence[str] = WORKERS
+    ) -> str:
+        """Until a trial on one of these hosts has trained so many epochs and was saved; the host.
 
-        def trained() -> bool:
+        Which host is the first depends on how long each took to import torch.
+        """
+
+        def first() -> str | None:
             assert process.poll() is None, f"ended too early:\n{process.communicate()[0]}"
-            there = [e for e in self.events() if e.host == host]
-            saved = [e.epoch for e in there if e.what == "save"]
-            return any(e.what == "epoch" and e.epoch >= epochs for e in there) and bool(saved)
+            events = self.events()
+            for host in among:
+                there = [e for e in events if e.host == host]
+                far = any(e.what == "epoch" and e.epoch >= epochs for e in there)
+                if far and any(e.what == "save" for e in there):
+                    return host
+            return None
 
-        wait_until(trained, 180, f"no trial on {host} has trained {epochs} epochs")
+        wait_until(lambda: first() is not None, 240, f"no trial has trained {epochs} epochs")
+        host = first()
+        assert host is not None
+        return host
 
     def finish(self, process: subprocess.Popen[str], *, code: int = 0, seconds: float = 300) -> str:
         """The log of a sweep that runs to its end."""
@@ -197,4 +211,14 @@ def now() -> float:
     return time.time()
 
 
-__all__ = ["REPOSITORY", "TABLE", "Cost", "Run", "driver", "now", "raylet", "write_table"]
+__all__ = [
+    "REPOSITORY",
+    "TABLE",
+    "WORKERS",
+    "Cost",
+    "Run",
+    "driver",
+    "now",
+    "raylet",
+    "write_table",
+]

@@ -96,10 +96,10 @@ class Lab:
             # Leads nowhere, and lets Ray find its own address.
             run(*own, "route", "add", "default", "via", f"{NET}.254")
 
-    def on(self, host: str) -> None:
-        """Switch a host on: empty, as it was when it was new."""
+    def on(self, host: str) -> bool:
+        """Switch a host on that is off: empty, as it was when it was new; whether it was off."""
         if host in self._pids:
-            return
+            return False
         kept = {str(Path(p).resolve()) for p in (sys.prefix, sys.base_prefix, *_site_folders())}
         kept = {path for path in kept if path.startswith(("/tmp", "/home", "/root", "/srv"))}
         inside = ["unshare", "-m", "-u", "-i", "-p", "--fork", "--kill-child", "bash"]
@@ -113,13 +113,17 @@ class Lab:
                 start_new_session=True,
             )
         self._pids[host] = process.pid
-        wait_until(lambda: self.ssh(host, "true") == 0, 20, f"{host} does not answer ssh")
+        wait_until(lambda: self.ssh(host, "true") == 0, 60, f"{host} does not answer ssh")
+        return True
 
     def off(self, host: str) -> None:
         """Power off: every process of the host ends at once, its disk is gone."""
         pid = self._pids.pop(host)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        # Its other processes end with it, and hold what is mounted until they have.
+        space = f"{PREFIX}{host}"
+        wait_until(lambda: not run("ip", "netns", "pids", space).strip(), 30, f"{host} is not off")
 
     def cut(self, host: str) -> None:
         """Pull the cable of a host."""

@@ -8,8 +8,8 @@ import signal
 import time
 
 import pytest
-from faults import Run, driver, now, raylet
-from lab import wait_until
+from faults import WORKERS, Run, driver, now, raylet
+from lab import HOSTS, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -17,9 +17,10 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 @pytest.fixture
 def whole(cluster):
     """The cluster with all its hosts, whatever the test before has done to it."""
-    for host in ("one", "two"):
+    for host in WORKERS:
         cluster.mend(host)
-        cluster.on(host)
+    if [host for host in WORKERS if cluster.on(host)]:
+        cluster.ray_up()  # the autoscaler starts Ray again, and sets no empty host up again
     wait_until(lambda: cluster.nodes() == 3, 240, "the cluster is not whole")
     return cluster
 
@@ -27,9 +28,9 @@ def whole(cluster):
 def test_a_raylet_is_killed(whole):
     run = Run(whole, "raylet")
     process = run.start()
-    run.wait_until_trained("one", 6, process)
+    host = run.wait_until_trained(6, process)
     at = now()
-    whole.inside("one", f"kill -9 {raylet(whole, 'one')}")
+    whole.inside(host, f"kill -9 {raylet(whole, host)}")
     run.finish(process)
     cost = run.check("a worker's raylet killed", at)
     assert cost.retried == 1
@@ -38,11 +39,11 @@ def test_a_raylet_is_killed(whole):
 def test_a_cable_is_cut_and_mended(whole):
     run = Run(whole, "cable")
     process = run.start()
-    run.wait_until_trained("one", 6, process)
+    host = run.wait_until_trained(6, process)
     at = now()
-    whole.cut("one")
+    whole.cut(host)
     wait_until(lambda: whole.nodes() == 2, 180, "nobody notices the cut cable")
-    whole.mend("one")
+    whole.mend(host)
     run.finish(process)
     cost = run.check("a cable cut, and mended when it was noticed", at)
     assert cost.retried == 1
@@ -51,9 +52,9 @@ def test_a_cable_is_cut_and_mended(whole):
 def test_a_host_is_off_for_good(whole):
     run = Run(whole, "off")
     process = run.start()
-    run.wait_until_trained("two", 6, process)
+    host = run.wait_until_trained(6, process)
     at = now()
-    whole.off("two")
+    whole.off(host)
     run.finish(process)
     cost = run.check("a host powered off for good", at)
     assert cost.retried == 1
@@ -63,15 +64,15 @@ def test_a_host_is_taken_back_with_notice(whole):
     """As a spot machine is: told to go, its trials save every epoch; then it is gone."""
     run = Run(whole, "spot")
     process = run.start()
-    run.wait_until_trained("two", 6, process)
+    host = run.wait_until_trained(4, process)
     whole.inside(
-        "two",
+        host,
         "RAY_AUTH_MODE=token ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION "
         "--reason-message spot --deadline-remaining-seconds 10",
     )
-    time.sleep(4)
+    time.sleep(3)
     at = now()
-    whole.off("two")
+    whole.off(host)
     run.finish(process)
     cost = run.check("a host taken back with notice", at)
     assert cost.retried == 1
@@ -90,7 +91,7 @@ def fill(folder):
 def test_the_storage_is_not_writable_for_a_while(whole):
     run = Run(whole, "storage")
     process = run.start()
-    run.wait_until_trained("one", 4, process)
+    run.wait_until_trained(3, process, among=HOSTS)
     at = now()
     filler = fill(whole.shared)
     time.sleep(12)
@@ -103,20 +104,20 @@ def test_the_storage_is_not_writable_for_a_while(whole):
 def test_the_driver_is_killed(whole):
     run = Run(whole, "driver")
     process = run.start()
-    run.wait_until_trained("one", 6, process)
+    run.wait_until_trained(6, process)
     whole.inside("head", f"kill -{signal.SIGKILL} {driver(whole, 'driver')}")
     process.communicate(timeout=120)
     assert process.returncode != 0
     at = now()
     run.finish(run.start("--resume"))
     cost = run.check("the driver killed, the sweep resumed", at)
-    assert cost.retried == 3
+    assert cost.retried >= 1
 
 
 def test_the_head_is_lost_and_another_cluster_goes_on(whole):
     run = Run(whole, "head")
     process = run.start()
-    run.wait_until_trained("one", 8, process)
+    run.wait_until_trained(8, process, among=HOSTS)
     whole.off("head")
     process.kill()
     process.communicate()

@@ -12,7 +12,7 @@ from typing import Any
 from trainables import TorchTrainable
 
 EVENTS = Path("/events")
-SECONDS = 0.4  # an epoch, so that there is time for a fault
+SECONDS = 0.6  # an epoch, so that there is time for a fault
 
 
 class Watched(TorchTrainable):

@@ -96,7 +96,9 @@ def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
     assert list(every) == list(range(trials))
     assert sum(len(r.reports) for r in every.values()) == found["epochs_trained"]
     for record in every.values():
-        assert [r.epoch for r in record.reports] == list(range(1, record.epoch + 1))
+        assert [r.epoch for r in record.reports] == list(
+            range(record.forked_at + 1, record.epoch + 1)
+        )
         assert record.epoch <= max_epochs
         if record.outcome is Outcome.COMPLETED:
             assert record.epoch == max_epochs

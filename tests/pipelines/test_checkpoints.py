@@ -8,13 +8,14 @@ import pytest
 
 from pipelines.engine.checkpoints import (
     CheckpointFolder,
+    drop_unknown,
     folder_name,
     keep_newest,
     newest,
     remove,
-    remove_old_legs,
     tidy,
 )
+from pipelines.engine.records import Outcome, Report, TrialRecord
 
 
 def checkpoint(trials, folder, number, epoch, *, damage=None):
@@ -114,24 +115,6 @@ def test_tidying_removes_empty_folders_of_trials_alone(tmp_path):
     tidy(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("damage", [None, "cut short"])
-def test_only_the_newest_whole_one_is_kept(damage, tmp_path):
-    first = checkpoint(tmp_path, "trial-0000", 0, 1)
-    second = checkpoint(tmp_path, "trial-0000.1", 0, 2)
-    third = checkpoint(tmp_path, "trial-0000.1", 1, 3, damage=damage)
-    other = checkpoint(tmp_path, "trial-0001", 0, 1)
-    keep_newest(tmp_path, 0)
-    left = third if damage is None else second
-    assert [path for path in (first, second, third) if path.exists()] == [left]
-    assert other.exists()
-
-
-def test_where_none_is_whole_all_stay(tmp_path):
-    path = checkpoint(tmp_path, "trial-0000", 0, 1, damage="cut short")
-    keep_newest(tmp_path, 0)
-    assert path.exists()
-
-
 def test_the_conductor_asks_for_paths_and_epochs(tmp_path):
     checkpoint(tmp_path, "trial-0002.1", 0, 4)
     folder = CheckpointFolder(tmp_path)
@@ -165,12 +148,48 @@ def test_a_link_that_cannot_be_made_becomes_a_copy(tmp_path, monkeypatch):
     assert str(newest(tmp_path, 7)[0]) == path
 
 
-def test_of_a_trials_legs_the_one_with_the_newest_checkpoint_is_kept(tmp_path):
-    old = checkpoint(tmp_path, "trial-0003", 1, 3)
-    before = checkpoint(tmp_path, "trial-0003.1", 0, 8)
-    whole = checkpoint(tmp_path, "trial-0003.1", 1, 9)
-    cut = checkpoint(tmp_path, "trial-0003.2", 0, 10, damage="cut short")
-    other = checkpoint(tmp_path, "trial-0004", 0, 1)
-    remove_old_legs(tmp_path, 3)
-    assert [p.is_dir() for p in (old, before, whole, cut, other)] == [0, 1, 1, 0, 1]
-    remove_old_legs(tmp_path, 5)  # has none
+@pytest.mark.parametrize("damage", [None, "cut short"])
+def test_only_the_newest_whole_one_is_kept(damage, tmp_path):
+    first = checkpoint(tmp_path, "trial-0000", 0, 1)
+    second = checkpoint(tmp_path, "trial-0000.1", 0, 2)
+    third = checkpoint(tmp_path, "trial-0000.1", 1, 3, damage=damage)
+    other = checkpoint(tmp_path, "trial-0001", 0, 1)
+    keep_newest(tmp_path, 0)
+    left = third if damage is None else second
+    assert [path for path in (first, second, third) if path.exists()] == [left]
+    assert other.exists()
+
+
+def test_where_none_is_whole_all_stay(tmp_path):
+    path = checkpoint(tmp_path, "trial-0000", 0, 1, damage="cut short")
+    keep_newest(tmp_path, 0)
+    assert path.exists()
+
+
+def trial(number, epochs, *, outcome=Outcome.RUNNING, parent=None):
+    """A trial of which the history has so many reports."""
+    reports = [Report(epoch, {"val_accuracy": 0.5}, epoch, 0.0) for epoch in range(1, epochs + 1)]
+    config = {"learning_rate": 0.1}
+    return TrialRecord(number, config, 0, outcome=outcome, reports=reports, parent=parent)
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (trial(7, 6), [4, 6]),
+        (trial(7, 5), [4]),  # goes on at 4 and trains 5 again: its curve has no gap
+        (trial(7, 3), []),
+        (trial(7, 0), []),
+        (trial(7, 5, outcome=Outcome.PAUSED), [4]),
+        (trial(7, 5, outcome=Outcome.COMPLETED), [4, 6]),  # nothing is trained any more
+        (trial(7, 0, parent=2), [4, 6]),  # a fork that has its parent's
+    ],
+)
+def test_a_trial_never_goes_on_from_what_the_history_does_not_know(record, kept, tmp_path):
+    for number, epoch in enumerate([4, 6]):
+        checkpoint(tmp_path, "trial-0007", number, epoch)
+    damaged = checkpoint(tmp_path, "trial-0007", 9, 9, damage="cut short")
+    drop_unknown(tmp_path, {7: record})
+    left = [json.loads(p.read_text())["epoch"] for p in sorted(tmp_path.glob("*/*/*.json"))]
+    assert left == [*kept, 9]
+    assert damaged.is_dir(), "passed over as it is"

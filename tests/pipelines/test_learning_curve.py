@@ -162,7 +162,7 @@ def changes(state, config=DEFAULT, space=MLP, **options):
             2,
             [
                 {"dropout": 0.375},
-                {"weight_decay_on": True, "weight_decay": 1e-4},
+                {"weight_decay_on": True, "weight_decay": 1e-3},
                 {"learning_rate": 0.01},
             ],
         ),

@@ -326,3 +326,17 @@ def test_what_every_trial_is_given():
     assert options.device.memory_share == 0.25
     assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[0] is digits
     assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[1].cpu_threads == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("LoopTrainable", "build_loop"),
+        ("GeneratorTrainable", "run_epochs"),
+        ("EstimatorTrainable", "build_estimator"),
+    ],
+)
+def test_a_trainable_without_its_essence_is_refused(name, missing):
+    told = rf"trainables:{name} cannot train by itself: derive .* that overrides {missing}\."
+    with pytest.raises(UsageError, match=told):
+        loading.load_trainable(Sweep(trainable=f"trainables:{name}"))

@@ -44,6 +44,9 @@ SEARCHERS = {
     "hyperopt": HyperOpt(startup_trials=6),
     "coarse-to-fine": CoarseToFine(stage_trials=5, best=3),
     "coarse-to-random": CoarseToFine(stage_trials=5, stages=2, fine="random"),
+    "quasi-random stages": CoarseToFine(
+        stage_trials=5, stages=2, coarse="quasi_random", fine="quasi_random"
+    ),
     "staged": ImportanceStaged(stage_trials=4),
 }
 MODELS = ["parzen", "tpe", "gp", "cmaes", "hyperopt"]

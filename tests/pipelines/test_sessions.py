@@ -47,6 +47,8 @@ SWEEPS = [
         standardise=False,
         space="cnn",
         fix=("dropout=0", "units=8"),
+        warm_start=("earlier", "../elsewhere/x"),
+        retest=2,
         trainable="mine:Model",
         trials=None,
         time_budget=12.5,
@@ -219,6 +221,8 @@ def test_what_a_resumed_sweep_may_change(changes, there):
         ({"val_size": 10}, "val_size of 'x' was None"),
         ({"standardise": False}, "standardise of 'x' was True"),
         ({"fix": ("a=1",)}, "fix of 'x' was"),
+        ({"warm_start": ("y",)}, r"warm_start of 'x' was \[\], .* \(got \['y'\]\)"),
+        ({"warm_start": ("y",), "retest": 1}, "(warm_start|retest) of 'x' was"),
         ({"trainable": Model}, "trainable of 'x' was auto"),
         ({"searcher": Optuna()}, "searcher of 'x' was {'name': 'Random'}"),
         ({"scheduler": Asha(min_epochs=2)}, "scheduler of 'x' was .*'min_epochs': 1"),
@@ -227,6 +231,16 @@ def test_what_a_resumed_sweep_may_change(changes, there):
 def test_what_defines_a_sweep_stays(changes, message, there):
     with pytest.raises(UsageError, match=message):
         check(dataclasses.replace(FIRST, **changes), there)
+
+
+def test_an_option_that_a_searcher_did_not_have_yet_does_not_stop_a_resume(there):
+    path = there / "sweep.json"
+    before = json.loads(path.read_text())
+    del before["options"]["scheduler"]["quota"]
+    path.write_text(json.dumps(before))
+    check(FIRST, there)
+    with pytest.raises(UsageError, match=r"scheduler of 'x' was .*, and a resumed sweep keeps it"):
+        check(dataclasses.replace(FIRST, scheduler=Asha(reduction_factor=5)), there)
 
 
 @pytest.mark.parametrize(

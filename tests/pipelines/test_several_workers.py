@@ -111,9 +111,10 @@ def test_nothing_is_left_behind(swept):
 def test_a_sweep_with_asha_and_two_workers_a_trial(tmp_path, more):
     workers = ["--workers-per-trial", 2, "--cpus-per-trial", 2, *more]
     options = ["--dataset", "digits", "--trials", 9, "--max-epochs", 9]
-    out, err = sweep("asha_optuna", *options, *workers, "--storage", tmp_path, "--name", "x")
+    where = ["--storage", tmp_path, "--name", "x"]
+    out, err = sweep("asha_optuna", *options, *workers, *where, seconds=400)
     assert err == ""
-    assert "each with 2 CPU and 0 GPU for 2 workers" in out
+    assert "each with 2 CPU and 0 GPU for 2 workers" in " ".join(out.split())
     found = check_whole(tmp_path / "x", trials=9, max_epochs=9)
     assert found["trials"]["stopped_early"] > 0
     assert found["best"]["metrics"]["val_accuracy"] > 0.8

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -29,6 +30,7 @@ from commands import (
 )
 
 from pipelines.engine.records import Outcome
+from trainables.loops import read_checkpoint
 
 REPOSITORY = HERE.parent.parent
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -44,6 +46,7 @@ pytestmark = pytest.mark.timeout(240)
         ("asha_optuna", True, 8),
         ("asha_hyperopt", False, 8),
         ("asha_parzen", False, 8),
+        ("bohb", False, 10),
         ("caviar", True, 5),
         ("coarse_to_fine", True, 8),
         ("importance_staged", False, 10),
@@ -70,12 +73,15 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     found = check_whole(tmp_path / "x", trials=trials, max_epochs=4)
     assert found["recipe"] == recipe
     assert "space mlp" in out
-    assert ("rung at epoch 1" in out) == (recipe not in ("grid_search", "caviar"))
+    without_rungs = ("grid_search", "caviar", "bohb")
+    assert ("rung at epoch 1" in out) == (recipe not in without_rungs)
+    assert ("bracket 0   " in out) == (recipe == "bohb")
     assert "2 CPU" in out or "CPU" in out
     assert len(re.findall(r"^trial +\d+ ", out, re.MULTILINE)) == trials
     assert "against" not in err
     curves = out.partition("best learning curves: val_accuracy")[2].splitlines()
-    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", curves[4])
+    first = next(line for line in curves if re.match(r" +\d", line))
+    assert re.match(rf" +{found['best']['trial']}  +[▁▂▃▄▅▆▇█]{{1,4}} ", first)
     if recipe == "caviar":
         assert found["trials"]["completed"] == trials
     if recipe in ("coarse_to_fine", "importance_staged"):
@@ -91,6 +97,65 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
         begun = [line for line in said if re.match(rf"stage \d of {stages}: ", line)]
         assert len(begun) == stages
         assert any(re.match(r"  learning_rate 0.0001 … 1 -> 0\.\d+ … ", line) for line in said)
+
+
+def test_a_population_is_trained_and_its_weak_members_are_replaced(tmp_path):
+    folder = tmp_path / "x"
+    options = ["--trials", 6, "--max-epochs", 5, "--scheduler.interval", 1]
+    out, err = sweep("pbt", *DIGITS, *options, "--storage", tmp_path, "--name", "x")
+    assert err == ""
+    every = records(folder)
+    forks = [record for record in every.values() if record.parent is not None]
+    assert len(every) - len(forks) == 6
+    assert forks, "of six members one is the weakest"
+    check_whole(folder, trials=len(every), max_epochs=5)
+    for fork in forks:
+        parent = every[fork.parent]
+        assert 1 <= fork.forked_at <= parent.epoch
+        for name in ("hidden_layers", "units_1", "activation", "weight_decay_on"):
+            assert fork.config[name] == parent.config[name]
+        assert fork.config["learning_rate"] != parent.config["learning_rate"]
+        if fork.reports:
+            # It has its parent's weights: a fresh model is at about 0.1 after an epoch like these.
+            start = parent.curve("val_accuracy")[fork.forked_at]
+            assert fork.reports[0].metrics["val_accuracy"] > start - 0.3
+    assert "every 1 epochs" in out
+
+
+def test_a_panda_goes_on_from_yesterdays_checkpoint(tmp_path):
+    folder = tmp_path / "x"
+    budget = ["--max-epochs", 8, "--scheduler.quantum-epochs", 2, "--scheduler.patience", 1]
+    options = [*SLOW, *budget, "--storage", tmp_path, "--name", "x"]
+    before = kill_mid_way("panda", options, folder, REPORTS, 3)
+    out, err = sweep("panda", "--storage", tmp_path, "--name", "x", "--resume")
+    assert err == ""
+    every = records(folder)
+    check_nothing_lost(before, every)
+    found = summary(folder)
+    assert found["trials"]["total"] == len(every) > 2
+    assert not any(r.unfinished for r in every.values())
+    for record in every.values():
+        # a fork begins where its parent ended, two epochs before its own end
+        begins = 0 if record.parent is None else every[record.parent].epoch
+        epochs = [report.epoch for report in record.reports]
+        assert epochs == list(range(begins + 1, begins + 1 + len(epochs)))
+        assert len(epochs) <= 2
+    said = [line[16:] for line in (folder / "decisions.log").read_text().splitlines()]
+    assert [line for line in said if line.startswith("round ")] == sorted(
+        {line for line in said if line.startswith("round ")},
+        key=lambda line: int(line.split()[1][:-1]),
+    )
+    for number, record in every.items():
+        if record.parent is not None:
+            line = f"  trial {number} goes on from trial {record.parent}: "
+            assert sum(one.startswith(line) for one in said) == 1, "said once, over both sessions"
+    assert sum(line.startswith("  done: ") for line in said) == 1
+    kept = re.match(r"  the model is that of trial (\d+): ", said[-1])
+    assert kept is not None
+    assert int(kept[1]) == found["best"]["trial"]
+    assert said[-1] in out
+    checkpoint = read_checkpoint(found["best"]["checkpoint"])
+    assert dict(checkpoint.configuration) == found["best"]["config"]
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -206,6 +271,24 @@ def test_a_sweep_ends_with_the_epochs_it_was_given_and_says_so(tmp_path):
     assert records(folder) == before
     sweep("random_search", *common, "--resume", "--max-total-epochs", 100)
     check_whole(folder, trials=8, max_epochs=3)
+
+
+def test_a_sweep_learns_from_an_earlier_one_and_needs_it_no_more(tmp_path):
+    common = [*DIGITS, "--max-epochs", 1, "--storage", tmp_path]
+    sweep("random_search", *common, "--name", "old", "--trials", 4)
+    best = summary(tmp_path / "old")["best"]
+    old = [r.config for r in records(tmp_path / "old").values()]
+    warm = ["--warm-start", "old", "--retest", 1, "--name", "new"]
+    out, _ = sweep("asha_parzen", *common, *warm, "--seed", 1, "--trials", 3)
+    assert "warm start from old: 4 of 4 trials used\n" in out
+    shutil.rmtree(tmp_path / "old")
+    out, _ = sweep("asha_parzen", *common, "--name", "new", "--resume", "--trials", 4)
+    assert "warm start from old: 4 of 4 trials used\n" in out
+    new = [r.config for r in records(tmp_path / "new").values()]
+    assert len(new) == 4
+    again = 1 if best["trial"] == 0 else 2  # the default, and the best where that is another
+    assert new[:again] == ([old[0]] if again == 1 else [old[0], best["config"]])
+    assert not any(config in old for config in new[again:])
 
 
 def test_folds_are_trained_side_by_side_and_their_spread_is_kept(tmp_path):

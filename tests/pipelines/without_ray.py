@@ -122,6 +122,10 @@ class InMemory:
     def records(self):
         return copy.deepcopy(self._records)
 
+    def record(self, number):
+        """One trial, to look at: not a copy, which would cost more than the rest of a sweep."""
+        return self._records[number]
+
 
 class Found:
     """Checkpoints that a function from a trial's number finds."""
@@ -177,7 +181,8 @@ def resumed(history, *, checkpoint=lambda record: None, **options):
 
 def saved_as(history, of=lambda record: (str(record.epoch), record.epoch)):
     """The newest checkpoint of a trial as ``of`` says of its record; by default its last."""
-    return lambda number: of(history.records()[number])
+    in_memory = isinstance(history, InMemory)
+    return lambda n: of(history.record(n) if in_memory else history.records()[n])
 
 
 def accuracy(config, epoch):

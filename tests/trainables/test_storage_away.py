@@ -4,7 +4,7 @@ import pytest
 from ray import tune
 from ray.train._internal.session import _TrainingResult
 
-from trainables import loop_trainable
+from trainables import saving
 from trainables.loop_trainable import LoopTrainable
 
 FULL = OSError(28, "No space left on device")
@@ -13,7 +13,7 @@ FULL = OSError(28, "No space left on device")
 @pytest.fixture
 def trial(monkeypatch):
     """A trial of a sweep whose storage refuses the first ``refusals`` writes."""
-    monkeypatch.setattr(loop_trainable, "STORAGE_SECONDS", 0.05)
+    monkeypatch.setattr(saving, "STORAGE_SECONDS", 0.05)
 
     def make(refusals, error=FULL):
         tries = []
@@ -35,8 +35,8 @@ def trial(monkeypatch):
 
 
 def test_storage_that_comes_back_is_waited_for(trial, monkeypatch):
-    monkeypatch.setattr(loop_trainable, "STORAGE_SECONDS", 60.0)
-    monkeypatch.setattr(loop_trainable.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(saving, "STORAGE_SECONDS", 60.0)
+    monkeypatch.setattr(saving.time, "sleep", lambda seconds: None)
     patient = trial(refusals=3)
     assert patient.save().checkpoint == "saved"
     assert len(patient.tries) == 4

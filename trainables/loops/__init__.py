@@ -25,7 +25,7 @@ from trainables.loops.optimizers import (
     build_optimizer,
     optimizer_names,
 )
-from trainables.loops.protocol import Diverged, Loop, Scores
+from trainables.loops.protocol import Diverged, Forks, Loop, Scores
 from trainables.loops.schedules import Schedule, build_schedule, schedule_names
 from trainables.loops.seeding import derive_seed, seed_initial_weights
 from trainables.loops.supervised import METRICS, Measure, Optimizer, SupervisedLoop
@@ -54,6 +54,7 @@ __all__ = [
     "Execution",
     "FoldData",
     "FoldsLoop",
+    "Forks",
     "GeneratorLoop",
     "Group",
     "Loop",

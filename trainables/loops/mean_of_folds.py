@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainables.loops.protocol import Loop
+from trainables.loops.protocol import Forks, Loop
 
 
 class MeanOfFolds:
@@ -51,3 +51,8 @@ class MeanOfFolds:
             raise ValueError(f"it has {len(state['folds'])} folds instead of {len(self._loops)}.")
         for loop, own in zip(self._loops, state["folds"], strict=True):
             loop.load_state_dict(own)
+
+    def fork(self, state: Mapping[str, Any]) -> None:
+        """Go on with each loop from another trial's state, under hyperparameters of one's own."""
+        for loop, own in zip(self._loops, state["folds"], strict=True):
+            (loop.fork if isinstance(loop, Forks) else loop.load_state_dict)(own)

@@ -21,6 +21,14 @@ class Diverged(ArithmeticError):  # noqa: N818 - an outcome of a trial, not a mi
         self.seconds = seconds
 
 
+@runtime_checkable
+class Forks(Protocol):
+    """A loop whose state holds hyperparameters or a seed, which a fork does not take over."""
+
+    def fork(self, state: Mapping[str, Any], /) -> None:
+        """Go on from the `state_dict()` of a loop with other hyperparameters, under one's own."""
+
+
 class Loop(Protocol):
     """Trains something, an epoch at a time."""
 

@@ -299,6 +299,21 @@ class SupervisedLoop:
         self._seed = int(state["seed"])
         self._augmentation = self._new_augmentation()
 
+    def fork(self, state: Mapping[str, Any]) -> None:
+        """Go on from another trial's `state_dict()`: its weights and what its optimizer keeps.
+
+        Learning rate and other hyperparameters, which torch.optim counts as state, stay this
+        loop's own, and so does the seed.
+        """
+        own = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in getattr(self.optimizer, "param_groups", ())
+        ]
+        self.load_state_dict({**state, "seed": self._seed})
+        # Asked for again: torch makes new groups when it loads a state.
+        for group, values in zip(getattr(self.optimizer, "param_groups", ()), own, strict=True):
+            group.update(values)
+
     def _new_augmentation(self) -> Augmentation | None:
         if self._augment == "none":
             return None

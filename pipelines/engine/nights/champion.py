@@ -28,8 +28,8 @@ class Champion:
     """On the night of its title, or of its last defence under changed conditions."""
     night: str
     """The folder of the night it comes from."""
-    trial: int
-    """Its trial in that night."""
+    trial: int | None
+    """Its trial in that night; None for one that an earlier night had found."""
     since: str
     """When it took the title, ISO 8601."""
     commit: str | None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from pipelines.engine import files, states
+from pipelines.engine import files, finals, states
 from pipelines.engine.checkpoints import folder_name
 from pipelines.engine.experiments import Experiment, best_report
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
@@ -142,6 +143,18 @@ def gather(experiment: Experiment) -> Facts:
         sessions=sessions,
         records=records,
         tracebacks=_tracebacks(experiment, records),
+        finalists=_finalists(experiment.folder),
+    )
+
+
+def _finalists(folder: Path) -> tuple[Finalist, ...]:
+    """Those that could win; one that was brought from another sweep is no trial of this one."""
+    last = finals.read(folder)
+    found = [] if last is None else last.finalists
+    return tuple(
+        Finalist(trial=one.trial, scores=one.scores)
+        for one in found
+        if one.trial is not None and one.is_whole
     )
 
 

@@ -1,5 +1,13 @@
 """Which trial goes on: typed options, each of which builds its scheduler."""
 
-from pipelines.engine.schedulers.options import Asha, HyperBand, NoStopping, SchedulerOptions
+from pipelines.engine.schedulers.options import (
+    Asha,
+    HyperBand,
+    Median,
+    NoStopping,
+    Pbt,
+    SchedulerOptions,
+)
+from pipelines.engine.schedulers.panda_options import Panda
 
-__all__ = ["Asha", "HyperBand", "NoStopping", "SchedulerOptions"]
+__all__ = ["Asha", "HyperBand", "Median", "NoStopping", "Panda", "Pbt", "SchedulerOptions"]

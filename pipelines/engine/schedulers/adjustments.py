@@ -89,7 +89,8 @@ def _more_decay(config: Config, space: SearchSpace, strength: int) -> dict[str, 
     switch = space["weight_decay_on"] if "weight_decay_on" in config else None
     if not isinstance(switch, Choice) or True not in switch.options:
         return None
-    return {**config, "weight_decay_on": True}
+    on = space.fill({**config, "weight_decay_on": True})
+    return _times(on, space, "weight_decay", 10.0 ** (strength - 1)) or on
 
 
 def _words(before: Config, after: Config) -> str:

@@ -6,10 +6,11 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from pipelines.engine.records import Mode
 from pipelines.engine.schedulers.reasons import Reason
 from search_spaces import SearchSpace
 
@@ -59,8 +60,14 @@ class Scheduler(ABC):
     a function of the calls of ``start``, ``promote``, ``report`` and ``end``, in their order, which
     a resumed sweep makes again; ``next`` and ``dropped`` only ask.
 
-    The default configuration, trial 0, is never stopped and never paused, whatever the verdict.
+    The default configuration, trial 0, is never stopped and never paused, whatever the verdict,
+    unless ``spares_default`` is False.
     """
+
+    spares_default: ClassVar[bool] = True
+
+    def know(self, space: SearchSpace, mode: Mode) -> None:  # noqa: B027 - most need not know
+        """What is searched, and whether scores are values or negated ones; before all else."""
 
     def next(self, *, new: bool, paused: Set[int]) -> Move | None:
         """What a free worker does; None for nothing now, which ends a sweep where no trial runs.
@@ -75,6 +82,9 @@ class Scheduler(ABC):
 
     def promote(self, trial: int) -> None:  # noqa: B027
         """A paused trial goes on."""
+
+    def see(self, trial: int, epoch: int, metrics: Mapping[str, float]) -> None:  # noqa: B027
+        """All that ``trial`` reports of ``epoch``, just before ``report``."""
 
     @abstractmethod
     def report(self, trial: int, epoch: int, score: float) -> Verdict:

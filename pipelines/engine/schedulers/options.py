@@ -10,6 +10,8 @@ from pipelines.engine.schedulers.asha import AsyncHalving
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.schedulers.full import FullFidelity
 from pipelines.engine.schedulers.hyperband import SynchronousHyperBand
+from pipelines.engine.schedulers.median import MedianStopping
+from pipelines.engine.schedulers.pbt import PopulationBased
 from pipelines.engine.schedulers.promotion import PromotedHalving
 from pipelines.engine.schedulers.rungs import rungs
 
@@ -107,6 +109,79 @@ class HyperBand(SchedulerOptions):
     def judges_at(self, max_epochs: int) -> tuple[int, ...]:
         """The rungs of the most aggressive bracket, which are those of all."""
         return rungs(self.min_epochs, max_epochs, self.reduction_factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Median(SchedulerOptions):
+    """Median stopping (Golovin et al. 2017, "Google Vizier"): a trial whose best score is below the
+    median of the others' running means stops."""
+
+    grace_epochs: int = 3
+    """Epochs that every trial trains."""
+    min_trials: int = 5
+    """Others that must have reached an epoch before a trial is judged there."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("grace-epochs", self.grace_epochs), ("min-trials", self.min_trials)):
+            if value < 1:
+                raise UsageError(f"--scheduler.{name} must be at least 1, and it is {value}.")
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        if self.grace_epochs >= max_epochs > 1:
+            raise UsageError(
+                f"Of {max_epochs} epochs {self.grace_epochs} run in any case, so the median rule "
+                "would stop nothing: lower --scheduler.grace-epochs or raise --max-epochs."
+            )
+        return MedianStopping(grace=self.grace_epochs, least=self.min_trials, max_epochs=max_epochs)
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """Every epoch from the end of the grace on."""
+        return tuple(range(self.grace_epochs, max_epochs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pbt(SchedulerOptions):
+    """Population based training (Jaderberg et al. 2017). The trials are the population; the forks
+    that replace its weakest members come on top."""
+
+    interval: int = 3
+    """Epochs between two comparisons of a member with the others."""
+    share: float = 0.2
+    """Of the population: so many are weak and replaced, and as many are strong and copied."""
+    resample: float = 0.25
+    """The probability that a parameter of a fork is drawn anew; else it moves by a fifth."""
+
+    def __post_init__(self) -> None:
+        if self.interval < 1:
+            raise UsageError(f"--scheduler.interval must be at least 1, and it is {self.interval}.")
+        if not 0 < self.share <= 0.5:
+            raise UsageError(
+                f"--scheduler.share must lie above 0 and at most at 0.5, and it is {self.share}."
+            )
+        if not 0 <= self.resample <= 1:
+            raise UsageError(f"--scheduler.resample must lie in 0 … 1, and it is {self.resample}.")
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        from pipelines.engine.forks import Perturb  # which looks at this package
+
+        if self.interval >= max_epochs > 1:
+            raise UsageError(
+                f"Members are compared every {self.interval} epochs and train {max_epochs}, so "
+                "nobody would be replaced: lower --scheduler.interval or raise --max-epochs."
+            )
+        return PopulationBased(
+            interval=self.interval,
+            share=self.share,
+            change=Perturb(resample=self.resample),
+            max_epochs=max_epochs,
+            seed=seed,
+        )
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The ends of the intervals."""
+        return tuple(range(self.interval, max_epochs, self.interval))
 
 
 def _first_rung(min_epochs: int, max_epochs: int) -> None:

@@ -27,6 +27,24 @@ class BelowCut:
 
 
 @dataclass(frozen=True, slots=True)
+class BelowMedian:
+    """Its best score is below the median of what the others had on average by that epoch."""
+
+    score: float
+    median: float
+
+    def words(self, mode: Mode) -> str:
+        """In terms of the metric.
+
+        >>> BelowMedian(0.71, 0.78).words("max")
+        "its best 0.71 is below the median of the others' means 0.78"
+        """
+        sign, side = (1, "below") if mode == "max" else (-1, "above")
+        value, median = _apart(sign * self.score, sign * self.median)
+        return f"its best {value} is {side} the median of the others' means {median}"
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
     """Its place among the trials that a rung has seen is not good enough, or came too late."""
 
@@ -76,7 +94,7 @@ class NotFinite:
         return "its value is not finite"
 
 
-Reason = BelowCut | Ranked | Waits | NotFinite
+Reason = BelowCut | BelowMedian | Ranked | Waits | NotFinite
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

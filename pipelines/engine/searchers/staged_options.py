@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import Mode
-from pipelines.engine.searchers.options import Parzen, Random, SearcherOptions
+from pipelines.engine.searchers.options import Parzen, QuasiRandom, Random, SearcherOptions
 
 if TYPE_CHECKING:
     from pipelines.engine.searchers.base import Searcher
     from search_spaces import SearchSpace
 
-Inner = Literal["random", "parzen"]
+Inner = Literal["random", "quasi_random", "parzen"]
 
 
 def named(inner: Inner) -> SearcherOptions:
@@ -23,7 +23,11 @@ def named(inner: Inner) -> SearcherOptions:
     return _INNER[inner]
 
 
-_INNER: dict[str, SearcherOptions] = {"random": Random(), "parzen": Parzen()}
+_INNER: dict[str, SearcherOptions] = {
+    "random": Random(),
+    "quasi_random": QuasiRandom(),
+    "parzen": Parzen(),
+}
 
 
 def tiers(space: SearchSpace) -> list[int | None]:

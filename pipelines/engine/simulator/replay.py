@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
-from pipelines.engine.records import Report, TrialRecord, better
+from pipelines.engine.records import Mode, Report, TrialRecord, better
 from pipelines.engine.schedulers.base import Fork, Move, Scheduler, Verdict
 from pipelines.engine.searchers.base import Searcher
 from pipelines.engine.simulator.rows import RowSearcher
@@ -173,6 +173,12 @@ class _UntilKnown(Scheduler):
                 "configuration, so a scheduler that forks trials cannot be simulated."
             )
         return move
+
+    def know(self, space: SearchSpace, mode: Mode) -> None:
+        self._inner.know(space, mode)
+
+    def see(self, trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._inner.see(trial, epoch, metrics)
 
     def start(self, trial: int, parent: int | None) -> None:
         self._inner.start(trial, parent)

@@ -1,4 +1,4 @@
-"""The searcher's side of a sweep: what is asked of it, and what it is told.
+"""The searcher's side of a sweep: what it is asked for, and what it is told of the trials.
 
 Forks are kept from it: their values are not those of their configurations alone.
 """
@@ -6,6 +6,7 @@ Forks are kept from it: their values are not those of their configurations alone
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.engine.plan import Plan
@@ -15,17 +16,17 @@ from pipelines.engine.searchers.base import Searcher, Told
 from search_spaces import SearchSpace
 
 
-class SearchSide:
-    """The default configuration where the plan says so, then what the searcher proposes."""
+class NewTrials:
+    """As many configurations as the plan says, the default first where it says so."""
 
     def __init__(self, plan: Plan, *, space: SearchSpace, searcher: Searcher) -> None:
-        self.exhausted = False
-        """Whether the searcher had nothing left to propose."""
+        first = [*([space.default()] if plan.default_first else []), *plan.again]
         self._plan = plan
         self._searcher = searcher
-        first = [space.default()] if plan.default_first else []
         self._proposals = Proposals(searcher, space, seed=plan.seed, first=first)
         self._begun = 0
+        self.exhausted = False
+        """Whether there was nothing left to propose."""
 
     @property
     def left(self) -> bool:
@@ -43,6 +44,17 @@ class SearchSide:
         """A trial has this configuration: it is not proposed again."""
         self._proposals.runs(record.config)
         self._begun += record.parent is None
+
+    def learn(self, rows: Sequence[Told]) -> None:
+        """Tell the searcher of trials of earlier sweeps, in their order, before the first trial.
+
+        Their numbers are below 0, the latest next to trial 0: no number of this sweep's trials is
+        taken, and what weighs later trials more weighs these least. None of them runs here, but for
+        those that the plan runs again.
+        """
+        for number, row in enumerate(rows, start=-len(rows)):
+            self._searcher.tell(number, row)
+            self._proposals.runs(row.config)
 
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session, with what it has reported."""

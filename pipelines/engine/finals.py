@@ -1,0 +1,279 @@
+"""The winner is checked: the best few train again with fresh seeds, and the best mean wins.
+
+The best of many single runs is partly luck, the more of it the more trials there were. The finals
+are trials too, in a history of their own under ``finals/`` in the folder of the sweep: no searcher
+and no scheduler learns of them, none is stopped early, and what was cut off goes on on resume.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine import checkpoints, files
+from pipelines.engine.conductor import Conductor
+from pipelines.engine.history import History
+from pipelines.engine.plan import Plan
+from pipelines.engine.records import Mode, Outcome, TrialRecord
+from pipelines.engine.schedulers.full import FullFidelity
+from pipelines.engine.searchers.random_searcher import RandomSearcher
+from pipelines.engine.storage import Place
+from pipelines.engine.sweep import Sweep
+from search_spaces import SearchSpace
+
+FOLDER = "finals"
+FILE = "finals.json"
+_SEED = 0xF1
+"""Beside the seed of the sweep: no final repeats the seed of a trial."""
+_ENTRIES = "entries"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finalist:
+    """A configuration and what each of its trainings came to."""
+
+    trial: int | None
+    """Its trial in the sweep; None for one that was brought from elsewhere to be compared."""
+    config: Mapping[str, Any]
+    scores: Mapping[int, float]
+    """Seed to the objective's best epoch. A training that failed or diverged has none."""
+    asked: int
+    """How many trainings there should be."""
+    best: int | None = None
+    """The number of its best training among the finals."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every training of it has a value."""
+        return len(self.scores) == self.asked
+
+    @property
+    def mean(self) -> float:
+        """Over the seeds; NaN without any."""
+        return statistics.fmean(self.scores.values()) if self.scores else math.nan
+
+    @property
+    def std(self) -> float:
+        """Standard deviation over the seeds, with n - 1; 0 for a single one."""
+        return statistics.stdev(self.scores.values()) if len(self.scores) > 1 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As in ``finals.json``."""
+        seeds = {str(seed): score for seed, score in self.scores.items()}
+        return asdict(self) | {"scores": seeds, "mean": self.mean, "std": self.std}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finals:
+    """What the finals came to."""
+
+    finalists: Sequence[Finalist]
+    """The best mean first; those with a training that failed come last and cannot win."""
+    epochs: int
+    """Epochs that they trained."""
+    test: Mapping[str, float] | None = None
+    """The test rows by the winner's best training, looked at once; None where it cannot tell."""
+    checkpoint: str | None = None
+    """That training's checkpoint."""
+
+    @property
+    def winner(self) -> Finalist | None:
+        """The best mean of those whose every training has a value."""
+        first = self.finalists[0] if self.finalists else None
+        return first if first is not None and first.is_whole else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As in ``finals.json``."""
+        return {
+            "finalists": [one.to_json() for one in self.finalists],
+            "epochs": self.epochs,
+            "test": self.test,
+            "checkpoint": self.checkpoint,
+        }
+
+
+def read(folder: Path) -> Finals | None:
+    """The finals of the sweep in ``folder``; None where it had none, or they are not over."""
+    try:
+        found = json.loads((folder / FILE).read_text())
+        finalists = []
+        for one in found["finalists"]:
+            known = {k: v for k, v in one.items() if k not in ("mean", "std")}
+            scores = {int(seed): score for seed, score in one["scores"].items()}
+            finalists.append(Finalist(**known | {"scores": scores}))
+        return Finals(**found | {"finalists": finalists})
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def candidates(
+    conductor: Conductor, count: int, brought: Sequence[Mapping[str, Any]]
+) -> list[tuple[int | None, dict[str, Any]]]:
+    """The best ``count`` trials of the search with their configurations, then what was brought."""
+    best: list[tuple[int | None, dict[str, Any]]] = [
+        (number, dict(conductor.records[number].config)) for number in conductor.leaders(count)
+    ]
+    known = [config for _, config in best]
+    return best + [(None, dict(config)) for config in brought if dict(config) not in known]
+
+
+def run(
+    sweep: Sweep,
+    space: SearchSpace,
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    *,
+    folder: Path | Place,
+    working: Path,
+    train: Callable[[Conductor, Path | Place, Path], None],
+) -> tuple[Finals, str | None]:
+    """Train every entrant ``final_seeds`` times, to the last epoch; what came of it.
+
+    Args:
+        sweep: its options; ``final_seeds`` is above 0.
+        space: the search space.
+        entrants: trial number and configuration; of an earlier session's finals, those that are
+            known already train no second time.
+        folder: the folder of the sweep, for checkpoints.
+        working: where histories are written.
+        train: runs all trials of a conductor on Ray, given the folders of their checkpoints and
+            their history.
+
+    Returns the finals so far and why they stopped before their end, None when they did not.
+    """
+    there = working / FOLDER
+    there.mkdir(exist_ok=True)
+    history = History(there, name=FOLDER, metric=sweep.metric, mode=sweep.direction)
+    try:
+        entries = _entries(history.get(_ENTRIES, []), entrants, sweep.final_seeds)
+        history.set(_ENTRIES, entries)
+        conductor = _conductor(sweep, space, entries, history, folder / FOLDER)
+        before = history.records()
+        if before:
+            conductor.replay(before)
+        train(conductor, folder / FOLDER, there)
+        finalists = _finalists(entries, conductor)
+        return Finals(finalists=finalists, epochs=conductor.epochs), conductor.stop_reason
+    finally:
+        history.close()
+
+
+def _entries(
+    known: list[dict[str, Any]],
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    seeds: int,
+) -> list[dict[str, Any]]:
+    """One a training, in the order of their numbers; those of earlier sessions come first."""
+    entries = list(known)
+    for trial, config in entrants:
+        # By the configuration: a sweep that goes on may bring the same finalist again.
+        there = sum(entry["config"] == dict(config) for entry in known)
+        entries += [{"trial": trial, "config": dict(config)} for _ in range(seeds - there)]
+    return entries
+
+
+def _conductor(
+    sweep: Sweep,
+    space: SearchSpace,
+    entries: Sequence[Mapping[str, Any]],
+    history: History,
+    folder: Path | Place,
+) -> Conductor:
+    plan = Plan(
+        metric=sweep.metric,
+        mode=sweep.direction,
+        max_epochs=sweep.max_epochs,
+        trials=len(entries),
+        seed=sweep.seed ^ (_SEED << 32),
+        keep_checkpoints=len(entries),
+        checkpoint_seconds=sweep.checkpoint_seconds,
+        retries=sweep.retries,
+        gpus_per_trial=sweep.gpus_per_trial,
+        default_first=False,
+        again=[entry["config"] for entry in entries],
+    )
+    return Conductor(
+        plan,
+        space=space,
+        searcher=RandomSearcher(space, mode=sweep.direction, seed=sweep.seed),  # never asked
+        scheduler=FullFidelity(sweep.max_epochs),
+        history=history,
+        checkpoints=checkpoints.CheckpointFolder(folder / files.TRIALS),
+    )
+
+
+def _finalists(entries: Sequence[Mapping[str, Any]], conductor: Conductor) -> list[Finalist]:
+    """The entries of each configuration together, the best mean first."""
+    found: list[Finalist] = []
+    mode = conductor.plan.mode
+    for config in _different([entry["config"] for entry in entries]):
+        numbers = [n for n, entry in enumerate(entries) if entry["config"] == config]
+        scores = {n: _score(conductor, n) for n in numbers}
+        known = {n: score for n, score in scores.items() if score is not None}
+        first = max if mode == "max" else min
+        found.append(
+            Finalist(
+                trial=next(entries[n]["trial"] for n in numbers),
+                config=config,
+                scores={conductor.records[n].seed: score for n, score in known.items()},
+                asked=len(numbers),
+                best=first(known, key=lambda n: known[n]) if known else None,
+            )
+        )
+    return sorted(found, key=lambda one: (not one.is_whole, _rank(one.mean, mode)))
+
+
+def _different(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for config in configs:
+        if config not in found:
+            found.append(config)
+    return found
+
+
+def _rank(mean: float, mode: Mode) -> float:
+    if not math.isfinite(mean):
+        return math.inf
+    return -mean if mode == "max" else mean
+
+
+def _score(conductor: Conductor, number: int) -> float | None:
+    record: TrialRecord | None = conductor.records.get(number)
+    if record is None or record.outcome is not Outcome.COMPLETED:
+        return None
+    best = conductor.best_report(number)
+    return None if best is None else best.metrics[conductor.plan.metric]
+
+
+def with_test(
+    finals: Finals,
+    folder: Path | Place,
+    score: Callable[[Mapping[str, Any], int, str], Mapping[str, float] | None],
+) -> Finals:
+    """The same with the winner's best checkpoint and, by it, the metrics of the test rows.
+
+    ``score`` is given the configuration, the number of the training and its checkpoint. The other
+    checkpoints of the finals are removed.
+    """
+    winner, trials = finals.winner, folder / FOLDER / files.TRIALS
+    if winner is None or winner.best is None:
+        return finals
+    found = checkpoints.newest(trials, winner.best)
+    for number in range(sum(one.asked for one in finals.finalists)):
+        if number != winner.best:
+            checkpoints.remove(trials, number)
+    checkpoints.keep_newest(trials, winner.best)
+    if found is None:
+        return finals
+    place = str(found[0])
+    test = score(winner.config, winner.best, place)
+    return replace(finals, test=test, checkpoint=place)
+
+
+def write(finals: Finals, working: Path) -> None:
+    """Put ``finals.json`` beside the summary."""
+    files.write_json(finals.to_json(), working / FILE)

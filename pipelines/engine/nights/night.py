@@ -1,0 +1,227 @@
+"""One night: a sweep warmed by the nights before it, its winner against the reigning champion."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine import command_line, files, runner, sessions, standing
+from pipelines.engine.budget import Stop
+from pipelines.engine.errors import UsageError
+from pipelines.engine.finals import Finalist
+from pipelines.engine.nights import champion, diary, notify, page, tidy
+from pipelines.engine.nights.champion import Champion
+from pipelines.engine.nights.diary import Night
+from pipelines.engine.nights.lock import only_one
+from pipelines.engine.nights.settings import Plan
+from pipelines.engine.nights.verdict import Score, compare
+from pipelines.engine.sweep import Sweep
+
+BETTER_OR_SAME, FAILED, WORSE, CUT_OFF = 0, 1, 3, 130
+"""Exit codes."""
+
+_OF_ITS_RUN = ("storage", "name", "resume", "verbose", "seed", "warm_start")
+
+
+def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
+    """Run tonight's sweep, or go on with it, and compare; the exit code.
+
+    0 better than the champion or the same, 3 worse, 1 failed, 130 interrupted: start it again and
+    it goes on. Raises ``UsageError`` for a plan that cannot be carried out, before anything starts.
+    """
+    settings = plan.settings
+    notify.check(settings.notify)
+    folder = settings.folder
+    with only_one(folder):
+        nights = diary.read(folder)
+        tonight, resume = _tonight(folder, nights, settings.resume_hours)
+        reigning = champion.read(folder)
+        sweep = _sweep(plan, tonight, resume=resume, before=_finished(nights))
+        _check(sweep, reigning)
+        say(f"night      {tonight}" + (", going on" if resume else ""))
+        defenders = [] if reigning is None else [reigning.config]
+        try:
+            result = runner.run(sweep, recipe=settings.recipe, defenders=defenders)
+        except UsageError as error:
+            _record_failure(plan, tonight, nights, str(error), say)
+            raise
+        except Exception as error:
+            _record_failure(plan, tonight, nights, f"{type(error).__name__}: {error}", say)
+            raise
+        if result.stop_reason == Stop.INTERRUPTED:
+            say("night      cut off: the same command goes on with it")
+            return CUT_OFF
+        night = _judge(tonight, sweep, result, reigning)
+        if (folder / tonight).is_dir():
+            night.write(folder)
+        if night.verdict == "better":
+            _crown(night, sweep, result, folder)
+        return _close(plan, night, nights, say)
+
+
+def _tonight(folder: Path, nights: Sequence[Night], resume_hours: float) -> tuple[str, bool]:
+    """The folder of the night, and whether it has begun already.
+
+    The last night goes on when it was cut off and began not too long ago.
+    """
+    if nights and nights[-1].verdict == diary.CUT_OFF:
+        begun = (folder / nights[-1].night / files.OPTIONS).stat().st_mtime
+        if time.time() - begun <= resume_hours * 3600:
+            return nights[-1].night, True
+    date = datetime.date.today().isoformat()
+    taken = {night.night for night in nights}
+    names = [date, *(f"{date}-{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken), False
+
+
+def _finished(nights: Sequence[Night]) -> list[str]:
+    return [night.night for night in nights if night.verdict != "failed"]
+
+
+def _sweep(plan: Plan, tonight: str, *, resume: bool, before: Sequence[str]) -> Sweep:
+    """Tonight's sweep; what its recipe and the plan say, and what a night decides by itself."""
+    settings = plan.settings
+    words = [*plan.options, "--storage", str(settings.folder), "--name", tonight]
+    if resume:
+        words.append("--resume")
+    elif settings.warm_nights and before:
+        warm = [str(settings.folder / night) for night in before[-settings.warm_nights :]]
+        words += ["--warm-start", *warm]
+    sweep = command_line.parse(plan.usual, recipe=settings.recipe, args=words)
+    if resume:
+        return sweep
+    # Another seed each night: the same would try the same again.
+    order = datetime.date.fromisoformat(tonight[:10]).toordinal() * 100 + diary.order(tonight)[1]
+    return dataclasses.replace(sweep, seed=sweep.seed + order)
+
+
+def _check(sweep: Sweep, reigning: Champion | None) -> None:
+    if sweep.finalists < 1 or sweep.final_seeds < 2:
+        raise UsageError(
+            "A night is compared by the noise of its finalists' seeds: set sweep.finalists to at "
+            "least 1 and sweep.final_seeds to at least 2, and they are "
+            f"{sweep.finalists} and {sweep.final_seeds}."
+        )
+    if reigning is not None and reigning.metric != sweep.metric:
+        raise UsageError(
+            f"The champion is measured by {reigning.metric} and tonight by {sweep.metric}: give "
+            "these nights another nightly.name."
+        )
+
+
+def _judge(tonight: str, sweep: Sweep, result: runner.Result, reigning: Champion | None) -> Night:
+    """The verdict, in a word and in a sentence."""
+    found = result.summary
+    finals = result.finals
+    night = Night(
+        night=tonight,
+        verdict="failed",
+        metric=sweep.metric,
+        trials={k: v for k, v in found["trials"].items() if isinstance(v, int)},
+        epochs=found["epochs_trained"] + (0 if finals is None else finals.epochs),
+        seconds=found["wall_seconds"],
+        conditions=_conditions(sweep, found["versions"], result.folder),
+        reigning=None if reigning is None else reigning.score,
+    )
+    if finals is None or finals.winner is None:
+        error = "no finalist has a value for every seed"
+        return dataclasses.replace(night, sentence=f"The night failed: {error}.", error=error)
+    winner = _score(finals.winner)
+    title = next(
+        (one for one in finals.finalists if reigning and one.config == reigning.config), None
+    )
+    defender = None if title is None or not title.is_whole else _score(title)
+    night = dataclasses.replace(
+        night, winner=winner, config=dict(finals.winner.config), defender=defender
+    )
+    if reigning is None:
+        sentence = f"The first champion: {sweep.metric} {diary.score(winner)}."
+        return dataclasses.replace(night, verdict="better", sentence=sentence, reigning=winner)
+    mode = sweep.direction
+    is_new = finals.winner is not title
+    over_defender = "better" if defender is None else compare(winner, defender, mode)
+    over_record = compare(winner, reigning.score, mode)
+    scores = f"{sweep.metric} {diary.score(winner)} against {diary.score(reigning.score)}"
+    if over_record == "worse":
+        sentence = f"Worse than the champion's record: {scores}."
+        return dataclasses.replace(night, verdict="worse", sentence=sentence)
+    if is_new and over_defender == "better" and defender is not None:
+        sentence = (
+            f"A new champion: {sweep.metric} {diary.score(winner)} against "
+            f"{diary.score(defender)} of the old one on the same night."
+        )
+        return dataclasses.replace(night, verdict="better", sentence=sentence, reigning=winner)
+    if is_new and defender is None and over_record == "better":
+        sentence = f"A new champion, the old one did not train to its end tonight: {scores}."
+        return dataclasses.replace(night, verdict="better", sentence=sentence, reigning=winner)
+    sentence = f"The champion stays, within the noise of the seeds: {scores}."
+    return dataclasses.replace(night, verdict="same", sentence=sentence)
+
+
+def _score(one: Finalist) -> Score:
+    return Score(mean=one.mean, std=one.std, seeds=len(one.scores))
+
+
+def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """What a difference between nights may come from."""
+    options = sessions.describe(sweep)
+    plain = {k: v for k, v in options.items() if k not in _OF_ITS_RUN}
+    from pipelines.engine.history import History
+
+    history = History(folder, name=None, metric=sweep.metric, mode=sweep.direction)
+    try:
+        recorded = history.get("sessions", [])
+    finally:
+        history.close()
+    commit = standing.commit(recorded[0]) if recorded else None
+    return {**plain, **versions, "git commit": commit}
+
+
+def _crown(night: Night, sweep: Sweep, result: runner.Result, folder: Path) -> None:
+    finals = result.finals
+    if finals is None or finals.winner is None or night.winner is None:
+        raise RuntimeError(f"{night.night} has no winner to crown")
+    Champion(
+        config=dict(finals.winner.config),
+        metric=sweep.metric,
+        score=night.winner,
+        night=night.night,
+        trial=finals.winner.trial,
+        since=datetime.datetime.now().isoformat(timespec="seconds"),
+        commit=night.conditions.get("git commit"),
+    ).write(folder, None if finals.checkpoint is None else Path(finals.checkpoint))
+
+
+def _close(plan: Plan, night: Night, nights: Sequence[Night], say: Callable[[str], None]) -> int:
+    """The page, the message, what is tidied up; the exit code."""
+    settings = plan.settings
+    every = [*(one for one in nights if one.night != night.night), night]
+    say(f"\n{night.sentence}")
+    say(f"nights     {page.write(settings.folder, every)}")
+    lost = tidy.forget(settings.folder, every, keep=settings.keep_nights)
+    if lost:
+        say(f"tidied up  the checkpoints of {', '.join(lost)}")
+    if night.verdict in settings.notify_when:
+        trouble = notify.send(
+            settings.notify, f"{settings.name}: {night.verdict}", f"{night.night}: {night.sentence}"
+        )
+        if trouble is not None:
+            say(f"message    {trouble}")
+    if night.verdict == "failed":
+        return FAILED
+    return WORSE if night.verdict == "worse" else BETTER_OR_SAME
+
+
+def _record_failure(
+    plan: Plan, tonight: str, nights: Sequence[Night], error: str, say: Callable[[str], None]
+) -> None:
+    """A night that broke is on the page too, and somebody is told."""
+    night = Night(night=tonight, verdict="failed", sentence=f"Failed: {error}", error=error)
+    there = plan.settings.folder / tonight / files.OPTIONS
+    if there.is_file():
+        night.write(plan.settings.folder)
+    _close(plan, night, nights, say)

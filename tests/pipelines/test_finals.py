@@ -1,0 +1,145 @@
+"""The winner is checked: who takes part, whose mean wins, what goes on after a break."""
+
+import json
+import math
+import random
+
+import pytest
+from commands import check_whole, records, summary, sweep
+from without_ray import LINE, METRIC
+
+from pipelines import Sweep
+from pipelines.engine import finals
+from pipelines.engine.finals import Finalist, Finals
+from pipelines.engine.records import trial_seed
+
+A, B, C = ({"learning_rate": x} for x in (0.25, 0.5, 0.75))
+
+
+def asked(**changes):
+    usual = {"metric": METRIC, "mode": "max", "max_epochs": 2, "final_seeds": 3}
+    return Sweep(**{**usual, **changes})
+
+
+def worth(config, seed):
+    """By the configuration, and a little by the seed."""
+    return config["learning_rate"] + random.Random(seed).uniform(-0.01, 0.01)
+
+
+def trains(value=worth, stop_after=None):
+    """Stands for Ray: runs a conductor's trials one by one."""
+    ran = []
+
+    def train(conductor, trials, there):
+        while (assignment := conductor.next()) is not None:
+            record = assignment.record
+            if stop_after is not None and len(ran) == stop_after:
+                conductor.request_stop("interrupted")
+            found = value(record.config, record.seed)
+            ran.append((record.config["learning_rate"], record.seed))
+            for epoch in (1, 2):
+                diverged = not math.isfinite(found)
+                decision = conductor.report(
+                    record.number, epoch, {METRIC: found}, done=epoch == 2, diverged=diverged
+                )
+                if not decision.goes_on:
+                    break
+            conductor.end(record.number)
+
+    return train, ran
+
+
+def run(tmp_path, entrants, train, **changes):
+    return finals.run(
+        asked(**changes), LINE, entrants, folder=tmp_path, working=tmp_path, train=train
+    )
+
+
+def test_the_best_mean_wins_with_seeds_of_its_own(tmp_path):
+    train, ran = trains()
+    last, stopped = run(tmp_path, [(4, A), (9, C), (2, B)], train)
+    assert stopped is None
+    assert [one.trial for one in last.finalists] == [9, 2, 4]
+    assert last.winner.config == C
+    assert [x for x, _ in ran] == [0.25] * 3 + [0.75] * 3 + [0.5] * 3
+    seeds = {seed for _, seed in ran}
+    assert len(seeds) == 9
+    assert not seeds & {trial_seed(0, number) for number in range(100)}, "fresh ones"
+    scores = [worth(C, seed) for x, seed in ran if x == 0.75]
+    assert list(last.winner.scores.values()) == scores
+    assert last.winner.mean == pytest.approx(sum(scores) / 3)
+    assert last.epochs == 18
+
+
+def test_one_with_a_training_that_diverged_cannot_win(tmp_path):
+    train, _ = trains(lambda config, seed: math.nan if config == C else worth(config, seed))
+    last, _ = run(tmp_path, [(1, C), (2, A)], train)
+    assert [one.trial for one in last.finalists] == [2, 1]
+    assert last.finalists[1].scores == {}
+    assert last.winner.trial == 2
+    train, _ = trains(lambda config, seed: math.nan)
+    last, _ = run(tmp_path / "finals", [(1, C)], train)
+    assert last.winner is None
+
+
+def test_a_break_goes_on_and_what_is_known_trains_no_second_time(tmp_path):
+    train, ran = trains(stop_after=2)
+    last, stopped = run(tmp_path, [(1, A), (2, B)], train)
+    assert stopped == "interrupted"
+    assert not last.finalists[-1].is_whole
+    train, more = trains()
+    last, stopped = run(tmp_path, [(1, A), (2, B)], train)
+    assert (stopped, last.winner.trial) == (None, 2)
+    assert len(ran) + len(more) == 7, "one trained again from its start"
+    assert len(set(ran + more)) == 6
+    # The sweep went on, and another trial is among the best.
+    train, others = trains()
+    last, _ = run(tmp_path, [(5, C), (2, B)], train)
+    assert [x for x, _ in others] == [0.75] * 3
+    assert [one.trial for one in last.finalists] == [5, 2, 1]
+
+
+def test_more_seeds_are_added_to_those_that_are_there(tmp_path):
+    run(tmp_path, [(1, A)], trains()[0], final_seeds=2)
+    train, ran = trains()
+    last, _ = run(tmp_path, [(1, A)], train, final_seeds=5)
+    assert (len(ran), len(last.winner.scores)) == (3, 5)
+
+
+def test_lower_is_better_where_asked(tmp_path):
+    train, _ = trains()
+    last, _ = run(tmp_path, [(1, A), (2, B)], train, mode="min")
+    assert last.winner.trial == 1
+
+
+def test_written_and_read_again(tmp_path):
+    one = Finalist(trial=3, config=A, scores={11: 0.5, 12: 0.75}, asked=2, best=1)
+    last = Finals(finalists=[one], epochs=4, test={"accuracy": 0.7}, checkpoint="there")
+    finals.write(last, tmp_path)
+    assert finals.read(tmp_path) == last
+    found = json.loads((tmp_path / finals.FILE).read_text())["finalists"][0]
+    assert (found["mean"], found["std"]) == (0.625, pytest.approx(0.125 * math.sqrt(2)))
+    (tmp_path / finals.FILE).write_text("{")
+    assert finals.read(tmp_path) is None
+
+
+def test_a_real_sweep_checks_its_winner(tmp_path):
+    options = ["--dataset", "digits", "--storage", tmp_path, "--name", "one", "--trials", 4]
+    options += ["--max-epochs", 2, "--finalists", 2, "--final-seeds", 2]
+    out, _ = sweep("random_search", *options)
+    folder = tmp_path / "one"
+    last = finals.read(folder)
+    assert "finals     2 configurations, 2 fresh seeds each, 2 epochs" in out
+    assert "(looked at once)" in out
+    assert len(last.finalists) == 2
+    assert last.winner.mean == max(one.mean for one in last.finalists)
+    assert set(last.test) >= {"accuracy", "f1"}
+    assert summary(folder)["best"]["trial"] == last.winner.trial
+    assert len(records(folder)) == 4, "the finals are not among the trials"
+    trained = records(folder / "finals")
+    scores = {r.seed: max(r.curve("val_accuracy").values()) for r in trained.values()}
+    assert scores == {s: v for one in last.finalists for s, v in one.scores.items()}
+    kept = list((folder / "finals" / "trials").glob("trial-*/checkpoint_*"))
+    assert [str(path) for path in kept] == [last.checkpoint]
+    if last.winner.trial == max(records(folder), key=lambda n: records(folder)[n].epoch):
+        check_whole(folder, trials=4, max_epochs=2)
