@@ -94,7 +94,7 @@ def panel(sweep: Sweeping, details: Details, *, height: int) -> Panel:
         rows.add_row("rungs", _rungs(sweep.records, details.rungs))
     for name, lines in (
         ("curves", small(sweep, few)),
-        ("decided", [_decision(line) for line in details.decisions[-few:]]),
+        ("latest", [_decision(line) for line in details.decisions[-few:]]),
     ):
         for number, line in enumerate(lines):
             rows.add_row("" if number else name, line)

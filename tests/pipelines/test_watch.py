@@ -95,12 +95,12 @@ def test_a_sweep_is_followed_to_its_end(running, tmp_path, monkeypatch):
     ], "those that ended meanwhile"
     view = [line.strip("│ ") for line in text.splitlines()]
     assert "caviar sweep x" in text
-    assert "trials   4 of 4" in view
+    assert "trials  4 of 4" in view
     assert "0 running   2 completed   2 stopped early   0 failed   0 diverged" in view
-    assert "rungs    epoch 1: 2 of 4 went on" in view
+    assert "rungs   epoch 1: 2 of 4 went on" in view
     assert any(line.endswith("0.8 at epoch 3  trial 2, completed") for line in view)
-    assert "decided  stopped trial 1 at epoch 1: 0.25 is below the rung's cut 0.5" in view
-    assert "best     val_accuracy 0.8000  trial 2, epoch 3  (+0.1000 against the default)" in view
+    assert "latest  stopped trial 1 at epoch 1: 0.25 is below the rung's cut 0.5" in view
+    assert "best    val_accuracy 0.8000  trial 2, epoch 3  (+0.1000 against the default)" in view
     assert re.search(r"╰─+ finished ─+╯", text)
     assert "left" not in text, "nothing of its time is"
 
