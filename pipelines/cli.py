@@ -25,6 +25,7 @@ from pipelines.commands import (
     spaces,
     submit,
     sweeps,
+    watch,
 )
 from pipelines.engine.errors import UsageError, did_you_mean
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from pipelines.engine import Sweep
 
 _COMMANDS = (
-    sweeps, report, reproduce, retrain, export, nightly, simulate, submit, spaces, init, doctor,
+    sweeps, watch, report, reproduce, retrain, export, nightly, simulate, submit, spaces, init,
+    doctor,
 )  # fmt: skip
 
 

@@ -3,52 +3,119 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
-from pipelines.engine.conductor import Conductor
-from pipelines.engine.records import Report
-from pipelines.engine.words import number
+from pipelines.engine.plan import Plan
+from pipelines.engine.records import Report, TrialRecord
+from pipelines.engine.words import how_it_ended, number
 
 _COUNT = 5
 _MOST_COLUMNS = 40
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def best_curves(conductor: Conductor, count: int = _COUNT) -> Table:
+class Curves(Protocol):
+    """What is drawn: a sweep that runs, a ``Conductor``, or one that is read from its history."""
+
+    @property
+    def plan(self) -> Plan:
+        """The metric, and whether more is better."""
+
+    @property
+    def records(self) -> Mapping[int, TrialRecord]:
+        """The trials by number."""
+
+    def best_report(self, number: int) -> Report | None:
+        """The best epoch of a trial."""
+
+    def leaders(self, count: int) -> list[int]:
+        """The ``count`` best trials, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    record: TrialRecord
+    best: Report
+    values: dict[int, float]
+    drawn: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Curves on common scales, from ``low`` to ``high``."""
+
+    low: float
+    high: float
+    curves: list[_Curve]
+
+
+def best_curves(sweep: Curves, count: int = _COUNT) -> Table:
     """The ``count`` best trials, best first, on common scales of the metric and of the epochs."""
-    metric = conductor.plan.metric
-    best = _best(conductor, count)
-    curves = {n: conductor.records[n].curve(metric) for n in best}
-    finite = [v for curve in curves.values() for v in curve.values() if math.isfinite(v)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    every = math.ceil(max((max(c) for c in curves.values()), default=1) / _MOST_COLUMNS)
+    metric = sweep.plan.metric
+    drawn = _draw(sweep, count)
     table = Table(
-        title=f"best learning curves: {metric} from ▁ {number(low)} to █ {number(high)}",
+        title=f"best learning curves: {_scale(metric, drawn)}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )
     for name in ("trial", "curve", "first", "best", "at epoch", "last epoch"):
         table.add_column(name, no_wrap=True, justify="left" if name == "curve" else "right")
-    for n, report in best.items():
-        last = max(curves[n])
-        shown = [curves[n].get(epoch, math.nan) for epoch in range(1, last + 1, every)]
+    for curve in drawn.curves:
         table.add_row(
-            str(n),
-            bars(shown, low=low, high=high),
-            number(curves[n][min(curves[n])]),
-            number(report.metrics[metric]),
-            str(report.epoch),
-            str(last),
+            str(curve.record.number),
+            curve.drawn,
+            number(curve.values[min(curve.values)]),
+            number(curve.best.metrics[metric]),
+            str(curve.best.epoch),
+            str(max(curve.values)),
         )
     return table
 
 
-def _best(conductor: Conductor, count: int) -> dict[int, Report]:
+def small(sweep: Curves, count: int) -> list[Text]:
+    """The same in a line each, for a view that changes: the scale, then the curves."""
+    metric = sweep.plan.metric
+    drawn = _draw(sweep, count)
+    if not drawn.curves:
+        return []
+    longest = max(len(curve.drawn) for curve in drawn.curves)
+    lines = [Text(_scale(metric, drawn), "dim", no_wrap=True, overflow="ellipsis")]
+    for curve in drawn.curves:
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{curve.drawn:<{longest}}", "cyan" if curve.record.unfinished else "green")
+        line.append(f"  {number(curve.best.metrics[metric])} at epoch {curve.best.epoch}")
+        line.append(f"  trial {curve.record.number}, {how_it_ended(curve.record.outcome)}", "dim")
+        lines.append(line)
+    return lines
+
+
+def _scale(metric: str, drawn: _Drawn) -> str:
+    return f"{metric} from ▁ {number(drawn.low)} to █ {number(drawn.high)}"
+
+
+def _draw(sweep: Curves, count: int) -> _Drawn:
+    metric, best = sweep.plan.metric, _best(sweep, count)
+    values = {n: sweep.records[n].curve(metric) for n in best}
+    finite = [v for curve in values.values() for v in curve.values() if math.isfinite(v)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    every = math.ceil(max((max(c) for c in values.values()), default=1) / _MOST_COLUMNS)
+    curves = []
+    for n, report in best.items():
+        shown = [values[n].get(epoch, math.nan) for epoch in range(1, max(values[n]) + 1, every)]
+        drawn = bars(shown, low=low, high=high)
+        curves.append(_Curve(sweep.records[n], report, values[n], drawn))
+    return _Drawn(low, high, curves)
+
+
+def _best(sweep: Curves, count: int) -> dict[int, Report]:
     """The best trials and the best epoch of each."""
-    reports = {n: conductor.best_report(n) for n in conductor.leaders(count)}
+    reports = {n: sweep.best_report(n) for n in sweep.leaders(count)}
     return {n: report for n, report in reports.items() if report is not None}
 
 

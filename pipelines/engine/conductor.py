@@ -66,7 +66,7 @@ class Conductor:
         self._scheduler = scheduler
         scheduler.know(space, plan.mode)
         self._judge = Judge(plan, scheduler)
-        self._talk = Talk(searcher, scheduler, history)
+        self.talk = Talk(searcher, scheduler, history, mode=plan.mode)
         self._history = history
         self._checkpoints = checkpoints or NoCheckpoints()
         self._clock = clock
@@ -97,7 +97,7 @@ class Conductor:
 
     def words(self) -> list[str]:
         """What the searcher and the scheduler have said since this was asked last."""
-        return self._talk.words()
+        return self.talk.words()
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -150,7 +150,7 @@ class Conductor:
     def _start(self) -> Assignment | None:
         number = len(self.records)
         config = self._new_trials.next(number)
-        self._talk.listen(self.elapsed)
+        self.talk.listen(self.elapsed)
         if config is None:
             return None
         return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
@@ -162,6 +162,7 @@ class Conductor:
             if found is None:
                 return self._promote(fork.replaces)
             self._paused.discard(fork.replaces)
+            self.talk.decided(self.records[fork.replaces], Outcome.STOPPED_EARLY, self.elapsed)
             self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
         at, seed = 0 if found is None else found[1], self.plan.seed
         return self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
@@ -174,12 +175,13 @@ class Conductor:
         self._new_trials.runs(record)
         self._judge.tell(record, Event.START)
         self._history.start(record, self._space)
-        self._talk.listen(self.elapsed)
+        self.talk.listen(self.elapsed)
         return self._assign(record)
 
     def _promote(self, number: int) -> Assignment:
         record = self.records[number]
         record.outcome = Outcome.RUNNING
+        self.talk.decided(record, Outcome.RUNNING, self.elapsed)
         record.begun.append(self._tick())
         self._paused.discard(number)
         self._judge.tell(record, Event.PROMOTE)
@@ -238,6 +240,7 @@ class Conductor:
             self._ending[number] = Outcome.COMPLETED
         elif verdict is not Verdict.GO_ON and not self._judge.is_baseline(number):
             self._ending[number] = CONSEQUENCES[verdict]
+            self.talk.decided(record, self._ending[number], self.elapsed)
         ending = self._ending.get(number)
         if ending is None:
             self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
@@ -262,7 +265,7 @@ class Conductor:
         self._new_trials.show(record, report)
         self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
         self._judge.tell(record, report)
-        self._talk.listen(self.elapsed)
+        self.talk.listen(self.elapsed)
 
     def _remember(self, record: TrialRecord, report: Report) -> None:
         record.reports.append(report)
@@ -323,6 +326,7 @@ class Conductor:
         over = self.finished and self.stop_reason is None and not self.live
         for number in sorted(self._paused if over else self._scheduler.dropped(self._paused)):
             self._paused.discard(number)
+            self.talk.decided(self.records[number], Outcome.STOPPED_EARLY, self.elapsed)
             self._finish(self.records[number], Outcome.STOPPED_EARLY)
 
     def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
@@ -334,7 +338,7 @@ class Conductor:
         best = self.best_report(record.number)
         self._history.end(record, None if best is None else best.metrics[self.plan.metric])
         self._new_trials.tell(record)
-        self._talk.listen(self.elapsed)
+        self.talk.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
         return self._standings.keepers(self.plan.keep_checkpoints, ending)

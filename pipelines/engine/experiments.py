@@ -46,22 +46,26 @@ class Experiment:
     @contextmanager
     def history(self) -> Iterator[History]:
         """Its history, open for the length of a ``with``."""
+        history = self.opened()
+        try:
+            yield history
+        finally:
+            history.close()
+
+    def opened(self) -> History:
+        """Its history, which the caller closes."""
         from sqlalchemy.exc import DatabaseError
 
         from pipelines.engine.history import History  # Optuna and SQLAlchemy, half a second
 
         metric, mode = self.options.metric, self.options.direction
         try:
-            history = History(self.folder, name=None, metric=metric, mode=mode)
+            return History(self.folder, name=None, metric=metric, mode=mode)
         except DatabaseError as error:
             raise UsageError(
                 f"{self.folder / files.HISTORY} cannot be read as a database ({error.orig}): "
                 "restore it from a copy."
             ) from error
-        try:
-            yield history
-        finally:
-            history.close()
 
     def records(self) -> dict[int, TrialRecord]:
         """Every trial so far, by its number."""

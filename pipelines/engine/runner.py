@@ -30,12 +30,13 @@ from pipelines.engine import (
     show,
     storage,
     summary,
+    trackers,
     warm_start,
 )
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
-from pipelines.engine.plan import Plan
+from pipelines.engine.plan import Log, Plan
 from pipelines.engine.preparing import give_way, prepare, request, workers
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searching import search
@@ -93,6 +94,7 @@ def run(
     loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
         databases.check(sweep.history_url)
+    trackers.check(sweep, folder)
     warm = None if sweep.resume else warm_start.load(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
     with ThreadPoolExecutor(1, initializer=give_way) as helper:
@@ -135,9 +137,18 @@ def run(
                         url=sweep.history_url,
                     )
                 ) as history,
+                closing(
+                    trackers.Followed(
+                        history,
+                        trackers.chosen(sweep, folder, history, name=name),
+                        lambda line: console.print(line, markup=False, highlight=False),
+                    )
+                ) as followed,
             ):
                 warm = warm_start.noted(warm, history, space, sweep.max_epochs)
-                conductor = _conductor(sweep, space, scheduler, history, folder, started, warm)
+                conductor = _conductor(
+                    sweep, space, scheduler, history, followed, folder, started, warm
+                )
                 before = conductor.epochs
                 show.start(
                     sweep,
@@ -254,6 +265,7 @@ def _conductor(
     space: SearchSpace,
     scheduler: Scheduler,
     history: History,
+    log: Log,
     folder: Path | Place,
     started: float,
     warm: WarmStart,
@@ -277,7 +289,7 @@ def _conductor(
         space=space,
         searcher=options.build(space, mode=sweep.direction, seed=sweep.seed),
         scheduler=scheduler,
-        history=history,
+        history=log,
         checkpoints=checkpoints.CheckpointFolder(folder / files.TRIALS),
         session=sessions.count(history),
         spent=sessions.spent(history) + time.monotonic() - started,

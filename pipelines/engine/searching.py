@@ -60,7 +60,8 @@ def search(
     )
     going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
     folders: dict[str, str] = {}  # by itself: Ray pickles what the function below holds
-    with Progress(conductor, console) as progress:
+    rungs = sweep.scheduler.judges_at(sweep.max_epochs)
+    with Progress(conductor, console, rungs=rungs) as progress:
         events = ray_bridge.Events(
             conductor,
             numbers=numbers,

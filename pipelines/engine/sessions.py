@@ -31,6 +31,7 @@ MAY_CHANGE = frozenset(
         "accelerator_type", "retries", "workers_per_trial", "spread_trial",
         "storage", "name", "resume",
         "history_url", "keep_checkpoints", "checkpoint_seconds", "disk_limit", "verbose",
+        "tensorboard", "mlflow", "wandb",
     }
 )  # fmt: skip
 """What a resumed sweep may be given anew. The rest defines the sweep: other values, other sweep."""

@@ -138,6 +138,13 @@ class Sweep:
     started, nor is one that may need more than is free."""
     checkpoint_seconds: float = 10
     """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
+    tensorboard: bool = False
+    """Write TensorBoard logs too, into the folder tensorboard of the sweep: a run for each trial,
+    with its curves and hyperparameters."""
+    mlflow: str | None = None
+    """An MLflow server or database that is told too: http://HOST:PORT, sqlite:////PATH."""
+    wandb: str | None = None
+    """A project of Weights & Biases that is told too; with WANDB_MODE=offline it is kept here."""
     verbose: bool = False
     """Show Ray's own output too."""
 

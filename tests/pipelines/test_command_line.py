@@ -154,6 +154,10 @@ COMMON = [
     "--keep-checkpoints",
     "--disk-limit",
     "--checkpoint-seconds",
+    "--tensorboard",
+    "--no-tensorboard",
+    "--mlflow",
+    "--wandb",
     "--verbose",
     "--no-verbose",
 ]

@@ -13,6 +13,7 @@ from without_ray import CHOICES, LINE, InMemory, accuracy, conductor, report, re
 
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Asha, HyperBand, Median, NoStopping, Pbt
+from pipelines.engine.schedulers.base import Verdict
 from pipelines.engine.searchers import Grid, Random
 
 SCHEDULERS = {
@@ -281,3 +282,111 @@ def test_a_sweep_of_a_single_epoch_ends(scheduler):
     sweep = Workers(fresh(scheduler, max_epochs=1, searcher=Random())).run()
     check_ended(sweep)
     assert sweep.count(Outcome.COMPLETED) == 13
+
+
+# Why a trial does not go on: see test_words_and_progress.py for how it is shown.
+
+
+def explained(scheduler, *moves):
+    """The reasons after each report of (trial, epoch, score) that does not let its trial go on."""
+    for trial in sorted({move[0] for move in moves}):
+        scheduler.start(trial, None)
+    found = []
+    for trial, epoch, score in moves:
+        if scheduler.report(trial, epoch, score) is not Verdict.GO_ON:
+            found.append(scheduler.why(trial).words("max"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "moves", "reasons"),
+    [
+        (
+            Asha(quota=False),
+            [(0, 1, 0.5), (1, 1, 0.25), (2, 1, math.nan)],
+            ["0.25 is below the rung's cut 0.5", "its value is not finite"],
+        ),
+        (
+            Asha(quota=False),
+            [(0, 1, 0.500003), (1, 1, 0.500001)],  # the same in four digits
+            ["0.500001 is below the rung's cut 0.500003"],
+        ),
+        (
+            Asha(),
+            # each of the first two beats all before it; the third is second of three
+            [(0, 1, 0.5), (1, 1, 0.6), (2, 1, 0.55), (3, 1, 0.58), (4, 1, 0.1)],
+            [
+                "0.55 is number 2 of 3 there, and only the best 1 may go on",
+                "0.58 is number 2 of 4 there, and 2 went on before it, where 1 in 3 may",
+                "0.1 is number 5 of 5 there, and only the best 2 may go on",
+            ],
+        ),
+        (
+            Asha(promote=True),
+            [(0, 1, 0.5), (1, 1, 0.4), (2, 1, 0.3), (3, 1, math.inf)],
+            [
+                "0.5 is number 1 of 1 there, and 1 in 3 may go on",
+                "0.4 is number 2 of 2 there, and 1 in 3 may go on",
+                "0.3 is number 3 of 3 there, and the best 1 may go on",
+                "its value is not finite",
+            ],
+        ),
+        (
+            HyperBand(synchronous=True),  # three start, and the best one of them goes on
+            [(0, 1, 0.5), (1, 1, 0.4), (2, 1, 0.6)],
+            [
+                "it has 0.5, and waits for 2 more of its bracket",
+                "it has 0.4, and waits for 1 more of its bracket",
+            ],
+        ),
+    ],
+)
+def test_a_scheduler_says_why_a_trial_does_not_go_on(options, moves, reasons):
+    assert explained(options.build(max_epochs=3, seed=0), *moves) == reasons
+
+
+def test_population_based_training_says_who_gives_way_and_not_who_waits_for_a_turn():
+    scheduler = Pbt(interval=2, share=0.25).build(max_epochs=9, seed=0)
+    moves = [(n, 2, score) for n, score in enumerate((0.1, 0.5, 0.4, 0.3))]
+    for trial, epoch, score in moves:
+        scheduler.start(trial, None)
+        assert scheduler.report(trial, epoch, score) is Verdict.PAUSE
+    assert [scheduler.why(n) for n in (1, 2, 3)] == [None] * 3
+    assert scheduler.why(0).words("max") == (
+        "0.1 is number 4 of 4 there, and the last 1 give way to changed copies of the first"
+    )
+
+
+def test_the_median_says_what_it_compared():
+    # running means of the others at epoch 2: 0.5, 0.6, 0.7
+    scheduler = Median(grace_epochs=2, min_trials=3).build(max_epochs=9, seed=0)
+    moves = [(n, e, score) for n, score in enumerate((0.5, 0.6, 0.7)) for e in (1, 2)]
+    assert explained(scheduler, *moves, (3, 1, 0.2), (3, 2, 0.55)) == [
+        "its best 0.55 is below the median of the others' means 0.6"
+    ]
+    last = Median(grace_epochs=1, min_trials=1).build(max_epochs=9, seed=0)
+    assert explained(last, (0, 1, 0.5), (1, 1, math.nan)) == ["its value is not finite"]
+
+
+def test_who_waited_in_vain_is_told_its_place():
+    scheduler = HyperBand(synchronous=True).build(max_epochs=3, seed=0)
+    explained(scheduler, (0, 1, 0.5), (1, 1, 0.4), (2, 1, 0.6))
+    assert sorted(scheduler.dropped({0, 1})) == [0, 1]
+    assert scheduler.why(1).words("max") == (
+        "0.4 is number 3 of 3 there, and the best 1 of its bracket go on"
+    )
+
+
+@every_scheduler
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_whatever_is_stopped_or_paused_has_a_reason(scheduler, mode):
+    history = InMemory()
+    sweep = conductor(history, scheduler=scheduler, mode=mode, **SMALL)
+    for _ in Workers(sweep).steps():
+        pass
+    stopped = {n for n, r in history.records().items() if r.outcome is Outcome.STOPPED_EARLY}
+    told = {int(line.split()[2]) for line, _ in history.decisions if line.startswith("stopped ")}
+    assert told == stopped
+    # Without checkpoints there are no forks, and so nobody gives way to one.
+    assert stopped or isinstance(scheduler, NoStopping | Pbt)
+    assert all(sweep.talk.reason(sweep.records[n]) for n in stopped)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pyte
 import pytest
 from rich.console import Console
-from without_ray import LINE, METRIC, Clock, conductor, report, run_trial
+from without_ray import LINE, METRIC, Clock, InMemory, conductor, report, resumed, run_trial
 
 from pipelines import Sweep
 from pipelines.engine import show, summary
 from pipelines.engine.progress import Progress
 from pipelines.engine.records import Outcome
+from pipelines.engine.schedulers import Asha
 from pipelines.engine.searchers import CoarseToFine
 from pipelines.engine.words import configuration, duration, how_it_ended, number
 
@@ -152,7 +153,109 @@ def test_what_is_decided_is_said_above_what_runs(terminal):
     assert sweep.words() == []
 
 
+STOPPING = Asha(quota=False)
+
+
+def judged(*values, **options):
+    """A sweep by ASHA after the default, which runs to epoch 3, and trials with these values at the
+    first rung."""
+    sweep = conductor(scheduler=STOPPING, max_epochs=3, **options)
+    sign = 1 if sweep.plan.mode == "max" else -1
+    run_trial(sweep, [sign * 0.5, sign * 0.6, sign * 0.7])
+    for value in values:
+        run_trial(sweep, [sign * value, sign * 0.8, sign * 0.9])
+    return sweep
+
+
+@pytest.mark.parametrize(
+    ("mode", "line"),
+    [
+        # cut of 0.5 alone
+        ("max", "stopped trial 1 at epoch 1: 0.25 is below the rung's cut 0.5"),
+        ("min", "stopped trial 1 at epoch 1: -0.25 is above the rung's cut -0.5"),
+    ],
+)
+def test_a_stop_is_explained_with_its_numbers(mode, line):
+    history = InMemory()
+    sweep = judged(0.25, 0.75, history=history, mode=mode)
+    assert list(sweep.talk.latest) == [line]
+    assert history.decisions == [(line, 0.0)]
+    assert sweep.words() == [], "it is not printed by itself"
+    assert sweep.talk.reason(sweep.records[1]) == line.partition(": ")[2]
+    assert sweep.talk.reason(sweep.records[2]) is None
+
+
+def test_without_a_terminal_the_reason_is_in_the_line_of_the_trial():
+    sweep, out = conductor(scheduler=STOPPING, max_epochs=3), console()
+    with Progress(sweep, out) as progress:
+        for number, values in enumerate(([0.5, 0.5, 0.5], [0.25], [0.75, 0.5, 0.5])):
+            run_trial(sweep, values)
+            progress.changed(number)
+    lines = [line.partition("learning_rate")[0].rstrip() for line in said(out).splitlines()]
+    assert lines == [
+        "trial    0  completed        3 epochs  val_accuracy 0.5000 at epoch 1",
+        "trial    1  stopped early    1 epoch   val_accuracy 0.2500 at epoch 1  "
+        "(0.25 is below the rung's cut 0.5)",
+        "trial    2  completed        3 epochs  val_accuracy 0.7500 at epoch 1",
+    ]
+
+
+def test_the_default_is_measured_to_the_end_and_nobody_says_that_it_is_stopped():
+    sweep = conductor(scheduler=STOPPING, max_epochs=3, trials=3)
+    first, second = sweep.next().record.number, sweep.next().record.number
+    report(sweep, second, 1, 0.75)
+    assert report(sweep, first, 1, 0.25).goes_on
+    assert list(sweep.talk.latest) == []
+
+
+def test_a_decision_that_is_told_again_is_noted_once():
+    history = InMemory()
+    sweep = conductor(history, scheduler=STOPPING, max_epochs=3, trials=2)
+    run_trial(sweep, [0.5, 0.6, 0.7])
+    sweep.next()
+    report(sweep, 1, 1, 0.25)
+    sweep.end(1, error="its machine is gone", lost=True)
+    sweep.next()
+    report(sweep, 1, 1, 0.25)
+    assert len(history.decisions) == 1
+
+
+def test_a_resumed_sweep_does_not_say_its_decisions_again():
+    history = InMemory()
+    judged(0.25, history=history, trials=9)
+    again = resumed(history, scheduler=STOPPING, max_epochs=3, trials=9)
+    assert list(again.talk.latest) == []
+    assert len(history.decisions) == 1
+    run_trial(again, [0.3])  # the cut of 0.25 and 0.5, two thirds of the way between them
+    assert list(again.talk.latest) == [
+        "stopped trial 2 at epoch 1: 0.3 is below the rung's cut 0.4167"
+    ]
+
+
 # The live view.
+
+
+@pytest.mark.parametrize(
+    ("height", "few"), [(24, 2), (40, 6), (10, 1)], ids=["usual", "high", "tiny"]
+)
+def test_the_live_view_shows_rungs_curves_and_decisions(height, few):
+    sweep = judged(0.25, 0.3, 0.75, 0.2, 0.1, 0.15, 0.12, 0.11)
+    out = Console(
+        file=io.StringIO(), force_terminal=True, width=100, height=height, color_system=None
+    )
+    progress = Progress(sweep, out, rungs=(1,))
+    lines = view(sweep, before=progress)
+    assert row(lines, "rungs") == "epoch 1: 2 of 9 went on"
+    decided = [line for line in lines if "stopped trial" in line]
+    assert len(decided) == min(few, 7)
+    # Eight were there before: 0.1 0.12 0.15 0.2 0.25 0.3 0.5 0.75; 7 · 2/3 = 4.667 along them.
+    cut = "0.2833"
+    assert decided[-1].endswith(f"stopped trial 8 at epoch 1: 0.11 is below the rung's cut {cut}")
+    lowest = {1: "0.75", 2: "0.5", 6: "0.15"}[few]
+    assert row(lines, "curves") == f"val_accuracy from ▁ {lowest} to █ 0.9"
+    drawn = [line for line in lines if "█" in line and "at epoch" in line]
+    assert len([line for line in lines if re.search("[▁▂▃▄▅▆▇█]+ +0.* at epoch", line)]) == few
+    assert drawn[0].split()[1:] == ["0.9", "at", "epoch", "3", "trial", "3,", "completed"]
 
 
 def view(sweep, *, recent=(), width=100, before=None):

@@ -21,6 +21,7 @@ import random
 
 from pipelines.engine.schedulers.base import Scheduler, Verdict
 from pipelines.engine.schedulers.hyperband import starts
+from pipelines.engine.schedulers.reasons import BelowCut, NotFinite, Reason
 from pipelines.engine.schedulers.rungs import Rung, rungs
 
 
@@ -52,6 +53,7 @@ class AsyncHalving(Scheduler):
         self._brackets = [[Rung(e) for e in all_rungs[s:]] for s in range(count)]
         top = len(all_rungs)
         self._weights = [starts(top, top - s, factor) for s in range(count)]
+        self._why: dict[int, Reason] = {}
 
     def bracket(self, trial: int) -> int:
         """The bracket of a trial: a function of the seed and the number alone."""
@@ -68,16 +70,28 @@ class AsyncHalving(Scheduler):
         for rung in reversed(self._brackets[self.bracket(trial)]):
             if epoch < rung.epoch or trial in rung:
                 continue
-            goes_on = score > -math.inf and self._passes(rung, score)
+            reason = self._against(rung, score)
+            goes_on = reason is None
+            if reason is not None:
+                self._why[trial] = reason
             rung.record(trial, score, passes=goes_on)
             break
         return Verdict.GO_ON if goes_on else Verdict.STOP
 
-    def _passes(self, rung: Rung, score: float) -> bool:
+    def _against(self, rung: Rung, score: float) -> Reason | None:
+        """What keeps a trial from going on; None where it goes on."""
+        if score == -math.inf:
+            return NotFinite()
         if self._quota:
-            return rung.has_room(score, self._factor)
+            return rung.no_room(score, self._factor)
         cut = rung.cut(self._factor)
-        return cut is None or score >= cut
+        return None if cut is None or score >= cut else BelowCut(score, cut)
+
+    def why(self, trial: int) -> Reason | None:
+        return self._why.get(trial)
+
+    def end(self, trial: int) -> None:
+        self._why.pop(trial, None)
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         rows = []

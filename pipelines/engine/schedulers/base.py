@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pipelines.engine.records import Mode
+from pipelines.engine.schedulers.reasons import Reason
 from search_spaces import SearchSpace
 
 
@@ -95,6 +96,13 @@ class Scheduler(ABC):
     def dropped(self, paused: Set[int]) -> Iterable[int]:
         """Those of the paused trials that will never be promoted: they end, stopped early."""
         return ()
+
+    def why(self, trial: int) -> Reason | None:
+        """Why ``trial`` does not go on: ``report`` or ``dropped`` has just said so.
+
+        None for a scheduler that explains itself by ``said``.
+        """
+        return None
 
     @abstractmethod
     def table(self, trials: int | None) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterable, Set
 
 from pipelines.engine.schedulers.base import Move, Promote, Scheduler, Start, Verdict
+from pipelines.engine.schedulers.reasons import NotFinite, Ranked, Reason, Waits
 from pipelines.engine.schedulers.rungs import rungs
 
 
@@ -112,6 +113,18 @@ class _Bracket:
             return None
         return next((n for n in self._best(0) if n in paused), None)
 
+    def why(self, trial: int) -> Reason:
+        """Why a trial that was paused or stopped at its last rung does not go on."""
+        here = [scores for scores in self._scores.values() if trial in scores]
+        if not here or here[-1][trial] == -math.inf:
+            return NotFinite()
+        scores = here[-1]
+        if trial in self.losers:
+            place = sorted(scores, key=lambda n: (-scores[n], n)).index(trial) + 1
+            rule = f"the best {len(self.members)} of its bracket go on"
+            return Ranked(scores[trial], place, len(scores), rule)
+        return Waits(scores[trial], len(self.members - scores.keys()))
+
     def _ranked(self, level: int) -> list[int]:
         scores = self._scores[self.rungs[level][1]]
         return sorted(self.members, key=lambda n: (-scores[n], n))
@@ -187,6 +200,9 @@ class SynchronousHyperBand(Scheduler):
 
     def dropped(self, paused: Set[int]) -> Iterable[int]:
         return [n for bracket in self._brackets for n in bracket.losers if n in paused]
+
+    def why(self, trial: int) -> Reason | None:
+        return self._of[trial].why(trial)
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         rows = []

@@ -12,6 +12,7 @@ import math
 import statistics
 
 from pipelines.engine.schedulers.base import Scheduler, Verdict
+from pipelines.engine.schedulers.reasons import BelowMedian, NotFinite, Reason
 
 
 class MedianStopping(Scheduler):
@@ -25,6 +26,7 @@ class MedianStopping(Scheduler):
         self._counts: dict[int, int] = {}
         self._best: dict[int, float] = {}
         self._means: dict[int, dict[int, float]] = {}
+        self._why: dict[int, Reason] = {}
 
     def report(self, trial: int, epoch: int, score: float) -> Verdict:
         broken = not math.isfinite(score)
@@ -38,12 +40,22 @@ class MedianStopping(Scheduler):
         if epoch < self._grace:
             return Verdict.GO_ON
         if broken:
+            self._why[trial] = NotFinite()
             return Verdict.STOP
         others = [mean for other, mean in here.items() if other != trial]
         if len(others) < self._least:
             return Verdict.GO_ON
-        worse = self._best[trial] < statistics.median(others)
-        return Verdict.STOP if worse else Verdict.GO_ON
+        median = statistics.median(others)
+        if self._best[trial] >= median:
+            return Verdict.GO_ON
+        self._why[trial] = BelowMedian(self._best[trial], median)
+        return Verdict.STOP
+
+    def why(self, trial: int) -> Reason | None:
+        return self._why.get(trial)
+
+    def end(self, trial: int) -> None:
+        self._why.pop(trial, None)
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         return [

@@ -18,6 +18,7 @@ import random
 from collections.abc import Set
 
 from pipelines.engine.schedulers.base import Change, Fork, Move, Promote, Scheduler, Start, Verdict
+from pipelines.engine.schedulers.reasons import NotFinite, Ranked, Reason
 
 
 class PopulationBased(Scheduler):
@@ -108,6 +109,16 @@ class PopulationBased(Scheduler):
             return
         self._scores.pop(trial, None)
         self._vacant += got_on
+
+    def why(self, trial: int) -> Reason | None:
+        # The others pause too, for no more than their turn.
+        if trial not in self._scores or not self._is_weak(trial):
+            return None
+        if self._scores[trial] == -math.inf:
+            return NotFinite()
+        ranked = self._ranked()
+        rule = f"the last {self._few} give way to changed copies of the first"
+        return Ranked(self._scores[trial], ranked.index(trial) + 1, len(ranked), rule)
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         members = "trials" if trials is None else f"{trials} trials"

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterable, Set
 
 from pipelines.engine.schedulers.base import Move, Promote, Scheduler, Start, Verdict
+from pipelines.engine.schedulers.reasons import NotFinite, Ranked, Reason
 from pipelines.engine.schedulers.rungs import rungs
 
 _MOST_WAITING = 100
@@ -66,6 +67,19 @@ class _Rung:
         del self._waiting[bisect.bisect_left(self._waiting, key)]
         return True
 
+    def place(self, trial: int, factor: int) -> Ranked | None:
+        """Where a waiting trial stands; None for one that does not wait here."""
+        key = self._keys.get(trial)
+        if key is None:
+            return None
+        place = bisect.bisect_left(self._ranked, key) + 1
+        room = len(self._ranked) // factor
+        if place > room:
+            rule = f"the best {room} may go on" if room else f"1 in {factor} may go on"
+        else:
+            rule = f"{self._promoted} of {room} have gone on"
+        return Ranked(-key[0], place, len(self._ranked), rule)
+
     def worst(self, most: int) -> list[int]:
         """Those that wait behind the best ``most``."""
         return [trial for _, _, trial in self._waiting[most:]]
@@ -108,6 +122,10 @@ class PromotedHalving(Scheduler):
 
     def dropped(self, paused: Set[int]) -> Iterable[int]:
         return [t for r in self._rungs for t in r.worst(_MOST_WAITING) if t in paused]
+
+    def why(self, trial: int) -> Reason | None:
+        places = (rung.place(trial, self._factor) for rung in self._rungs)
+        return next((place for place in places if place is not None), NotFinite())
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         rows, left = [], trials

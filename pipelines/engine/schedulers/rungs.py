@@ -11,6 +11,7 @@ import bisect
 import math
 
 from pipelines.engine.errors import UsageError
+from pipelines.engine.schedulers.reasons import Ranked
 
 
 def rungs(min_epochs: int, max_epochs: int, factor: int) -> tuple[int, ...]:
@@ -73,20 +74,30 @@ class Rung:
             return high if position > below else low
         return low + (high - low) * (position - below)
 
-    def has_room(self, score: float, factor: int) -> bool:
-        """Whether one more trial, with this score, goes on by the rule of the quota.
+    def no_room(self, score: float, factor: int) -> Ranked | None:
+        """Why one more trial, with this score, does not go on by the rule of the quota; None where
+        it goes on.
 
         It must be among the best 1 in ``factor`` here, itself included, and no more than 1 in
         ``factor`` may have gone on with it. A trial that beats all before it always goes on. Of
         equals, the earlier ranks higher.
 
         >>> rung = Rung(1)
-        >>> rung.has_room(0.5, 3)  # the first of all
+        >>> rung.no_room(0.5, 3) is None  # the first of all
         True
+        >>> rung.record(0, 0.5, passes=True)
+        >>> rung.no_room(0.4, 3).words("max")
+        '0.4 is number 2 of 2 there, and only the best 1 may go on'
         """
         ahead = len(self._ranked) - bisect.bisect_left(self._ranked, score)
         quota = (len(self._ranked) + 1) / factor
-        return ahead == 0 or (ahead < quota and self._passed + 1 <= quota)
+        if ahead == 0 or (ahead < quota and self._passed + 1 <= quota):
+            return None
+        if ahead >= quota:
+            rule = f"only the best {math.ceil(quota)} may go on"
+        else:
+            rule = f"{self._passed} went on before it, where 1 in {factor} may"
+        return Ranked(score, ahead + 1, len(self._ranked) + 1, rule)
 
     def record(self, trial: int, score: float, *, passes: bool = False) -> None:
         """Note that ``trial`` has reached this rung; NaN and infinities are the worst."""
