@@ -155,7 +155,7 @@ class TorchTrainable(LoopTrainable):
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> SupervisedLoop:
         """Build model, optimizer, loss and schedule, and the loop that trains with them."""
         from trainables.loops import FoldData, FoldsLoop, SupervisedLoop
-        from trainables.models import stack
+        from trainables.models import stack, with_sizes
 
         options: dict[str, Any] = {
             "batch_size": whole("batch_size", config.get("batch_size", _BATCH_SIZE), 1),
@@ -171,7 +171,7 @@ class TorchTrainable(LoopTrainable):
             options["measure"] = self.measure
         tensors = self._tensors
         models = [
-            self.build_model(config, data.input_shape, data.classes)
+            with_sizes(self.build_model(config, data.input_shape, data.classes), data.input_shape)
             for _ in range(self._options.folds)
         ]
         model = models[0] if len(models) == 1 else stack(models)
@@ -230,12 +230,15 @@ class TorchTrainable(LoopTrainable):
         """
         import torch
 
+        from trainables.models import with_sizes
+
         trial = cls.__new__(cls)
         trial._options, trial._dataset, trial._trial = options, data, TrialInfo()
         try:
             prepared = trial.prepare_data(data)
             with torch.device("meta"):
                 model = trial.build_model(config, prepared.input_shape, prepared.classes)
+                model = with_sizes(model, prepared.input_shape)
         except Exception:  # noqa: BLE001 - the trial itself will say what is wrong
             return None
         state = model.state_dict().values()

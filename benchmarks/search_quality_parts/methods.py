@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import optuna
 
 from pipelines.engine.records import Mode
-from pipelines.engine.schedulers import Asha, NoStopping, SchedulerOptions
+from pipelines.engine.schedulers import Asha, HyperBand, Median, NoStopping, SchedulerOptions
 from pipelines.engine.searchers import HyperOpt, Optuna, Parzen, QuasiRandom, Random
 from pipelines.engine.searchers.base import Searcher, proposal_seed
 from search_quality_parts.ray_searchers import RayHyperOpt, RayOptuna
@@ -92,5 +92,7 @@ LOST = (
     Method("our Parzen + ASHA without quota", _parzen, _ASHA),
     Method("our Optuna + ASHA without quota", _optuna, _ASHA),
     Method("our Parzen + ASHA with promotion", _parzen, Asha(promote=True)),
+    Method("our Parzen + synchronous HyperBand", _parzen, HyperBand(synchronous=True)),
+    Method("our Parzen + median rule", _parzen, Median()),
 )
 METHODS = BASELINES + OURS + LOST

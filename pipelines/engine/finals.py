@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.engine import checkpoints, files
+from pipelines.engine import checkpoints, files, in_process
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.history import History
 from pipelines.engine.plan import Plan
+from pipelines.engine.preparing import Prepared
 from pipelines.engine.records import Mode, Outcome, TrialRecord
 from pipelines.engine.schedulers.full import FullFidelity
 from pipelines.engine.searchers.random_searcher import RandomSearcher
@@ -249,6 +250,45 @@ def _score(conductor: Conductor, number: int) -> float | None:
     return None if best is None else best.metrics[conductor.plan.metric]
 
 
+def check(
+    sweep: Sweep,
+    space: SearchSpace,
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    prepared: Prepared,
+    *,
+    folder: Path | Place,
+    working: Path,
+    train: Callable[[Conductor, Path | Place, Path], None],
+) -> Finals | None:
+    """Run the finals as ``run`` does, look at the test rows for the winner, write ``finals.json``.
+
+    None while trainings are left, which a resumed sweep goes on with. The test rows are looked at
+    again only for another winner than the last session's.
+    """
+    before = read(working)
+    last, stopped = run(sweep, space, entrants, folder=folder, working=working, train=train)
+    if stopped is not None:
+        return None
+
+    def score(config: Mapping[str, Any], number: int, checkpoint: str) -> Any:
+        return in_process.score(
+            prepared.trainable,
+            config,
+            checkpoint=checkpoint,
+            number=number,
+            data=prepared.data,
+            options=prepared.options,
+            gpus=sweep.gpus_per_trial,
+        )
+
+    if before is None or before.winner != last.winner:
+        last = with_test(last, folder, score)
+    else:
+        last = replace(last, test=before.test, checkpoint=before.checkpoint)
+    files.write_json(last.to_json(), working / FILE)
+    return last
+
+
 def with_test(
     finals: Finals,
     folder: Path | Place,
@@ -272,8 +312,3 @@ def with_test(
     place = str(found[0])
     test = score(winner.config, winner.best, place)
     return replace(finals, test=test, checkpoint=place)
-
-
-def write(finals: Finals, working: Path) -> None:
-    """Put ``finals.json`` beside the summary."""
-    files.write_json(finals.to_json(), working / FILE)

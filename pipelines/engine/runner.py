@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import os
 import shlex
-import signal
-import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +23,6 @@ from pipelines.engine import (
     ending,
     files,
     finals,
-    in_process,
     loading,
     nodes,
     pairings,
@@ -42,8 +36,9 @@ from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
 from pipelines.engine.plan import Plan
-from pipelines.engine.progress import Progress
+from pipelines.engine.preparing import give_way, prepare, request, workers
 from pipelines.engine.schedulers.base import Scheduler
+from pipelines.engine.searching import search
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
 from pipelines.engine.warm_start import WarmStart
@@ -51,10 +46,7 @@ from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from pipelines.engine.history import History
-    from pipelines.engine.ray_bridge import Events
     from pipelines.engine.report.sections import Findings
-    from trainables.data import Dataset
-    from trainables.options import TrialOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +61,6 @@ class Result:
     """Why the sweep ended before its last trial; None when it did not."""
     finals: finals.Finals | None = None
     """What the winner came to with fresh seeds; None without finals, or before their end."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What is loaded while Ray starts."""
-
-    trainable: type[Any]
-    found: Dataset
-    """As it is described to a person."""
-    note: str | None
-    data: Dataset
-    """As the trials get it."""
-    options: TrialOptions
 
 
 def run(
@@ -116,15 +95,15 @@ def run(
         databases.check(sweep.history_url)
     warm = None if sweep.resume else warm_start.load(sweep, space)
     # Ray takes three seconds to start, most of them waiting: the rest is loaded meanwhile.
-    with ThreadPoolExecutor(1, initializer=_give_way) as helper:
+    with ThreadPoolExecutor(1, initializer=give_way) as helper:
         import ray  # noqa: F401 - before the thread: both need it
 
         if isinstance(sweep.trainable, type):
             captured.check(sweep.trainable)
-        preparing = helper.submit(_prepare, sweep, space, loaded)
-        with cluster.connected(workers=_workers(sweep), verbose=sweep.verbose) as private:
+        preparing = helper.submit(prepare, sweep, space, loaded)
+        with cluster.connected(workers=workers(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
-            slots = capacity.check(_request(sweep, prepared), private=private)
+            slots = capacity.check(request(sweep, prepared), private=private)
             shared = not private and _several_machines(folder, sweep)
             concurrent = min(sweep.concurrent or slots, slots)
             if isinstance(folder, Path):  # nobody knows what an object store has left
@@ -139,72 +118,76 @@ def run(
                 )
             from pipelines.engine.history import History
 
-            with storage.working_folder(
-                folder,
-                shared=shared,
-                resume=sweep.resume,
-                every=sweep.checkpoint_seconds,
-                say=lambda line: console.print(line, markup=False, highlight=False),
-            ) as working:
-                history = History(
-                    working,
-                    name=name,
-                    metric=sweep.metric,
-                    mode=sweep.direction,
-                    url=sweep.history_url,
+            with (
+                storage.working_folder(
+                    folder,
+                    shared=shared,
+                    resume=sweep.resume,
+                    every=sweep.checkpoint_seconds,
+                    say=lambda line: console.print(line, markup=False, highlight=False),
+                ) as working,
+                closing(
+                    History(
+                        working,
+                        name=name,
+                        metric=sweep.metric,
+                        mode=sweep.direction,
+                        url=sweep.history_url,
+                    )
+                ) as history,
+            ):
+                warm = warm_start.noted(warm, history, space, sweep.max_epochs)
+                conductor = _conductor(sweep, space, scheduler, history, folder, started, warm)
+                before = conductor.epochs
+                show.start(
+                    sweep,
+                    space,
+                    scheduler,
+                    prepared.found,
+                    console,
+                    note=prepared.note,
+                    concurrent=concurrent,
+                    folder=folder,
+                    session=conductor.session,
                 )
+                for line in warm.lines:
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+                def train(which: Conductor, lies: Path | Place, there: Path) -> None:
+                    with cluster.environment_inherited() if private else nullcontext():
+                        search(
+                            sweep,
+                            which,
+                            prepared,
+                            console,
+                            folder=lies,
+                            working=there,
+                            private=private,
+                        )
+
+                with sessions.recorded(
+                    history,
+                    conductor,
+                    sweep,
+                    space,
+                    recipe,
+                    data=prepared.found.describe(),
+                    concurrent=concurrent,
+                ):
+                    train(conductor, folder, working)
                 last: finals.Finals | None = None
-                try:
-                    warm = warm_start.noted(warm, history, space, sweep.max_epochs)
-                    conductor = _conductor(sweep, space, scheduler, history, folder, started, warm)
-                    before = conductor.epochs
-                    show.start(
+                if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED:
+                    entrants = finals.candidates(conductor, sweep.finalists, defenders)
+                    show.finals_begin(sweep, len(entrants), console)
+                    last = finals.check(
                         sweep,
                         space,
-                        scheduler,
-                        prepared.found,
-                        console,
-                        note=prepared.note,
-                        concurrent=concurrent,
+                        entrants,
+                        prepared,
                         folder=folder,
-                        session=conductor.session,
+                        working=working,
+                        train=train,
                     )
-                    for line in warm.lines:
-                        console.print(line, markup=False, highlight=False, soft_wrap=True)
-                    with (
-                        sessions.recorded(
-                            history,
-                            conductor,
-                            sweep,
-                            space,
-                            recipe,
-                            data=prepared.found.describe(),
-                            concurrent=concurrent,
-                        ),
-                        cluster.environment_inherited() if private else nullcontext(),
-                    ):
-                        _search(
-                            sweep,
-                            conductor,
-                            prepared,
-                            console,
-                            folder=folder,
-                            working=working,
-                            private=private,
-                        )
-                    if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED:
-                        last = _finals(
-                            sweep,
-                            space,
-                            finals.candidates(conductor, sweep.finalists, defenders),
-                            prepared,
-                            console,
-                            folder=folder,
-                            working=working,
-                            private=private,
-                        )
-                finally:
-                    history.close()
                 _prune(conductor, folder / files.TRIALS)
                 winner = None if last is None or last.winner is None else last.winner.trial
                 found = summary.summarise(
@@ -221,52 +204,6 @@ def run(
     first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
     return Result(found, on_disk, conductor.ended_because, last)
-
-
-def _finals(
-    sweep: Sweep,
-    space: SearchSpace,
-    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
-    prepared: _Prepared,
-    console: Console,
-    *,
-    folder: Path | Place,
-    working: Path,
-    private: bool,
-) -> finals.Finals | None:
-    """Check the winner; None while trainings are left, which a resumed sweep goes on with."""
-    console.print(
-        f"\nfinals     {len(entrants)} configurations, {sweep.final_seeds} fresh seeds each, "
-        f"{sweep.max_epochs} epochs"
-    )
-
-    def train(conductor: Conductor, trials: Path | Place, there: Path) -> None:
-        with cluster.environment_inherited() if private else nullcontext():
-            _search(
-                sweep, conductor, prepared, console, folder=trials, working=there, private=private
-            )
-
-    def score(config: Mapping[str, Any], number: int, checkpoint: str) -> Any:
-        return in_process.score(
-            prepared.trainable,
-            config,
-            checkpoint=checkpoint,
-            number=number,
-            data=prepared.data,
-            options=prepared.options,
-            gpus=sweep.gpus_per_trial,
-        )
-
-    before = finals.read(working)
-    last, stopped = finals.run(sweep, space, entrants, folder=folder, working=working, train=train)
-    if stopped is not None:
-        return None
-    if before is None or before.winner != last.winner:
-        last = finals.with_test(last, folder, score)
-    else:
-        last = replace(last, test=before.test, checkpoint=before.checkpoint)
-    finals.write(last, working)
-    return last
 
 
 def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:
@@ -312,47 +249,6 @@ def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     return True
 
 
-def _request(sweep: Sweep, prepared: _Prepared) -> capacity.Request:
-    return capacity.Request(
-        cpus=sweep.cpus_per_trial,
-        gpus=sweep.gpus_per_trial,
-        accelerator=sweep.accelerator_type,
-        workers=prepared.options.workers,
-        spread=sweep.spread_trial,
-    )
-
-
-def _workers(sweep: Sweep) -> float:
-    """The trials that this machine alone could run at once, by its CPUs."""
-    fit = (os.cpu_count() or 1) / sweep.cpus_per_trial
-    return min(sweep.concurrent or math.inf, fit)
-
-
-def _give_way() -> None:
-    """Leave the processor to Ray: it looks for its own processes once a second, and a process
-    that comes up late costs a whole second. On Linux a thread has a priority of its own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
-
-
-def _prepare(
-    sweep: Sweep, space: SearchSpace, loaded: tuple[Dataset, str | None] | None
-) -> _Prepared:
-    import pipelines.engine.history
-    import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
-
-    trainable = loading.load_trainable(sweep)
-    loading.check_metric(sweep, trainable)
-    found, note = loaded or loading.load_data(sweep)
-    data, options = loading.for_trials(sweep, found)
-    if sweep.workers_per_trial is not None or loading.distributes(trainable):
-        # Else a loop of one's own has all GPUs of its trial in one process.
-        threads = max(1, int(sweep.cpus_per_trial / sweep.workers))
-        options = replace(options, workers=sweep.workers, cpu_threads=threads)
-    loading.check_fits(trainable, space, found, options)
-    return _Prepared(trainable, found, note, data, options)
-
-
 def _conductor(
     sweep: Sweep,
     space: SearchSpace,
@@ -393,85 +289,6 @@ def _conductor(
         checkpoints.drop_unknown(folder / files.TRIALS, records)
         conductor.replay(records)
     return conductor
-
-
-def _search(
-    sweep: Sweep,
-    conductor: Conductor,
-    prepared: _Prepared,
-    console: Console,
-    *,
-    folder: Path | Place,
-    working: Path,
-    private: bool,
-) -> None:
-    from ray import tune
-
-    from pipelines.engine import ray_bridge
-
-    request, concurrent = _request(sweep, prepared), sweep.concurrent
-    trainable = tune.with_resources(
-        tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
-        tune.PlacementGroupFactory(request.bundles, strategy=request.strategy),
-    )
-    numbers: dict[str, int] = {}
-    limit = capacity.every(
-        capacity.REFRESH_SECONDS,
-        lambda: capacity.limit(request, concurrent=concurrent, private=private),
-    )
-    going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
-    folders: dict[str, str] = {}  # by itself: Ray pickles what the function below holds
-    with Progress(conductor, console) as progress:
-        events = ray_bridge.Events(
-            conductor,
-            numbers=numbers,
-            errors=working / files.ERRORS,
-            trials=folder / files.TRIALS,
-            metrics=prepared.trainable.metrics,
-            on_change=progress.changed,
-            going=frozenset if private else going,
-        )
-        tuner = tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=ray_bridge.Search(conductor, numbers, folders, limit=limit),
-                scheduler=ray_bridge.Schedule(events),
-                num_samples=-1,  # the conductor says when it is enough
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: folders[trial.trial_id],
-            ),
-            run_config=tune.RunConfig(
-                name=files.TRIALS,
-                storage_path=str(folder),
-                callbacks=[events],
-                stop=ray_bridge.CutOff(events),
-                verbose=2 if sweep.verbose else 0,
-                # Two: should the last be cut off while it is written, the one before is whole.
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_at_end=False),
-            ),
-        )
-        with _interruptible(conductor, events):
-            tuner.fit()
-
-
-@contextmanager
-def _interruptible(conductor: Conductor, events: Events) -> Iterator[None]:
-    """The first Ctrl-C lets running epochs finish and saves them; the second cuts them off."""
-
-    def stop(*_: Any) -> None:
-        if conductor.stop_reason == Stop.INTERRUPTED:
-            events.cut()
-        conductor.request_stop(Stop.INTERRUPTED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
-        return
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 __all__ = ["Result", "UsageError", "run"]

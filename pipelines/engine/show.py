@@ -169,6 +169,14 @@ def best_table(metric: str, best: Mapping[str, Any], baseline: Mapping[str, Any]
     return table
 
 
+def finals_begin(sweep: Sweep, entrants: int, console: Console) -> None:
+    """What the finals train."""
+    console.print(
+        f"\nfinals     {entrants} configurations, {sweep.final_seeds} fresh seeds each, "
+        f"{sweep.max_epochs} epochs"
+    )
+
+
 def finals(found: Finals, metric: str, console: Console) -> None:
     """The finalists, the best mean first, and what the winner makes of the test rows."""
     table = Table(box=box.SIMPLE_HEAD, title="finals", title_justify="left")

@@ -9,7 +9,7 @@ from commands import check_whole, records, summary, sweep
 from without_ray import LINE, METRIC
 
 from pipelines import Sweep
-from pipelines.engine import finals
+from pipelines.engine import files, finals
 from pipelines.engine.finals import Finalist, Finals
 from pipelines.engine.records import trial_seed
 
@@ -115,7 +115,7 @@ def test_lower_is_better_where_asked(tmp_path):
 def test_written_and_read_again(tmp_path):
     one = Finalist(trial=3, config=A, scores={11: 0.5, 12: 0.75}, asked=2, best=1)
     last = Finals(finalists=[one], epochs=4, test={"accuracy": 0.7}, checkpoint="there")
-    finals.write(last, tmp_path)
+    files.write_json(last.to_json(), tmp_path / finals.FILE)
     assert finals.read(tmp_path) == last
     found = json.loads((tmp_path / finals.FILE).read_text())["finalists"][0]
     assert (found["mean"], found["std"]) == (0.625, pytest.approx(0.125 * math.sqrt(2)))

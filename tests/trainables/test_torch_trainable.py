@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from torch import nn
 
 from trainables import TorchTrainable, TrialInfo, TrialOptions, split_config
 from trainables.loops import (
@@ -233,3 +234,23 @@ print([name for name in ("torch._dynamo", "sympy", "sklearn") if name in sys.mod
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+class Lazy(TorchTrainable):
+    """A model that learns its sizes from the first rows."""
+
+    def build_model(self, config, input_shape, classes):
+        return nn.Sequential(
+            nn.Flatten(), nn.LazyLinear(5), nn.LazyBatchNorm1d(), nn.ReLU(), nn.LazyLinear(classes)
+        )
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_lazy_layers_have_sizes_before_the_optimizer_sees_them(build, blobs, folds):
+    trainable = build(Lazy, {"learning_rate": 0.1}, folds=folds)
+    assert [trainable.train()["epoch"] for _ in range(2)] == [1, 2]
+    assert not any(torch.nn.parameter.is_lazy(p) for p in trainable.model.parameters())
+    options = TrialOptions(max_epochs=1, folds=folds)
+    # Weights of 2·5 + 5, 5 + 5 + 5 + 5 + 1 and 5·3 + 3 numbers.
+    found = Lazy.checkpoint_bytes({"learning_rate": 0.1}, blobs, options)
+    assert found == pytest.approx(folds * 4 * (15 + 20 + 18) * 4, rel=0.05)

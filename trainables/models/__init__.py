@@ -3,6 +3,7 @@
 from trainables.models.activations import activation, activation_names
 from trainables.models.cnn import build_cnn
 from trainables.models.initialisation import initialisation_names, initialise
+from trainables.models.lazy import with_sizes
 from trainables.models.mlp import build_mlp
 from trainables.models.normalisation import normalisation, normalisation_names
 from trainables.models.resnet import build_resnet
@@ -19,4 +20,5 @@ __all__ = [
     "normalisation",
     "normalisation_names",
     "stack",
+    "with_sizes",
 ]

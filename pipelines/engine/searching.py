@@ -1,0 +1,113 @@
+"""The trials of one conductor, run by Ray Tune."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from pipelines.engine import capacity, files
+from pipelines.engine.budget import Stop
+from pipelines.engine.conductor import Conductor
+from pipelines.engine.preparing import Prepared, request
+from pipelines.engine.progress import Progress
+from pipelines.engine.storage import Place
+from pipelines.engine.sweep import Sweep
+
+if TYPE_CHECKING:
+    from pipelines.engine.ray_bridge import Events
+
+
+def search(
+    sweep: Sweep,
+    conductor: Conductor,
+    prepared: Prepared,
+    console: Console,
+    *,
+    folder: Path | Place,
+    working: Path,
+    private: bool,
+) -> None:
+    """Run trials until the conductor has no more.
+
+    Args:
+        sweep: its options.
+        conductor: says which trial runs, and which goes on.
+        prepared: the class that trains, and its data.
+        console: where the progress is shown.
+        folder: the checkpoints go into its ``trials``.
+        working: the tracebacks go into its ``errors``.
+        private: Ray runs for this sweep alone.
+    """
+    from ray import tune
+
+    from pipelines.engine import ray_bridge
+
+    asked, concurrent = request(sweep, prepared), sweep.concurrent
+    trainable = tune.with_resources(
+        tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
+        tune.PlacementGroupFactory(asked.bundles, strategy=asked.strategy),
+    )
+    numbers: dict[str, int] = {}
+    limit = capacity.every(
+        capacity.REFRESH_SECONDS,
+        lambda: capacity.limit(asked, concurrent=concurrent, private=private),
+    )
+    going = capacity.every(capacity.REFRESH_SECONDS, capacity.going)
+    folders: dict[str, str] = {}  # by itself: Ray pickles what the function below holds
+    with Progress(conductor, console) as progress:
+        events = ray_bridge.Events(
+            conductor,
+            numbers=numbers,
+            errors=working / files.ERRORS,
+            trials=folder / files.TRIALS,
+            metrics=prepared.trainable.metrics,
+            on_change=progress.changed,
+            going=frozenset if private else going,
+        )
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=ray_bridge.Search(conductor, numbers, folders, limit=limit),
+                scheduler=ray_bridge.Schedule(events),
+                num_samples=-1,  # the conductor says when it is enough
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: folders[trial.trial_id],
+            ),
+            run_config=tune.RunConfig(
+                name=files.TRIALS,
+                storage_path=str(folder),
+                callbacks=[events],
+                stop=ray_bridge.CutOff(events),
+                verbose=2 if sweep.verbose else 0,
+                # Two: should the last be cut off while it is written, the one before is whole.
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_at_end=False),
+            ),
+        )
+        with _interruptible(conductor, events):
+            tuner.fit()
+
+
+@contextmanager
+def _interruptible(conductor: Conductor, events: Events) -> Iterator[None]:
+    """The first Ctrl-C lets running epochs finish and saves them; the second cuts them off."""
+
+    def stop(*_: Any) -> None:
+        if conductor.stop_reason == Stop.INTERRUPTED:
+            events.cut()
+        conductor.request_stop(Stop.INTERRUPTED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
