@@ -4,8 +4,7 @@ import pytest
 from ray import tune
 from ray.train._internal.session import _TrainingResult
 
-from trainables import saving
-from trainables.loop_trainable import LoopTrainable
+from trainables import TorchTrainable, saving
 
 FULL = OSError(28, "No space left on device")
 
@@ -25,7 +24,7 @@ def trial(monkeypatch):
             return _TrainingResult(checkpoint="saved", metrics={})
 
         monkeypatch.setattr(tune.Trainable, "save", save)
-        found = LoopTrainable.__new__(LoopTrainable)
+        found = TorchTrainable.__new__(TorchTrainable)
         found._storage = object()
         found._last = {"epoch": 3}
         found.tries = tries
