@@ -13,11 +13,10 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import checkpoints, files, in_process
 from pipelines.engine.conductor import Conductor
-from pipelines.engine.history import History
 from pipelines.engine.plan import Plan
 from pipelines.engine.preparing import Prepared
 from pipelines.engine.records import Mode, Outcome, TrialRecord
@@ -26,6 +25,9 @@ from pipelines.engine.searchers.random_searcher import RandomSearcher
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.engine.history import History
 
 FOLDER = "finals"
 FILE = "finals.json"
@@ -146,6 +148,8 @@ def run(
 
     Returns the finals so far and why they stopped before their end, None when they did not.
     """
+    from pipelines.engine.history import History  # Optuna, which listing sweeps does without
+
     there = working / FOLDER
     there.mkdir(exist_ok=True)
     history = History(there, name=FOLDER, metric=sweep.metric, mode=sweep.direction)
