@@ -96,7 +96,7 @@ def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
     noted = write(tmp_path / "a", four_trials, max_epochs=3)
     history = History(tmp_path / "a", name=None, metric=METRIC, mode="max")
     sweep = conductor(history, max_epochs=3, session=1)
-    sweep.replay(history.records(), lambda number: None)
+    sweep.replay(history.records())
     noted = sessions.recorded(history, sweep, Sweep(trials=20), LINE, "random_search")
     noted.__enter__()
     run_trial(sweep, [0.875])

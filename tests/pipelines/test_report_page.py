@@ -360,7 +360,7 @@ def test_sweeps_with_other_goals_are_not_compared(tmp_path, run):
 
 def said_at_the_end(folder):
     console = Console(file=io.StringIO(), width=60)
-    findings = runner._report(folder, console)
+    findings = runner._report(folder, folder, console)
     return findings, console.file.getvalue()
 
 
