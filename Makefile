@@ -27,10 +27,10 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -m 'not slow and not cluster'
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not cluster'
 
 test-all: lint
-	$(BIN)/pytest -m 'not cluster'
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not cluster'
 
 # Not for all: with Ray's job API each of its nodes takes a third longer to start.
 test-cluster: $(READY)
