@@ -97,7 +97,7 @@ def _hold(folder, held, release):
 
 
 def test_two_at_once_and_after_a_kill(tmp_path):
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     held, release = context.Event(), context.Event()
     other = context.Process(target=_hold, args=(tmp_path, held, release))
     other.start()
