@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,7 +223,8 @@ def _report(working: Path, folder: Path | Place, console: Console) -> Findings |
     try:
         from pipelines.engine import experiments, report
 
-        return report.write(experiments.find(working))[1]
+        found = replace(experiments.find(working), lies=folder)
+        return report.write(found)[1]
     except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
         console.print(
             f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
