@@ -15,6 +15,9 @@ from pipelines.engine.files import OPTIONS, write_json
 from pipelines.engine.history import History
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.report.facts import Facts
+from pipelines.engine.report.importance import Importance
+from pipelines.engine.report.verdict import verdict
+from pipelines.engine.report.workers import schedule
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
 SPACE = SearchSpace(
@@ -72,6 +75,16 @@ def facts(*records, space=LINE, sessions=(), finalists=(), tracebacks=None, **op
         tracebacks=tracebacks or {},
         finalists=finalists,
     )
+
+
+def found_of(told):
+    """The verdict on these facts."""
+    return verdict(told, schedule(told.records, told.sessions))
+
+
+def weight(name, share, error, tier):
+    """An importance that is the same among the best."""
+    return Importance(name, share, error, share, tier)
 
 
 def quality(config):
