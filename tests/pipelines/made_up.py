@@ -134,10 +134,11 @@ def sampled(count, *, space=SPACE, epochs=9, seed=0, stop=True):
 
 
 def write(folder, records, *, space=SPACE, recipe="asha_parzen", traceback=None, **options):
-    """A finished sweep on disk: its history, its options, its tracebacks."""
+    """A finished sweep on disk: its history (or where it is), its options, its tracebacks."""
     folder.mkdir(parents=True)
     asked = Sweep(**{"metric": METRIC, "max_epochs": 9, "scheduler": Asha(), **options})
-    history = History(folder, name=folder.name, metric=METRIC, mode=asked.direction)
+    where = {"mode": asked.direction, "url": asked.history_url}
+    history = History(folder, name=folder.name, metric=METRIC, **where)
     for record in records:
         history.start(record, space)
         for report in record.reports:
