@@ -69,11 +69,18 @@ class Experiment:
             history.close()
 
     def opened(self) -> History:
-        """Its history, which the caller closes."""
+        """Its history, which the caller closes.
+
+        Raises ``UsageError`` where it is damaged, or in a database that cannot be reached.
+        """
         from sqlalchemy.exc import DatabaseError
 
-        from pipelines.engine.history import History  # Optuna and SQLAlchemy, half a second
+        from pipelines.engine import databases
+        from pipelines.engine.history import History, noted  # Optuna and SQLAlchemy, half a second
 
+        elsewhere = noted(self.folder)
+        if elsewhere is not None:
+            databases.check(elsewhere["url"])
         metric, mode = self.options.metric, self.options.direction
         try:
             return History(self.folder, name=None, metric=metric, mode=mode)

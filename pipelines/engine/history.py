@@ -43,28 +43,28 @@ class History:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / files.HISTORY
         self._metric = metric
-        noted = _noted(folder)
-        if noted is not None or url is not None:
-            self._storage = RDBStorage(_address(noted, url), engine_kwargs={"pool_pre_ping": True})
+        before = noted(folder)
+        if before is not None or url is not None:
+            self._storage = RDBStorage(_address(before, url), engine_kwargs={"pool_pre_ping": True})
         else:
             self._storage = RDBStorage(f"sqlite:///{self.path}", engine_kwargs=_WAIT_FOR_A_LOCK)
             sqlalchemy.event.listen(self._storage.engine, "connect", _write_ahead)
             self._storage.engine.dispose()  # connections made before the listener
-        if noted is not None:
-            name = noted["study"]
+        if before is not None:
+            name = before["study"]
         try:
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=name or optuna.get_all_study_names(self._storage)[0],
                 direction="maximize" if mode == "max" else "minimize",
-                load_if_exists=url is None or noted is not None,
+                load_if_exists=url is None or before is not None,
             )
         except optuna.exceptions.DuplicatedStudyError as error:
             raise UsageError(
                 f"The database of --history-url holds a sweep {name!r} already: choose another "
                 "--name."
             ) from error
-        if noted is None and url is not None:
+        if before is None and url is not None:
             files.write_json({"url": url, "study": name}, folder / files.HISTORY_URL)
         self._ids = {t.number: t._trial_id for t in self._study.get_trials(deepcopy=False)}
 
@@ -170,6 +170,10 @@ class History:
         """Everything there is, by trial number."""
         return {t.number: _record(t) for t in self._study.get_trials(deepcopy=False)}
 
+    def delete(self) -> None:
+        """Take the sweep out of its database."""
+        optuna.delete_study(study_name=self._study.study_name, storage=self._storage)
+
     def close(self) -> None:
         """Let go of the file."""
         self._storage.remove_session()
@@ -198,15 +202,15 @@ def stored_records(folder: Path) -> dict[int, TrialRecord]:
         ) from error
 
 
-def _noted(folder: Path) -> dict[str, str] | None:
-    """The database that the folder notes in place of a file of its own."""
+def noted(folder: Path) -> dict[str, str] | None:
+    """The ``url`` and the ``study`` that the folder notes in place of a file of its own."""
     path = folder / files.HISTORY_URL
     return dict(json.loads(path.read_text())) if path.is_file() else None
 
 
-def _address(noted: Mapping[str, str] | None, url: str | None) -> str:
+def _address(before: Mapping[str, str] | None, url: str | None) -> str:
     """The database, which may have moved since it was noted."""
-    address = databases.url(url or (noted or {})["url"])
+    address = databases.url(url or (before or {})["url"])
     return address.render_as_string(hide_password=False)
 
 

@@ -15,6 +15,9 @@ from pipelines.engine.files import OPTIONS, write_json
 from pipelines.engine.history import History
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.report.facts import Facts
+from pipelines.engine.report.importance import Importance
+from pipelines.engine.report.verdict import verdict
+from pipelines.engine.report.workers import schedule
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
 SPACE = SearchSpace(
@@ -74,6 +77,16 @@ def facts(*records, space=LINE, sessions=(), finalists=(), tracebacks=None, **op
     )
 
 
+def found_of(told):
+    """The verdict on these facts."""
+    return verdict(told, schedule(told.records, told.sessions))
+
+
+def weight(name, share, error, tier):
+    """An importance that is the same among the best."""
+    return Importance(name, share, error, share, tier)
+
+
 def quality(config):
     """Best near a learning rate of 0.03, less so with momentum; nothing else matters."""
     distance = (math.log10(config["learning_rate"]) + 1.5) ** 2
@@ -121,10 +134,11 @@ def sampled(count, *, space=SPACE, epochs=9, seed=0, stop=True):
 
 
 def write(folder, records, *, space=SPACE, recipe="asha_parzen", traceback=None, **options):
-    """A finished sweep on disk: its history, its options, its tracebacks."""
+    """A finished sweep on disk: its history (or where it is), its options, its tracebacks."""
     folder.mkdir(parents=True)
     asked = Sweep(**{"metric": METRIC, "max_epochs": 9, "scheduler": Asha(), **options})
-    history = History(folder, name=folder.name, metric=METRIC, mode=asked.direction)
+    where = {"mode": asked.direction, "url": asked.history_url}
+    history = History(folder, name=folder.name, metric=METRIC, **where)
     for record in records:
         history.start(record, space)
         for report in record.reports:

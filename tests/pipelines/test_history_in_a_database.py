@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,9 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import made_up
 import pytest
 from without_ray import METRIC, conductor, steps
 
+from pipelines import cli
 from pipelines.engine import databases, files
 from pipelines.engine.errors import UsageError
 from pipelines.engine.history import History
@@ -132,6 +135,48 @@ def test_the_password_is_kept_nowhere(server, tmp_path):
     history.close()
     for path in (tmp_path / "x").rglob("*"):
         assert PASSWORD.encode() not in path.read_bytes()
+
+
+def test_every_command_after_a_sweep_reads_it(server, tmp_path, capsys):
+    made_up.write(tmp_path / "there", made_up.sampled(30), history_url=server)
+    file = made_up.write(tmp_path / "here", made_up.sampled(30))
+
+    def said(*words):
+        assert cli.main([*words, "--storage", str(tmp_path)]) == 0
+        return capsys.readouterr().out
+
+    for command in ("show", "best", "trials", "watch"):
+        there, here = (
+            {*re.findall(r"[^\s,─╭╮]+", said(command, name))} for name in ("there", "here")
+        )
+        paths = {"there", "here", *(str(tmp_path / name) for name in ("there", "here"))}
+        assert (there ^ here) - paths <= {"--history-url", server}, command
+        assert len(here) > 20, command
+    listed = said("list")
+    assert [line.split()[0] for line in listed.splitlines() if "finished" in line] == [
+        "here",
+        "there",
+    ]
+    page = tmp_path / "there" / "report.html"
+    assert said("report", "there").endswith(f"report  {page}\n")
+    text = page.read_text(encoding="utf-8")
+    assert "best so far" in text
+    assert f"--history-url {server}" in text, "the command that reproduces the sweep"
+    assert PASSWORD not in text
+    assert said("report", "there", "here", "--output", str(tmp_path / "both.html"))
+    assert (file / files.HISTORY).exists()
+    assert not (tmp_path / "there" / files.HISTORY).exists()
+
+
+def test_a_database_that_is_away_is_said_to_be(server, tmp_path, capsys, monkeypatch):
+    made_up.write(tmp_path / "away", made_up.sampled(3), history_url=server)
+    monkeypatch.setenv("PGPASSWORD", "wrong")
+    for words in (["report", "away"], ["show", "away"], ["report", "away", "away"]):
+        assert cli.main([*words, "--storage", str(tmp_path)]) == 2
+        sentence = capsys.readouterr().err
+        assert re.match(
+            r"caviar: The database of --history-url cannot be used: .*password", sentence
+        )
 
 
 @pytest.mark.parametrize(

@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import doctest
 import importlib
 import math
-import shlex
 
 import pytest
-from made_up import SPACE, facts, sampled, trial
-from without_ray import CONDITIONAL, LINE, METRIC
+from made_up import SPACE, facts, found_of, sampled, trial, weight
+from without_ray import LINE, METRIC
 
-from pipelines import Sweep
-from pipelines.engine import Asha, HyperBand, NoStopping, loading
-from pipelines.engine.report import advice, landscape
+from pipelines.engine import Asha, HyperBand, NoStopping
+from pipelines.engine.report import landscape
 from pipelines.engine.report.facts import Finalist
 from pipelines.engine.report.figures_time import best_so_far
-from pipelines.engine.report.importance import Agreement, Importance, agreement, importances
-from pipelines.engine.report.statistics import rank_correlation, ranks, separation
-from pipelines.engine.report.verdict import verdict
+from pipelines.engine.report.importance import Agreement, agreement, importances
 from pipelines.engine.report.workers import Span, schedule
 from search_spaces import Choice, Float, Int, SearchSpace
 
 NAN = math.nan
-
-# Statistics.
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ([1, 2, 3], [10, 20, 30], 1.0),
-        ([1, 2, 3], [3, 2, 1], -1.0),
-        ([1, 2, 3, 4, 5], [1, 2, 3, 5, 4], 0.9),  # 1 - 6 · 2 / (5 · 24)
-        ([1, 1, 2], [1, 2, 3], round(math.sqrt(3) / 2, 12)),  # ranks 1.5, 1.5, 3
-        ([1, 2], [1, 2], None),
-        ([1, 1, 1], [1, 2, 3], None),
-        ([1, 2, 3], [7, 7, 7], None),
-    ],
-)
-def test_rank_correlation(a, b, expected):
-    assert rank_correlation(a, b) == expected
-
-
-def test_ranks_share_the_mean_of_equals():
-    assert ranks([5.0, 1.0, 5.0, 5.0, 9.0]).tolist() == [3.0, 1.0, 3.0, 3.0, 5.0]
-
-
-@pytest.mark.parametrize(
-    ("among", "others", "expected"),
-    [([3, 4], [1, 2], 1.0), ([1, 2], [3, 4], 0.0), ([1], [1], 0.5), ([1, 3], [2, 2], 0.5)],
-)
-def test_separation(among, others, expected):
-    assert separation(among, others) == expected
-
 
 # Workers.
 
@@ -142,10 +106,6 @@ def test_rungs(scheduler, expected):
     assert facts(scheduler=scheduler).rungs == expected
 
 
-def found_of(told):
-    return verdict(told, schedule(told.records, told.sessions))
-
-
 def test_the_verdict_of_a_single_run():
     told = facts(
         trial(0, [0.25, 0.5], {"learning_rate": 0.01}),
@@ -178,7 +138,34 @@ def test_the_verdict_of_checked_finalists():
     found = found_of(told)
     assert (found.trial, found.score, found.spread, found.seeds) == (2, 0.75, 0.25, 3)
     assert "(± 0.25 over 3 fresh seeds), 0.2500 better than" in found.sentence
+    # variances 0.0625 and 0 over 2 + 2 degrees of freedom: t = 2.776, three runs against one
+    assert found.chance == pytest.approx(2.776445 * math.sqrt(0.03125 * (1 / 3 + 1)))
+    assert "configuration (0.5000), within the noise of the seeds, for" in found.sentence
     assert "GPU-hours" in found.sentence
+
+
+def test_a_default_that_is_a_finalist_is_compared_by_its_seeds():
+    finalists = (
+        Finalist(trial=1, scores={7: 0.76, 8: 0.75, 9: 0.74}),
+        Finalist(trial=0, scores={7: 0.51, 8: 0.5, 9: 0.49}),
+    )
+    found = found_of(facts(trial(0, [0.7]), trial(1, [0.9]), finalists=finalists))
+    assert (found.baseline, found.baseline_seeds) == (0.5, 3)
+    assert found.gain == pytest.approx(0.25)
+    assert found.chance == pytest.approx(2.776445 * 0.01 * math.sqrt(2 / 3))
+    said = "0.2500 better than the default configuration (0.5000 over 3 seeds), beyond the noise"
+    assert said in found.sentence
+
+
+def test_where_the_default_wins_the_finals_there_is_no_gain():
+    finalists = (
+        Finalist(trial=0, scores={7: 0.5, 8: 0.75}),
+        Finalist(trial=1, scores={7: 0.5, 8: 0.5}),
+    )
+    found = found_of(facts(trial(0, [0.7]), trial(1, [0.9]), finalists=finalists))
+    assert (found.trial, found.score, found.gain) == (0, 0.625, 0.0)
+    expected = f"Nothing beat the default configuration, trial 0: {METRIC} 0.6250 (± 0.18 over 2 "
+    assert found.sentence.startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +173,7 @@ def test_the_verdict_of_checked_finalists():
     [
         (
             [trial(0, [0.5]), trial(1, [0.25])],
-            "which is the default configuration: nothing beat it",
+            "Nothing beat the default configuration, trial 0: val",
         ),
         ([trial(0, [NAN], outcome="diverged"), trial(1, [0.25])], "has no score to compare with"),
     ],
@@ -341,10 +328,6 @@ def test_equal_trials_have_no_importances():
     assert importances(facts(*(trial(n, [0.5], outcome="failed") for n in range(30)))) == []
 
 
-def weight(name, share, error, tier):
-    return Importance(name, share, error, share, tier)
-
-
 def test_agreement_counts_pairs_beyond_their_error():
     found = agreement(
         [
@@ -358,179 +341,6 @@ def test_agreement_counts_pairs_beyond_their_error():
     # rate > depth, rate > batch, rate > decay (0.45, error 0.104); depth > batch is the other way
     # round; depth - decay 0.25 with 0.108, confirmed; batch - decay 0.05 with 0.104, unclear
     assert found == Agreement(confirmed=4, contradicted=(("depth", "batch"),), unclear=1)
-
-
-# Advice.
-
-
-def said(generator):
-    return [(one.text, one.evidence) for one in generator]
-
-
-def test_no_advice_where_all_is_well():
-    told = facts(trial(0, [0.5]), trial(1, [0.75]))
-    assert advice.advise(told, schedule(told.records), [], found_of(told)) == []
-
-
-def test_failures_by_cause():
-    told = facts(
-        trial(0, [0.5]),
-        trial(1, [], outcome="failed", error="ValueError: size 7"),
-        trial(2, [], outcome="failed", error="KeyError: 'x'"),
-        trial(3, [], outcome="failed", error="ValueError: size 12"),
-    )
-    found = advice.causes(told)
-    assert [(cause.error, cause.trials) for cause in found] == [
-        ("ValueError: size 7", (1, 3)),
-        ("KeyError: 'x'", (2,)),
-    ]
-    assert said(advice.failures(told)) == [
-        (
-            "Look at why 3 trials of 4 failed: the traceback of trial 1 is in the report and "
-            "under errors/.",
-            "2 of them: ValueError: size 7",
-        )
-    ]
-
-
-def test_one_failure_of_many_is_no_advice():
-    records = [trial(n, [0.5]) for n in range(99)]
-    told = facts(*records, trial(99, [], outcome="failed", error="OSError"))
-    assert said(advice.failures(told)) == []
-
-
-def test_what_diverges():
-    good = [trial(n, [0.5], {"learning_rate": 0.001 * (1 + n)}) for n in range(8)]
-    bad = [
-        trial(8 + n, [NAN], {"learning_rate": 0.3 * (1 + n)}, outcome="diverged") for n in range(3)
-    ]
-    assert said(advice.divergence(facts(*good, *bad))) == [
-        (
-            "Move the upper bound of learning_rate inwards: 3 trials of 11 diverged.",
-            "They have a high learning_rate, 0.6 in the middle; it tells them from the others in "
-            "100%.",
-        )
-    ]
-    mixed = [
-        trial(8 + n, [NAN], {"learning_rate": 0.001 * (1 + 4 * n)}, outcome="diverged")
-        for n in range(3)
-    ]
-    ((text, _),) = said(advice.divergence(facts(*good, *mixed)))
-    assert text.startswith("3 trials of 11 diverged: no single parameter says which")
-
-
-def test_the_noise_of_a_reading():
-    # second half of nine epochs: five values, four differences of 0.01 each; two trials make eight
-    wobble = [0.1, 0.2, 0.3, 0.4, 0.5, 0.51, 0.5, 0.51, 0.5]
-    told = facts(trial(0, wobble), trial(1, wobble))
-    assert advice.reading_noise(told) == pytest.approx(1.4826 * 0.01 / math.sqrt(2))
-    assert advice.reading_noise(facts(trial(0, wobble))) is None
-
-
-@pytest.mark.parametrize(
-    ("best", "advised"),
-    [(0.52, True), (0.6, False)],  # noise 0.0105: twice that is 0.021
-)
-def test_a_gain_within_the_noise(best, advised):
-    wobble = [0.1, 0.2, 0.3, 0.4, 0.49, 0.5, 0.49, 0.5, 0.49]
-    told = facts(trial(0, wobble), trial(1, wobble), trial(2, [best], outcome="stopped_early"))
-    found = said(advice.noise(told, found_of(told)))
-    assert bool(found) is advised
-    if advised:
-        assert found[0][1] == (
-            "It is 0.02, and one epoch's value moves by 0.01 from one to the next, and it ran once."
-        )
-
-
-@pytest.mark.parametrize(
-    ("scores", "advised"),
-    [({1: 0.5, 2: 0.75, 3: 1.0, 4: 0.75}, True), ({1: 0.74, 2: 0.75, 3: 0.76, 4: 0.75}, False)],
-)
-def test_a_gain_within_the_spread_over_seeds(scores, advised):
-    # the first: 0.75 ± 0.204, so ± 0.102 for the mean of four; the gain 0.15 is below twice that
-    told = facts(trial(0, [0.6]), trial(1, [0.9]), finalists=(Finalist(trial=1, scores=scores),))
-    assert bool(said(advice.noise(told, found_of(told)))) is advised
-
-
-def early(*, late_follows):
-    """30 trials: 20 stopped at once, ten go on whose order there is kept or mixed at the end."""
-    mixed = [5, 0, 8, 3, 9, 1, 7, 2, 6, 4]
-    records = [trial(n, [0.1], outcome="stopped_early") for n in range(20)]
-    for n in range(10):
-        end = n if late_follows else mixed[n]
-        records.append(trial(20 + n, [0.2 + n / 100, 0.3, 0.5 + end / 100]))
-    return facts(*records)
-
-
-def test_a_first_rung_that_says_little():
-    told = early(late_follows=False)
-    # Spearman of 0 … 9 with the mixed order: 1 - 6 · Σd² / (10 · 99), Σd² = 158
-    assert said(advice.early_stops(told)) == [
-        (
-            "Judge later, with --scheduler.min-epochs 3: the first rung stops most trials and says "
-            "little of how they would end.",
-            "20 of 30 trials stopped at epoch 1; among the 10 that went on, the order there and at "
-            "their last epoch correlates by 0.04.",
-        )
-    ]
-    assert said(advice.early_stops(early(late_follows=True))) == []
-
-
-def test_few_early_stops_are_no_advice():
-    records = list(early(late_follows=False).records.values())[15:]
-    assert said(advice.early_stops(facts(*records))) == []
-
-
-def test_idle_workers():
-    records = [trial(n, [], started=10.0 * n, ended=10.0 * n + 4) for n in range(10)]
-    told = facts(*records)
-    ((text, evidence),) = said(advice.idle_workers(told, schedule(told.records)))
-    assert text.startswith("The workers waited")
-    assert evidence.startswith("1 workers were idle 57% of the time")  # 40 of 94 s busy
-
-
-def test_a_parameter_without_effect():
-    told = facts(trial(0, [0.5]), space=CONDITIONAL)
-    weights = [
-        weight("learning_rate", 0.9, 0.1, 1),
-        weight("units", 0.05, 0.05, 2),  # with its error 0.15: above half of a fair 0.2
-        weight("layers", 0.03, 0.01, 3),
-        weight("momentum", 0.0, 0.0, 2),  # conditional: its switch may matter
-        weight("widths", 0.02, 0.0, 3),
-    ]
-    assert said(advice.without_effect(told, weights)) == [
-        (
-            "Search layers and widths no longer: --fix layers=2 'widths=[8]'.",
-            "They explain less than 10% of the differences between trials, error included, and as "
-            "little among the best ones.",
-        )
-    ]
-    decides_among_the_good = dataclasses.replace(weights[2], among_best=0.5)
-    unknown = dataclasses.replace(weights[4], among_best=None)
-    assert said(advice.without_effect(told, [*weights[:2], decides_among_the_good, unknown])) == []
-
-
-def test_five_at_most_the_weightiest_first():
-    records = [
-        *(trial(n, [0.5], {"learning_rate": 0.9}, started=100.0 * n) for n in range(20)),
-        *(trial(20 + n, [], outcome="failed", error="OSError") for n in range(2)),
-        *(trial(30 + n, [NAN], {"learning_rate": 1.0}, outcome="diverged") for n in range(8)),
-    ]
-    told = facts(*records)
-    weights = [weight("learning_rate", 0.0, 0.0, 1)]
-    found = advice.advise(told, schedule(told.records), weights, found_of(told))
-    kinds = ["failures", "range edge", "divergence", "idle workers", "no effect"]
-    assert [one.kind for one in found] == kinds
-
-
-@pytest.mark.parametrize("name", ["decay_on", "learning_rate", "kind", "shape", "number"])
-def test_what_is_advised_can_be_typed(name):
-    options = {"kind": ["a b", "c"], "shape": [[1, 2], [3]], "number": ["1", "2"]}
-    choices = [Choice(name=n, options=values) for n, values in options.items()]
-    space = SearchSpace("s", [SPACE["learning_rate"], SPACE["decay_on"], *choices])
-    value = space.default()[name]
-    (typed,) = shlex.split(advice._fix(name, value))
-    assert loading.load_space(Sweep(space=space, fix=(typed,)))[name].default == value
 
 
 @pytest.mark.parametrize("name", ["advice", "drawing", "page", "statistics", "verdict"])

@@ -211,7 +211,7 @@ def test_json_in_a_script_cannot_end_it():
         ([], SPACE, "No trial has reported a finite val_accuracy yet."),
         ([trial(0, [], outcome="running", ended=None)], LINE, "No epoch has been reported yet."),
         ([trial(0, [float("nan")], outcome="diverged")], LINE, "0 failed, 1 diverged"),
-        ([trial(0, [0.5])], LINE, "which is the default configuration: nothing beat it"),
+        ([trial(0, [0.5])], LINE, "Nothing beat the default configuration, trial 0"),
         ([trial(0, [0.5]), trial(1, [0.75])], LINE, "Importances need 20 trials"),
         (
             [trial(n, [0.5], {}) for n in range(3)],

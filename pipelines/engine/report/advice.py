@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 import shlex
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pipelines.engine.causes import causes
 from pipelines.engine.records import Outcome
 from pipelines.engine.report.facts import Facts
 from pipelines.engine.report.importance import Importance
@@ -21,6 +20,7 @@ from pipelines.engine.report.landscape import edges, position
 from pipelines.engine.report.statistics import rank_correlation, separation
 from pipelines.engine.report.verdict import Verdict
 from pipelines.engine.report.workers import Schedule
+from pipelines.engine.words import shortened
 from search_spaces import Choice
 from search_spaces.text import show
 
@@ -34,6 +34,7 @@ _TELLS_APART = 0.85
 _STOPPED_AT_ONCE = 0.6
 _WEAK_CORRELATION = 0.3
 _LEAST_PAIRS = 8
+_MOST_SEEDS = 30
 _SURE = 2.0
 """Standard errors."""
 
@@ -57,6 +58,7 @@ def advise(
         *failures(facts),
         *divergence(facts),
         *noise(facts, verdict),
+        *alike(facts),
         *early_stops(facts),
         *range_edges(facts),
         *idle_workers(facts, schedule),
@@ -65,33 +67,9 @@ def advise(
     return sorted(found, key=lambda one: -one.weight)[:MOST]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """The failed trials that have one error in common."""
-
-    error: str
-    trials: tuple[int, ...]
-
-
-def causes(facts: Facts) -> list[Cause]:
-    """The failures by cause, the commonest first.
-
-    Two errors are the same where they differ in numbers only: a size, an address, a trial's number.
-    """
-    groups: dict[str, list[int]] = defaultdict(list)
-    for number, record in facts.records.items():
-        if record.outcome is Outcome.FAILED:
-            groups[re.sub(r"\d+", "#", record.error or "no message")].append(number)
-    found = [
-        Cause(facts.records[numbers[0]].error or "no message", tuple(numbers))
-        for numbers in groups.values()
-    ]
-    return sorted(found, key=lambda cause: (-len(cause.trials), cause.trials))
-
-
 def failures(facts: Facts) -> Iterator[Advice]:
     """Trials that raised, by their commonest cause."""
-    found = causes(facts)
+    found = causes(facts.records)
     failed = sum(len(cause.trials) for cause in found)
     if not failed or failed < _FAILED * len(facts.records):
         return
@@ -101,7 +79,7 @@ def failures(facts: Facts) -> Iterator[Advice]:
         "failures",
         f"Look at why {_trials(failed)} of {len(facts.records)} failed: the traceback of trial "
         f"{first.trials[0]} is in the report and under errors/.",
-        f"{len(first.trials)} of them: {_shortened(first.error)}",
+        f"{len(first.trials)} of them: {shortened(first.error)}",
         3 + share,
     )
 
@@ -162,25 +140,67 @@ def reading_noise(facts: Facts) -> float | None:
 
 
 def noise(facts: Facts, verdict: Verdict | None) -> Iterator[Advice]:
-    """A gain that is not beyond the noise."""
+    """A gain that is not beyond the noise: of the finalists' seeds, or else of one reading."""
     if verdict is None or verdict.gain is None or verdict.gain <= 0:
         return
-    if verdict.spread is not None and verdict.seeds > 1:
-        error = verdict.spread / math.sqrt(verdict.seeds)
-        how = f"the mean over {verdict.seeds} seeds is uncertain by {error:.2g}"
-    else:
-        measured = reading_noise(facts)
-        if measured is None:
-            return
-        error = measured
-        how = f"one epoch's value moves by {error:.2g} from one to the next, and it ran once"
-    if verdict.gain > _SURE * error:
+    if verdict.chance is not None:
+        if not verdict.beyond_chance:
+            against = verdict.baseline_seeds or 1
+            yield Advice(
+                "noise",
+                f"Do not trust the gain yet: {_more_seeds(verdict)}",
+                f"It is {verdict.gain:.2g} between the means of {verdict.seeds} and "
+                f"{'1 run' if against == 1 else f'{against} runs'}, and by the spread over the "
+                f"seeds chance alone makes {verdict.chance:.2g} of it once in twenty times.",
+                2.5,
+            )
+        return
+    measured = reading_noise(facts)
+    if measured is None or verdict.gain > _SURE * measured:
         return
     yield Advice(
         "noise",
-        "Do not trust the gain yet: train the best again with other seeds before you adopt it.",
-        f"It is {verdict.gain:.2g}, and {how}.",
+        "Do not trust the gain yet: train the best again with other seeds, --finalists 3, before "
+        "you adopt it.",
+        f"It is {verdict.gain:.2g}, and one epoch's value moves by {measured:.2g} from one to the "
+        "next, and it ran once.",
         2.5,
+    )
+
+
+def _more_seeds(verdict: Verdict) -> str:
+    """What would settle it. The noise falls with the root of the number of runs on each side."""
+    assert verdict.gain is not None
+    assert verdict.chance is not None
+    against = verdict.baseline_seeds or 1
+    # With n seeds on both sides in place of these, at the same spread.
+    share = 2 / (1 / verdict.seeds + 1 / against)
+    wanted = math.ceil(share * (verdict.chance / verdict.gain) ** 2)
+    if wanted > _MOST_SEEDS:
+        return (
+            f"it would take more than {_MOST_SEEDS} seeds of both to tell the winner from the "
+            "default."
+        )
+    wanted = max(wanted, verdict.seeds + 1)
+    return f"--final-seeds {wanted} would tell the winner from the default, if it is that large."
+
+
+def alike(facts: Facts) -> Iterator[Advice]:
+    """Two finalists that their seeds do not tell apart; not of the default, which is the gain's."""
+    if len(facts.finalists) < 2 or facts.finalists[1].trial == 0:
+        return
+    first, second = facts.finalists[:2]
+    chance = facts.chance(len(first.scores), len(second.scores))
+    apart = abs(first.mean - second.mean)
+    if chance is None or apart > chance:
+        return
+    yield Advice(
+        "alike",
+        f"Take trial {first.trial} or trial {second.trial}, whichever is cheaper: their seeds do "
+        "not tell them apart.",
+        f"Their means differ by {apart:.2g}, and chance alone makes {chance:.2g} of it once in "
+        "twenty times.",
+        1.3,
     )
 
 
@@ -302,7 +322,3 @@ def _listed(names: list[str]) -> str:
 
 def _trials(count: int) -> str:
     return "1 trial" if count == 1 else f"{count} trials"
-
-
-def _shortened(text: str, most: int = 160) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

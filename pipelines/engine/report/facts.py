@@ -12,6 +12,7 @@ from pipelines.engine import files, finals, states
 from pipelines.engine.checkpoints import folder_name
 from pipelines.engine.experiments import Experiment, best_report
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
+from pipelines.engine.report.statistics import chance
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -123,6 +124,15 @@ class Facts:
     def baseline(self) -> float | None:
         """The score of trial 0, the default configuration."""
         return self.score(self.records[0]) if 0 in self.records else None
+
+    def finalist(self, number: int) -> Finalist | None:
+        """What a trial came to with fresh seeds; None where it was no finalist."""
+        return next((one for one in self.finalists if one.trial == number), None)
+
+    def chance(self, runs: int, others: int) -> float | None:
+        """The difference between means of so many runs that chance alone exceeds once in twenty
+        times, by the spread of the finalists over their seeds; None where that is not known."""
+        return chance([list(one.scores.values()) for one in self.finalists], runs, others)
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.engine import same_again, standing
+from pipelines.engine.causes import causes
 from pipelines.engine.records import Outcome
 from pipelines.engine.report import figures_space, figures_time
-from pipelines.engine.report.advice import Advice, causes
+from pipelines.engine.report.advice import Advice
 from pipelines.engine.report.facts import Facts
 from pipelines.engine.report.importance import LEAST_TRIALS, Importance, agreement
 from pipelines.engine.report.landscape import edges
@@ -75,7 +77,9 @@ def _verdict(findings: Findings, section: Section) -> None:
         section.text(f"No trial has reported a finite {facts.metric} yet.", "lead")
     else:
         section.text(verdict.sentence, "lead")
-        gain = "–" if verdict.gain is None else f"{verdict.score - (verdict.baseline or 0):+.4f}"
+        gain = "–"
+        if verdict.gain is not None and verdict.trial != 0:
+            gain = f"{verdict.score - (verdict.baseline or 0):+.4f}"
         spent = duration(verdict.seconds)
         cards = [
             {"name": facts.metric, "value": f"{verdict.score:.4f}", "more": verdict.checked},
@@ -92,7 +96,7 @@ def _verdict(findings: Findings, section: Section) -> None:
         section.blocks.append({"kind": "advice", "advice": findings.advice})
     elif verdict is not None:
         section.text("Nothing in this sweep calls for a change of the next one.", "note")
-    if verdict is not None:
+    if verdict is not None and verdict.trial != 0:
         default = facts.records[0].config if 0 in facts.records else {}
         names = dict.fromkeys([*verdict.config, *default])
         rows = [[n, _shown(verdict.config, n), _shown(default, n)] for n in names]
@@ -106,9 +110,12 @@ def _verdict(findings: Findings, section: Section) -> None:
 
 
 def _default(verdict: Verdict) -> str:
-    if verdict.baseline is None:
-        return "the default has no score"
-    return f"the default has {verdict.baseline:.4f}"
+    if verdict.trial == 0:
+        return "nothing beat it"
+    if verdict.chance is None:
+        return f"the default has {verdict.default}"
+    where = "beyond" if verdict.beyond_chance else "within"
+    return f"{where} the noise of the seeds; the default has {verdict.default}"
 
 
 def _shown(config: Mapping[str, Any], name: str) -> str:
@@ -272,7 +279,7 @@ def _failures(findings: Findings, section: Section) -> None:
         more = "" if len(retried) <= _RETRIED_SHOWN else f", the first {_RETRIED_SHOWN}"
         caption = f"Run again: {len(retried)}{more}"
         section.table(["trial", "because of", "in the end"], rows, caption=caption)
-    for cause in causes(facts):
+    for cause in causes(facts.records):
         some = ", ".join(map(str, cause.trials[:10])) + ("…" if len(cause.trials) > 10 else "")
         summary = f"{len(cause.trials)} × {cause.error}"
         which = "trial" if len(cause.trials) == 1 else "trials"
@@ -314,17 +321,38 @@ def _finalists(findings: Findings, section: Section) -> None:
         headings = ["trial", facts.metric, "seed", "configuration"]
         section.table(headings, rows, caption="The best by a single run")
         return
+    chosen = facts.scores()
     rows = [
         [
             one.trial,
             f"{one.mean:.4f} ± {one.spread:.2g}",
             ", ".join(f"{score:.4f} (seed {seed})" for seed, score in one.scores.items()),
-            _configuration(facts.records[one.trial].config),
+            f"{chosen[one.trial]:.4f}",
+            _changes(facts, one.trial),
         ]
         for one in facts.finalists
     ]
-    headings = ["trial", f"{facts.metric}, mean and spread", "by seed", "configuration"]
+    headings = ["trial", f"{facts.metric}, mean and spread", "by seed", "in the search"]
+    headings += ["differs from the default in"]
     section.table(headings, rows, mark={0: "best"})
+    flattered = statistics.fmean(
+        facts.sign * (chosen[one.trial] - one.mean) for one in facts.finalists
+    )
+    section.text(
+        f"Trained again with fresh seeds, to epoch {facts.options.max_epochs}; the best mean wins. "
+        f"The run in the search, which chose them, was {abs(flattered):.4f} "
+        f"{'better' if flattered > 0 else 'worse'} on average: that much was luck.",
+        "note",
+    )
+
+
+def _changes(facts: Facts, trial: int) -> str:
+    """What a trial's configuration has otherwise than the default."""
+    if trial == 0:
+        return "it is the default"
+    config = facts.records[trial].config
+    default = facts.records[0].config if 0 in facts.records else {}
+    return _configuration({n: v for n, v in config.items() if default.get(n) != v}) or "nothing"
 
 
 def _space(findings: Findings, section: Section) -> None:

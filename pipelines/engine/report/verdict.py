@@ -30,8 +30,15 @@ class Verdict:
     """The standard deviation over the final seeds; None where it was not checked."""
     seeds: int
     baseline: float | None
+    """The default configuration: its mean over the final seeds where it was a finalist too, else
+    the best epoch of its run in the search."""
+    baseline_seeds: int
+    """0 where it is a single run of the search."""
     gain: float | None
     """The score's distance from the default's; above 0 is better, whatever the mode."""
+    chance: float | None
+    """The gain that chance alone exceeds once in twenty times, by the spread of the finalists over
+    their seeds; None without two seeds of any."""
     trials: int
     epochs: int
     seconds: float
@@ -59,12 +66,26 @@ class Verdict:
         """The gain over the default configuration, in words."""
         if self.baseline is None or self.gain is None:
             return "the default configuration has no score to compare with"
-        if self.trial == 0:
-            return "which is the default configuration: nothing beat it"
-        word = "better" if self.gain > 0 else "worse" if self.gain < 0 else "the same"
         if self.gain == 0:
-            return f"the same as the default configuration ({self.baseline:.4f})"
-        return f"{abs(self.gain):.4f} {word} than the default configuration ({self.baseline:.4f})"
+            return f"the same as the default configuration ({self.default})"
+        word = "better" if self.gain > 0 else "worse"
+        said = f"{abs(self.gain):.4f} {word} than the default configuration ({self.default})"
+        if self.chance is None:
+            return said
+        return f"{said}, {'beyond' if self.beyond_chance else 'within'} the noise of the seeds"
+
+    @property
+    def default(self) -> str:
+        """The default's score, and over how many seeds, in words."""
+        if self.baseline is None:
+            return "no score"
+        seeds = f" over {_count(self.baseline_seeds, 'seed')}" if self.baseline_seeds else ""
+        return f"{self.baseline:.4f}{seeds}"
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the gain, or the loss, is more than chance alone makes once in twenty times."""
+        return self.gain is not None and self.chance is not None and abs(self.gain) > self.chance
 
     @property
     def what(self) -> str:
@@ -80,6 +101,11 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
+        if self.trial == 0:
+            return (
+                f"Nothing beat the default configuration, trial 0: {self.metric} {self.score:.4f} "
+                f"({self.checked}), for {self.cost}."
+            )
         return (
             f"Trial {self.trial} wins ({self.what}): {self.metric} {self.score:.4f} "
             f"({self.checked}), {self.against}, for {self.cost}."
@@ -92,9 +118,11 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
     best = None if winner is None else facts.best_of(winner)
     if winner is None or best is None:
         return None
-    final = next((one for one in facts.finalists if one.trial == winner.number), None)
+    final, default_final = facts.finalist(winner.number), facts.finalist(0)
     score = best.metrics[facts.metric] if final is None else final.mean
-    baseline = facts.baseline
+    # Seeds against seeds where there are any: the run in the search was chosen for being good.
+    baseline = facts.baseline if default_final is None else default_final.mean
+    baseline_seeds = 0 if default_final is None else len(default_final.scores)
     default = facts.records[0].config if 0 in facts.records else facts.space.default()
     changed = {n: v for n, v in winner.config.items() if n not in default or default[n] != v}
     place = {name: index for index, name in enumerate(order or [])}
@@ -111,7 +139,9 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
         spread=None if final is None else final.spread,
         seeds=0 if final is None else len(final.scores),
         baseline=baseline,
+        baseline_seeds=baseline_seeds,
         gain=None if baseline is None else facts.sign * (score - baseline),
+        chance=None if final is None else facts.chance(len(final.scores), baseline_seeds or 1),
         trials=len(facts.records),
         epochs=facts.epochs,
         seconds=facts.seconds,
