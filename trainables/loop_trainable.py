@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ray import tune
@@ -94,6 +94,13 @@ class LoopTrainable(tune.Trainable, ABC):
                 "workers: give it one."
             )
 
+    @classmethod
+    def checkpoint_bytes(
+        cls, config: Mapping[str, Any], data: Dataset, options: TrialOptions
+    ) -> int | None:
+        """About how large a checkpoint of this configuration is; None where it cannot be told."""
+        return None
+
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial."""
 
@@ -153,9 +160,31 @@ class LoopTrainable(tune.Trainable, ABC):
                 f"{data.name} is pooled and has none: train on the training rows alone."
             )
         torch.set_num_threads(options.cpu_threads)
+        size = None if self._group is not None else self._too_large()
+        if size is not None:
+            self._last = {**self._nothing(0, 0.0), "checkpoint_bytes": size}
+            self._ended("no_room", f"a checkpoint may take {size} bytes")
+            return
         if not self._leads:
             self.prepare()
         self._start(config)
+
+    def _too_large(self) -> int | None:
+        """The bytes of the largest checkpoint where there is no room for it."""
+        limit = self._options.checkpoint_limit
+        if limit is None:
+            return None
+        size = self.largest_checkpoint(limit.configurations, self._dataset, self._options)
+        return None if size is None or size <= limit.bytes else size
+
+    @classmethod
+    def largest_checkpoint(
+        cls, configs: Iterable[Mapping[str, Any]], data: Dataset, options: TrialOptions
+    ) -> int | None:
+        """The bytes of the largest checkpoint of some configurations; None where none is known."""
+        few = data.first_rows()
+        sizes = [cls.checkpoint_bytes(config, few, options) for config in configs]
+        return max((size for size in sizes if size is not None), default=None)
 
     @property
     def _leads(self) -> bool:
@@ -201,7 +230,8 @@ class LoopTrainable(tune.Trainable, ABC):
         A trial that diverges reports outcome="diverged", one that runs out of memory (also while
         it is built) outcome="out_of_memory" and gives all its memory back; both report done=True,
         a `detail` in words, and NaN for what they could not measure. A trial restored at its last
-        epoch reports that epoch again.
+        epoch reports that epoch again. Where options.checkpoint_limit is too low, the report is
+        outcome="no_room" with the `checkpoint_bytes` that there should be, and nothing is trained.
         """
         from trainables.loops import Diverged, is_out_of_memory
 

@@ -62,6 +62,16 @@ class DeviceOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointLimit:
+    """How large a checkpoint of a sweep may be."""
+
+    bytes: float
+    """The room there is for one."""
+    configurations: tuple[Mapping[str, Any], ...]
+    """Those among which the largest checkpoint is looked for, in natural units."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialOptions:
     """Options that every trial of a sweep shares.
 
@@ -95,6 +105,9 @@ class TrialOptions:
     four zeros), or both. A configuration's `augment` goes before it."""
     device: DeviceOptions = DeviceOptions()
     """How the device computes."""
+    checkpoint_limit: CheckpointLimit | None = None
+    """A sweep whose checkpoints may become larger ends before its first epoch; None for no limit.
+    """
 
     def __post_init__(self) -> None:
         least = {"seed": 0, "fold_seed": 0}

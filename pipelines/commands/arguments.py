@@ -23,7 +23,8 @@ def add_storage(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=experiments.STORAGE,
-        help=f"the folder of all sweeps (default: {experiments.STORAGE})",
+        help="the folder of all sweeps, or s3://BUCKET/FOLDER (or gs://) "
+        f"(default: {experiments.STORAGE})",
     )
 
 

@@ -19,6 +19,7 @@ from pipelines.engine import experiments, same_again, show, standing, trial_tabl
 from pipelines.engine.errors import UsageError
 from pipelines.engine.experiments import Experiment
 from pipelines.engine.space_table import plain_table, space_table
+from pipelines.engine.storage import place, written
 from pipelines.engine.words import duration, number
 
 _UNLIMITED = 100_000  # columns
@@ -64,12 +65,12 @@ def _console() -> Console:
 
 
 def _list(asked: argparse.Namespace) -> int:
-    storage: Path = asked.storage.expanduser()
+    storage: Path = asked.storage
     found = experiments.names(storage)
     if not found:
         raise UsageError(
-            f"There is no sweep in {storage}: say with --storage where they lie, or start one "
-            "with caviar sweep RECIPE."
+            f"There is no sweep in {written(storage)}: say with --storage where they lie, or start "
+            "one with caviar sweep RECIPE."
         )
     table = plain_table()
     for heading in ("sweep", "state", "metric", "best", "default", "trials", "epochs", "age"):
@@ -77,7 +78,7 @@ def _list(asked: argparse.Namespace) -> int:
     rows: list[tuple[float, tuple[str, ...]]] = []
     for name in found:
         try:
-            one = standing.of(experiments.find(storage / name))
+            one = standing.of(experiments.find(str(place(storage) / name)))
         except UsageError as error:  # one that is damaged hides none of the others
             rows.append((0.0, (name, "damaged", str(error), "", "", "", "", "")))
             continue
@@ -106,7 +107,7 @@ def _show(asked: argparse.Namespace) -> int:
     about.add_column(overflow="fold")
     options = experiment.options
     rows = {
-        "folder": str(experiment.folder),
+        "folder": str(experiment.place),
         "recipe": experiment.recipe,
         "command": same_again.command(experiment.recipe, options) or "started from Python",
         "goal": f"{options.direction} {one.metric}, seed {options.seed}",

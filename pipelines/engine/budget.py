@@ -18,6 +18,7 @@ class Stop(enum.StrEnum):
     PATIENCE = "no improvement"
     VALUE = "value reached"
     INTERRUPTED = "interrupted"
+    NO_ROOM = "no room for checkpoints"
     EXHAUSTED = "nothing left to try"
 
 

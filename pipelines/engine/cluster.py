@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines.engine import private_ray
 from pipelines.engine.errors import UsageError
 
 _QUIET = {
@@ -31,13 +32,11 @@ _EARLY = {
     # Two seconds of imports, in worker processes that start while Ray itself is starting.
     "RAY_preload_python_modules": "trainables.preload",
     "RAY_enable_worker_prestart": "0",
-    # What Tune sets for its actors, for Lightning's sake; see environment_inherited.
+    # What Tune sets for its actors, for Lightning's sake; see private_ray.
     "PL_DISABLE_FORK": "1",
     # An idle worker dies after a second by default, before the first trial needs it.
     "RAY_idle_worker_killing_time_threshold_ms": "60000",
 }
-
-_GIVEN_TO_ACTORS = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")
 
 
 def prepare_environment(*, verbose: bool) -> None:
@@ -82,36 +81,17 @@ def connected(*, workers: float, verbose: bool) -> Iterator[bool]:
         # Ray starts a process a CPU at once. Where most of them will not be needed, none is.
         early = "1" if 2 * workers >= (os.cpu_count() or 1) else "0"
         os.environ.setdefault("RAY_prestart_worker_first_driver", early)
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            log_to_driver=verbose,
-            configure_logging=verbose,
-        )
+        with private_ray.lean(verbose=verbose):
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                log_to_driver=verbose,
+                configure_logging=verbose,
+            )
     try:
         yield private
     finally:
         ray.shutdown()
-
-
-@contextlib.contextmanager
-def environment_inherited() -> Iterator[None]:
-    """Let the trials run in the processes that Ray starts early.
-
-    Tune gives its actors a few variables of our environment, and Ray then takes none of the
-    processes that were started without: the first result came 0.9 s later. The processes of a
-    private Ray have our whole environment anyway. Should another Ray keep these names elsewhere,
-    those 0.9 s are all that is lost.
-    """
-    from ray.tune.execution import class_cache
-
-    given = vars(class_cache)
-    before = {name: given[name] for name in _GIVEN_TO_ACTORS if name in given}
-    given.update({name: type(value)() for name, value in before.items()})
-    try:
-        yield
-    finally:
-        given.update(before)
 
 
 def cluster_address() -> str | None:

@@ -1,12 +1,12 @@
-"""Whether there is room for the checkpoints of a sweep, asked before it starts."""
+"""Whether there is room for the checkpoints of a sweep, asked before the first epoch."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,7 @@ from pipelines.engine import files
 from pipelines.engine.errors import UsageError
 from pipelines.engine.sweep import Sweep
 from search_spaces import Choice, Searched, SearchSpace
-
-if TYPE_CHECKING:
-    from trainables.data import Dataset
-    from trainables.options import TrialOptions
+from trainables.options import CheckpointLimit
 
 CHECKPOINTS_A_TRIAL = 2
 """Should the last be cut off while it is written, the one before is whole."""
@@ -25,45 +22,44 @@ _SAMPLES = 30
 _GB = 1e9
 
 
-def check(
-    sweep: Sweep,
-    space: SearchSpace,
-    trainable: type[Any],
-    data: Dataset,
-    options: TrialOptions,
-    *,
-    concurrent: int,
-    folder: Path,
-) -> None:
-    """Raise ``UsageError`` where the checkpoints of this sweep may need more than there is.
+class NoRoomError(UsageError):
+    """The checkpoints of a sweep may need more room than there is; nothing was trained."""
 
-    What they need: 2 for each trial that runs and each that is kept, of the largest model found in
-    the space. Where the class cannot tell the size of a model, nothing is refused. Ray must run:
-    a worker has torch imported already, and this process has not.
-    """
-    few = replace(data, **{part: getattr(data, part)[:1] for part in _PARTS})
-    size = _in_a_worker(trainable, list(candidates(space)), few, options)
-    if size is None:
-        return
-    trials = sweep.keep_checkpoints + concurrent
-    needed = trials * CHECKPOINTS_A_TRIAL * size
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room for the checkpoints of a sweep: 2 for each trial that runs and each that is kept."""
+
+    bytes: float
+    words: str
+    """What limits it."""
+    running: int
+    kept: int
+
+    def limit(self, space: SearchSpace) -> CheckpointLimit:
+        """What the first trials are given: a worker has torch imported, and knows the model."""
+        each = self.bytes / (CHECKPOINTS_A_TRIAL * (self.running + self.kept))
+        return CheckpointLimit(bytes=each, configurations=tuple(candidates(space)))
+
+    def error(self, size: int) -> NoRoomError:
+        """What to say of a largest checkpoint of ``size`` bytes."""
+        needed = CHECKPOINTS_A_TRIAL * (self.running + self.kept) * size
+        return NoRoomError(
+            f"The checkpoints of this sweep may take {needed / _GB:.3g} GB ({CHECKPOINTS_A_TRIAL} "
+            f"of {size / _GB:.2g} GB for each of {self.running} running and {self.kept} kept "
+            f"trials), and {self.words}: lower --concurrent or --keep-checkpoints, or choose a "
+            "--storage with more room."
+        )
+
+
+def room(sweep: Sweep, *, concurrent: int, folder: Path) -> Room:
+    """The room in ``folder`` for ``concurrent`` trials and those that are kept."""
     there = _existing(folder)
-    room = shutil.disk_usage(there).free + _used(folder)
-    limit = None if sweep.disk_limit is None else sweep.disk_limit * _GB
-    if needed <= room and (limit is None or needed <= limit):
-        return
-    allowed = f"{room / _GB:.3g} GB are free at {there}"
-    if limit is not None and limit < needed:
-        allowed = f"--disk-limit is {sweep.disk_limit:g} GB"
-    raise UsageError(
-        f"The checkpoints of this sweep may take {needed / _GB:.3g} GB ({CHECKPOINTS_A_TRIAL} of "
-        f"{size / _GB:.2g} GB for each of {concurrent} running and {sweep.keep_checkpoints} kept "
-        f"trials), and {allowed}: lower --concurrent or --keep-checkpoints, or choose a --storage "
-        "with more room."
-    )
-
-
-_PARTS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+    free: float = shutil.disk_usage(there).free + _used(folder)
+    words = f"{free / _GB:.3g} GB are free at {there}"
+    if sweep.disk_limit is not None and sweep.disk_limit * _GB < free:
+        free, words = sweep.disk_limit * _GB, f"--disk-limit is {sweep.disk_limit:g} GB"
+    return Room(free, words, running=concurrent, kept=sweep.keep_checkpoints)
 
 
 def candidates(space: SearchSpace) -> Iterator[dict[str, Any]]:
@@ -106,26 +102,6 @@ def _number(option: Any) -> float | None:
         parts = [_number(part) for part in option]
         return None if None in parts else sum(part for part in parts if part is not None)
     return None
-
-
-def _in_a_worker(*arguments: Any) -> int | None:
-    import ray
-
-    found: int | None = ray.get(ray.remote(num_cpus=0)(largest_checkpoint).remote(*arguments))
-    return found
-
-
-def largest_checkpoint(
-    trainable: type[Any],
-    configs: list[Mapping[str, Any]],
-    data: Dataset,
-    options: TrialOptions,
-) -> int | None:
-    """The bytes of the largest checkpoint, None where the class cannot tell."""
-    if not hasattr(trainable, "checkpoint_bytes"):
-        return None
-    sizes = [trainable.checkpoint_bytes(config, data, options) for config in configs]
-    return max((size for size in sizes if size is not None), default=None)
 
 
 def _existing(folder: Path) -> Path:

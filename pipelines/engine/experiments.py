@@ -1,11 +1,13 @@
 """A sweep that lies on disk, found by its folder or by its name.
 
 What every command after a sweep starts from. Neither Ray nor torch is imported, and nothing is
-written: a sweep that runs at the same time is read as far as it has come.
+written: a sweep that runs at the same time is read as far as it has come. One in an object store is
+read from a copy on this machine's disk.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -14,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import files, sessions
+from pipelines.engine import copies, files, sessions
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
+from pipelines.engine.storage import Place, place, written
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -32,16 +35,29 @@ class Experiment:
     """A sweep on disk, finished or not."""
 
     folder: Path
+    """What is read of it; a copy where the sweep ``lies`` elsewhere."""
     recipe: str
     options: Sweep
     """What it was first asked. A space or a class that was given from Python is only named here."""
     space: SearchSpace
     """What it searches, whatever a space of that name is today."""
+    lies: Path | Place | None = None
+    """Where it is, its checkpoints too, when ``folder`` is a copy of what it has noted."""
+
+    @property
+    def place(self) -> Path | Place:
+        """Where it is."""
+        return self.folder if self.lies is None else self.lies
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return self.folder.name
+        return self.place.name
+
+    def refresh(self) -> None:
+        """Bring the copy of one in an object store up to date."""
+        if isinstance(self.lies, Place):
+            copies.copy(self.lies)
 
     @contextmanager
     def history(self) -> Iterator[History]:
@@ -123,14 +139,20 @@ def best_report(record: TrialRecord, metric: str, mode: Mode) -> Report | None:
 def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
     """The sweep in the folder ``experiment``, or of that name in ``storage``.
 
-    Raises ``UsageError`` where there is none, and where its options are damaged.
+    Both may be of an object store, s3://BUCKET/FOLDER. Raises ``UsageError`` where there is none,
+    and where its options are damaged.
     """
-    for folder in (Path(experiment).expanduser(), storage.expanduser() / experiment):
-        before = sessions.stored(folder)
-        if before is not None:
-            return _read(folder.resolve(), before)
+    itself = place(experiment)
+    inside = [] if isinstance(itself, Place) else [place(storage) / str(experiment)]
+    for lies in (itself, *inside):
+        folder = copies.copy(lies) if isinstance(lies, Place) else lies
+        before = None if folder is None else sessions.stored(folder)
+        if folder is not None and before is not None:
+            found = _read(folder, before)
+            return found if lies is folder else dataclasses.replace(found, lies=lies)
+    where = written(storage)
     raise UsageError(
-        f"There is no sweep {str(experiment)!r}, neither as a folder nor in {storage}: name the "
+        f"There is no sweep {str(experiment)!r}, neither as a folder nor in {where}: name the "
         "folder that holds its history.db, or say with --storage where it lies."
         + did_you_mean(str(experiment), names(storage))
     )
@@ -138,7 +160,10 @@ def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
 
 def names(storage: Path = STORAGE) -> list[str]:
     """The names of the sweeps in ``storage``, sorted; none where there is no such folder."""
-    found = storage.expanduser().glob(f"*/{files.OPTIONS}")
+    lies = place(storage)
+    if isinstance(lies, Place):
+        return copies.names(lies)
+    found = lies.glob(f"*/{files.OPTIONS}")
     return sorted(path.parent.name for path in found if files.has_history(path.parent))
 
 

@@ -8,11 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.engine import checkpoints, files, in_process, loading, model_card, retraining
+from pipelines.engine import (
+    checkpoints,
+    copies,
+    files,
+    in_process,
+    loading,
+    model_card,
+    retraining,
+    storage,
+)
 from pipelines.engine.errors import UsageError
 from pipelines.engine.experiments import Experiment
 from pipelines.engine.made_whole import made_whole
 from pipelines.engine.records import TrialRecord
+from pipelines.engine.storage import Place
 from pipelines.engine.summary import finite, versions
 from pipelines.engine.sweep import Sweep, by_name
 from trainables.manifest import CheckpointError
@@ -52,14 +62,15 @@ class Source:
 
 def of_the_sweep(experiment: Experiment, record: TrialRecord) -> Source:
     """The checkpoint of a trial; raises ``UsageError`` where none is kept."""
-    found = checkpoints.newest(experiment.folder / files.TRIALS, record.number)
+    found = checkpoints.newest(experiment.place / files.TRIALS, record.number)
     if found is None:
         raise UsageError(
             f"Trial {record.number} of {experiment.name!r} has no checkpoint, a sweep keeps those "
             f"of its best {experiment.options.keep_checkpoints} trials: train it again with caviar "
-            f"retrain {experiment.folder} --trial {record.number}, then export that with --from."
+            f"retrain {experiment.place} --trial {record.number}, then export that with --from."
         )
-    place = Path(str(found[0]))  # a sweep is read from a folder of this machine
+    lies, manifest = found
+    place = copies.checkpoint(lies, manifest) if isinstance(lies, Place) else lies
     return Source(place=place, rows="train", test=None, seed=record.seed, is_retrained=False)
 
 
@@ -78,14 +89,14 @@ def of_a_retraining(experiment: Experiment, folder: Path) -> tuple[Source, int]:
             seed=int(notes["seed"]),
             is_retrained=True,
         )
-        origin = Path(notes["experiment"])
+        origin = storage.place(notes["experiment"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"--from takes a folder that caviar retrain wrote, and {folder} has no readable "
             f"{retraining.NOTES} ({error})."
         ) from error
     if origin.name != experiment.name:
-        raise UsageError(f"{folder} was retrained from {origin}, not from {experiment.folder}.")
+        raise UsageError(f"{folder} was retrained from {origin}, not from {experiment.place}.")
     return source, number
 
 
@@ -114,7 +125,7 @@ def write(
     if sweep.folds > 1 and not source.is_retrained:
         raise UsageError(
             f"Each trial of {experiment.name!r} is {sweep.folds} models of a cross-validation: "
-            f"train one with caviar retrain {experiment.folder} --trial {record.number}, then "
+            f"train one with caviar retrain {experiment.place} --trial {record.number}, then "
             "export that with --from."
         )
     trainable = loading.load_trainable(sweep)

@@ -170,6 +170,10 @@ class History:
         """Everything there is, by trial number."""
         return {t.number: _record(t) for t in self._study.get_trials(deepcopy=False)}
 
+    def delete(self) -> None:
+        """Take the sweep out of its database."""
+        optuna.delete_study(study_name=self._study.study_name, storage=self._storage)
+
     def close(self) -> None:
         """Let go of the file."""
         self._storage.remove_session()

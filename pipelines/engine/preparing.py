@@ -15,7 +15,7 @@ from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
-    from trainables.options import TrialOptions
+    from trainables.options import CheckpointLimit, TrialOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Prepared:
     data: Dataset
     """As the trials get it."""
     options: TrialOptions
+
+    def within(self, limit: CheckpointLimit) -> Prepared:
+        """The same for trials that look whether there is room for their checkpoints."""
+        return replace(self, options=replace(self.options, checkpoint_limit=limit))
 
 
 def prepare(

@@ -19,6 +19,7 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from pipelines.engine.budget import Stop
 from pipelines.engine.checkpoints import folder_name, keep_newest, remove
 from pipelines.engine.conductor import Conductor, Decision
 from pipelines.engine.storage import Place
@@ -148,15 +149,25 @@ class Events(_Unpickled, tune.Callback):
         self._going = going  # the addresses of machines that are about to go
         self._decisions: dict[str, Decision] = {}
         self._asked_to_stop: float | None = None
+        self.too_large: int | None = None
+        """The bytes of a checkpoint for which there is no room."""
 
     def decide(self, trial: Trial, result: Mapping[str, Any]) -> Decision:
-        """The conductor's decision on one report; remembered until the callback saves."""
-        number = self._numbers[trial.trial_id]
+        """What becomes of a trial after a report; remembered until the callback saves."""
+        decision = self._judged(self._numbers[trial.trial_id], result)
+        self._decisions[trial.trial_id] = decision
+        return decision
+
+    def _judged(self, number: int, result: Mapping[str, Any]) -> Decision:
+        if result.get("outcome") == "no_room":
+            self.too_large = int(result["checkpoint_bytes"])
+            self._conductor.request_stop(Stop.NO_ROOM)
+            return Decision(goes_on=False, save=False)
         error = None
         if result.get("outcome") == "out_of_memory":
             error = f"out of memory: {result.get('detail', 'no details')}"
             self._keep_error(number, error + "\n")
-        decision = self._conductor.report(
+        return self._conductor.report(
             number,
             int(result["epoch"]),
             {name: float(result[name]) for name in self._metrics if name in result},
@@ -164,8 +175,6 @@ class Events(_Unpickled, tune.Callback):
             diverged=result.get("outcome") == "diverged",
             error=error,
         )
-        self._decisions[trial.trial_id] = decision
-        return decision
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any

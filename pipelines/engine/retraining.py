@@ -174,7 +174,7 @@ def run(
         running.save_checkpoint(str(part))
         test = running.score()
         found = {
-            "experiment": str(experiment.folder),
+            "experiment": str(experiment.place),
             "recipe": experiment.recipe,
             "trial": record.number,
             "config": record.config,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from pipelines.engine import (
     loading,
     nodes,
     pairings,
+    private_ray,
     sessions,
     show,
     storage,
@@ -108,19 +110,14 @@ def run(
             slots = capacity.check(request(sweep, prepared), private=private)
             shared = not private and _several_machines(folder, sweep)
             concurrent = min(sweep.concurrent or slots, slots)
+            room: disk.Room | None = None
             if isinstance(folder, Path):  # nobody knows what an object store has left
-                disk.check(
-                    sweep,
-                    space,
-                    prepared.trainable,
-                    prepared.data,
-                    prepared.options,
-                    concurrent=concurrent,
-                    folder=folder,
-                )
+                room = disk.room(sweep, concurrent=concurrent, folder=folder)
+                prepared = prepared.within(room.limit(space))
             from pipelines.engine.history import History
 
             with (
+                _if_refused(sweep, lambda: shutil.rmtree(str(folder))),
                 storage.working_folder(
                     folder,
                     shared=shared,
@@ -165,7 +162,7 @@ def run(
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
                 def train(which: Conductor, lies: Path | Place, there: Path) -> None:
-                    with cluster.environment_inherited() if private else nullcontext():
+                    with private_ray.environment_inherited() if private else nullcontext():
                         search(
                             sweep,
                             which,
@@ -174,16 +171,20 @@ def run(
                             folder=lies,
                             working=there,
                             private=private,
+                            room=room,
                         )
 
-                with sessions.recorded(
-                    history,
-                    conductor,
-                    sweep,
-                    space,
-                    recipe,
-                    data=prepared.found.describe(),
-                    concurrent=concurrent,
+                with (
+                    _if_refused(sweep, history.delete),
+                    sessions.recorded(
+                        history,
+                        conductor,
+                        sweep,
+                        space,
+                        recipe,
+                        data=prepared.found.describe(),
+                        concurrent=concurrent,
+                    ),
                 ):
                     train(conductor, folder, working)
                 last: finals.Finals | None = None
@@ -222,7 +223,8 @@ def _report(working: Path, folder: Path | Place, console: Console) -> Findings |
     try:
         from pipelines.engine import experiments, report
 
-        return report.write(experiments.find(working))[1]
+        found = replace(experiments.find(working), lies=folder)
+        return report.write(found)[1]
     except Exception as error:  # noqa: BLE001 - whatever it is, the results are safe and said
         console.print(
             f"{files.REPORT} could not be written ({type(error).__name__}: {error}). "
@@ -233,6 +235,17 @@ def _report(working: Path, folder: Path | Place, console: Console) -> Findings |
             soft_wrap=True,
         )
         return None
+
+
+@contextmanager
+def _if_refused(sweep: Sweep, undo: Callable[[], object]) -> Iterator[None]:
+    """Take back what a new sweep has written that its first trial refuses."""
+    try:
+        yield
+    except disk.NoRoomError:
+        if not sweep.resume:
+            undo()
+        raise
 
 
 def _prune(conductor: Conductor, trials: Path | Place) -> None:

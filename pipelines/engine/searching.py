@@ -14,6 +14,7 @@ from rich.console import Console
 from pipelines.engine import capacity, files
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
+from pipelines.engine.disk import Room
 from pipelines.engine.preparing import Prepared, request
 from pipelines.engine.progress import Progress
 from pipelines.engine.storage import Place
@@ -32,8 +33,11 @@ def search(
     folder: Path | Place,
     working: Path,
     private: bool,
+    room: Room | None,
 ) -> None:
     """Run trials until the conductor has no more.
+
+    Raises ``NoRoomError`` where their checkpoints may take more than ``room``, before any epoch.
 
     Args:
         sweep: its options.
@@ -43,6 +47,7 @@ def search(
         folder: the checkpoints go into its ``trials``.
         working: the tracebacks go into its ``errors``.
         private: Ray runs for this sweep alone.
+        room: for the checkpoints; None where nobody knows.
     """
     from ray import tune
 
@@ -92,6 +97,8 @@ def search(
         )
         with _interruptible(conductor, events):
             tuner.fit()
+    if room is not None and events.too_large is not None:
+        raise room.error(events.too_large)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def best_and_default(experiment: Experiment, records: Mapping[int, TrialRecord])
         record = experiment.best(records)
         report = experiments.best_report(record, metric, mode)
         assert report is not None  # the best trial has one
-        checkpoint = checkpoints.newest(experiment.folder / files.TRIALS, record.number)
+        checkpoint = checkpoints.newest(experiment.place / files.TRIALS, record.number)
         best = {
             "trial": record.number,
             "epoch": report.epoch,

@@ -141,10 +141,19 @@ def home(storage: Path, name: str) -> Path | Place:
     >>> str(home(Path("s3://bucket/a?region=us-east-1"), "b"))
     's3://bucket/a/b?region=us-east-1'
     """
-    uri = _URI.match(str(storage))
+    return place(storage) / name
+
+
+def place(path: Path | str) -> Path | Place:
+    """The folder that a person has written: of this machine, or of an object store.
+
+    >>> place("s3://bucket/a/")
+    Place(root='bucket/a', scheme='s3', query='')
+    """
+    uri = _URI.match(str(path))
     if uri is None:
-        return storage.expanduser().resolve() / name
-    return Place(uri[2].rstrip("/"), uri[1], uri[3] or "") / name
+        return Path(path).expanduser().resolve()
+    return Place(uri[2].rstrip("/"), uri[1], uri[3] or "")
 
 
 def written(storage: Path) -> str:
@@ -178,11 +187,16 @@ def on_disk(lies: Path | Place, *, resume: bool) -> Path:
         lies.remove(_PROBE)
         mirror.fetch(resume=resume)
     except OSError as error:
-        raise UsageError(
-            f"The storage {lies} cannot be used ({error}): are bucket, region and credentials "
-            "right? Credentials come from the environment, as for every tool of its maker."
-        ) from error
+        raise cannot_be_used(lies, error) from error
     return mirror.folder
+
+
+def cannot_be_used(lies: Place, error: OSError) -> UsageError:
+    """What to say where an object store does not answer."""
+    return UsageError(
+        f"The storage {lies} cannot be used ({error}): are bucket, region and credentials "
+        "right? Credentials come from the environment, as for every tool of its maker."
+    )
 
 
 class Mirror:
@@ -194,7 +208,7 @@ class Mirror:
         self.place = place
         # As often as checkpoints, of which two are kept: the older one is never ahead of the copy.
         self._seconds = min(COPY_SECONDS, max(every, LEAST_SECONDS))
-        self.folder = _local_folder(place)
+        self.folder = local_folder(place, "sweeps")
         self._say = say
         self._written: dict[str, str] = {}
         self._ended = threading.Event()
@@ -310,11 +324,11 @@ def working_folder(
         yield mirror.folder
 
 
-def _local_folder(place: Place) -> Path:
-    """A folder of this machine's disk that belongs to this place alone."""
+def local_folder(place: Place, kind: str) -> Path:
+    """A folder of this machine's disk that belongs to this place alone, for one ``kind`` of use."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     digest = hashlib.sha256(str(place).encode()).hexdigest()[:16]
-    return Path(cache, "caviar", "sweeps", digest)
+    return Path(cache, "caviar", kind, digest)
 
 
 def _snapshot(database: Path) -> bytes:

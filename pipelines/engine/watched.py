@@ -54,6 +54,7 @@ class Watched:
 
     def look(self) -> None:
         """Read the history and the decisions again."""
+        self._experiment.refresh()
         history = self._open()
         self._sessions = history.get("sessions", [])
         self.records = history.records()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,16 @@ import search_spaces
 from pipelines import Sweep
 from pipelines.engine import UsageError, disk, in_process
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
-from trainables import CNNTrainable, ResNetTrainable, TorchTrainable, TrialInfo, TrialOptions
+from trainables import (
+    CNNTrainable,
+    LoopTrainable,
+    ResNetTrainable,
+    TorchTrainable,
+    TrialInfo,
+    TrialOptions,
+)
 from trainables.data import Dataset
+from trainables.options import CheckpointLimit
 
 OPTIONS = TrialOptions(max_epochs=1)
 
@@ -69,7 +78,7 @@ def test_the_default_and_some_random_ones_are_looked_at_too():
 )
 def test_it_is_what_a_checkpoint_takes(trainable, config, options, images, tmp_path):
     given = TrialOptions(max_epochs=1, **options)
-    guess = disk.largest_checkpoint(trainable, [config], images, given)
+    guess = trainable.largest_checkpoint([config], images, given)
     data = images if given.folds == 1 else images.pooled()
     with in_process.trial(
         trainable, config, info=TrialInfo(), data=data, options=given, gpus=0
@@ -82,8 +91,8 @@ def test_it_is_what_a_checkpoint_takes(trainable, config, options, images, tmp_p
 
 def test_the_largest_of_them_counts(images):
     configs = [{"units_1": units} for units in (10, 1000, 100)]
-    sizes = [disk.largest_checkpoint(TorchTrainable, [c], images, OPTIONS) for c in configs]
-    assert disk.largest_checkpoint(TorchTrainable, configs, images, OPTIONS) == sizes[1]
+    sizes = [TorchTrainable.largest_checkpoint([c], images, OPTIONS) for c in configs]
+    assert TorchTrainable.largest_checkpoint(configs, images, OPTIONS) == sizes[1]
     assert sizes[0] < sizes[2] < sizes[1]
     # 3072 x 1000 + 1000 + 1000 x 10 + 10 weights of 4 bytes, four times
     assert sizes[1] == 4 * 4 * (3072 * 1000 + 1000 + 10_000 + 10)
@@ -98,29 +107,48 @@ class ReadsItsWeights(TorchTrainable):
         return model
 
 
-class Foreign:
-    """None of ours."""
+class Keeps(LoopTrainable):
+    """Says nothing of its size."""
+
+    def build_loop(self, config, data):
+        raise NotImplementedError
 
 
-@pytest.mark.parametrize("trainable", [ReadsItsWeights, Foreign])
+@pytest.mark.parametrize("trainable", [ReadsItsWeights, Keeps])
 def test_who_cannot_tell(trainable, images):
-    assert disk.largest_checkpoint(trainable, [{}], images, OPTIONS) is None
+    assert trainable.largest_checkpoint([{}], images, OPTIONS) is None
+
+
+def test_a_trial_that_has_no_room_trains_nothing(images):
+    configs = ({"units_1": 10}, {"units_1": 1000})
+    size = TorchTrainable.largest_checkpoint(configs, images, OPTIONS)
+    for room, outcome in ((size - 1, "no_room"), (size, None)):
+        limit = CheckpointLimit(bytes=room, configurations=configs)
+        given = replace(OPTIONS, checkpoint_limit=limit)
+        with in_process.trial(
+            TorchTrainable, configs[0], info=TrialInfo(), data=images, options=given, gpus=0
+        ) as running:
+            found = running.train()
+        assert found.get("outcome") == outcome
+        assert found["done"]
+        assert found["epoch"] == (0 if outcome else 1)
+        assert found.get("checkpoint_bytes") == (size if outcome else None)
 
 
 Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.fixture
-def check(images, monkeypatch, tmp_path):
-    """Checks a sweep of 3 kept and 2 running trials with checkpoints of so many gigabytes."""
+def check(monkeypatch, tmp_path):
+    """Whether 3 kept and 2 running trials have room for checkpoints of so many gigabytes."""
 
     def run(size, *, free, **changes):
-        monkeypatch.setattr(disk, "_in_a_worker", lambda *_: size and int(size * 1e9))
-        monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: Usage(0, 0, int(free * 1e9)))
-        disk.check(
-            Sweep(**changes), search_spaces.get("mlp"), TorchTrainable, images, OPTIONS,
-            concurrent=2, folder=tmp_path / "new" / "x",
-        )  # fmt: skip
+        monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: Usage(0, 0, round(free * 1e9)))
+        room = disk.room(Sweep(**changes), concurrent=2, folder=tmp_path / "new" / "x")
+        limit = room.limit(search_spaces.get("mlp"))
+        assert len(limit.configurations) == 32
+        if size * 1e9 > limit.bytes:
+            raise room.error(round(size * 1e9))
 
     return run
 
@@ -128,7 +156,6 @@ def check(images, monkeypatch, tmp_path):
 def test_room_enough(check):
     check(1.0, free=10.0)  # (3 + 2) trials x 2 checkpoints x 1 GB
     check(1.0, free=99.0, disk_limit=10.0)
-    check(None, free=0.0)
     check(1.0, free=6.0, keep_checkpoints=1)
 
 
@@ -142,7 +169,7 @@ def test_room_enough(check):
     ],
 )  # fmt: skip
 def test_too_little_room(free, changes, told, check):
-    with pytest.raises(UsageError, match="The checkpoints of this sweep " + told):
+    with pytest.raises(disk.NoRoomError, match="The checkpoints of this sweep " + told):
         check(1.0, free=free, **changes)
 
 

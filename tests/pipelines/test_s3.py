@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import socket
@@ -12,12 +13,15 @@ from pathlib import Path
 
 import pytest
 from commands import caviar, finish, start
-from without_ray import METRIC, conductor, steps
+from without_ray import LINE, METRIC, conductor, run_trial, steps
 
-from pipelines.engine import checkpoints, files, storage
+from pipelines import cli
+from pipelines.engine import checkpoints, experiments, exporting, files, sessions, storage
 from pipelines.engine.errors import UsageError
 from pipelines.engine.history import History
 from pipelines.engine.storage import Mirror, home, on_disk
+from pipelines.engine.sweep import Sweep
+from pipelines.engine.watched import Watched
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +136,84 @@ def test_what_cannot_be_used_is_said_before_anything_starts(bucket, monkeypatch)
         on_disk(home(Path(elsewhere), "x"), resume=False)
 
 
+@pytest.fixture
+def two_trials(bucket, monkeypatch, tmp_path):
+    """The sweep ``x`` in the bucket, of two trials so far, seen from another machine; go on with
+    it by what is yielded."""
+    mirror = Mirror(home(Path(bucket), "x"))
+    mirror.fetch(resume=False)
+    history = History(mirror.folder, name="x", metric=METRIC, mode="max")
+    sweep = conductor(history, max_epochs=2)
+
+    def train(*values):
+        run_trial(sweep, values)
+        mirror.copy()
+
+    asked = Sweep(max_epochs=2, trials=10)
+    with sessions.recorded(history, sweep, asked, LINE, "random_search"):
+        train(0.25, 0.5)
+        train(0.75, 0.5)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+        yield train
+    history.close()
+
+
+def caviar_says(capsys, *words):
+    """What the command prints, in this process; it ends well."""
+    code = cli.main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, ""), out
+    return out
+
+
+def test_the_commands_after_a_sweep_read_a_bucket(bucket, two_trials, capsys):
+    lies = home(Path(bucket), "x")
+    write_checkpoint(lies, 1, "trial-0001", epoch=2)
+    (row,) = caviar_says(capsys, "list", "--storage", bucket).splitlines()[1:]
+    assert row.split()[:7] == ["x", "running", METRIC, "0.7500", "0.5000", "2", "of"]
+    for itself in (["x", "--storage", bucket], [lies]):
+        out = caviar_says(capsys, "show", *itself)
+        assert "sweep x, running" in out
+        assert f"folder   {lies}" in out
+        best = json.loads(caviar_says(capsys, "best", *itself, "--json"))["best"]
+        assert (best["trial"], best["epoch"]) == (1, 1)
+        assert best["checkpoint"] == str(lies / "trials/trial-0001/checkpoint_000001")
+        rows = caviar_says(capsys, "trials", *itself).splitlines()[1:]
+        assert [line.split()[:4] for line in rows] == [
+            ["1", "completed", "2", "0.7500"],
+            ["0", "completed", "2", "0.5000"],
+        ]
+
+
+def test_watching_a_bucket_sees_what_came_since(bucket, two_trials):
+    watched = Watched(experiments.find("x", Path(bucket)))
+    watched.look()
+    assert watched.epochs == 4
+    two_trials(0.875, 0.5)
+    watched.look()
+    assert (watched.epochs, watched.best()[0].number) == (6, 2)
+    watched.close()
+
+
+def test_a_checkpoint_in_a_bucket_is_exported_from_a_copy(bucket, two_trials):
+    write_checkpoint(home(Path(bucket), "x"), 1, "trial-0001", epoch=2)
+    experiment = experiments.find("x", Path(bucket))
+    source = exporting.of_the_sweep(experiment, experiment.records()[1])
+    assert (source.place / "last.pt").read_bytes() == bytes(10)
+    assert (source.place / "checkpoint.json").is_file()
+
+
+def test_a_sweep_that_no_bucket_has(bucket):
+    assert experiments.names(Path(bucket)) == []
+    with pytest.raises(UsageError, match=r"There is no sweep 'x', .* nor in s3://b\d+/sweeps\?"):
+        experiments.find("x", Path(bucket))
+    with pytest.raises(UsageError, match=r"There is no sweep 's3://b\d+/sweeps/x\?"):
+        experiments.find(str(home(Path(bucket), "x")))
+    silent = "s3://b/sweeps?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1"
+    with pytest.raises(UsageError, match=r"cannot be used .*Credentials come from the env"):
+        experiments.names(Path(silent))
+
+
 @pytest.mark.timeout(240)
 def test_a_whole_sweep_and_more_trials_for_it(bucket):
     common = ["--storage", bucket, "--name", "x"]
@@ -143,6 +225,9 @@ def test_a_whole_sweep_and_more_trials_for_it(bucket):
     assert found["trials"]["total"] == 3
     assert found["best"]["checkpoint"].startswith("s3://")
     assert "checkpoint s3://" in out
+    page = html.unescape((place / files.REPORT).read_bytes().decode())
+    assert "<title>x</title>" in page, "not the name of the folder that the driver writes"
+    assert f"from {place}</p></footer>" in page
     code, out, err = finish(
         start(caviar("sweep", "random_search", *common, "--resume", "--trials", 5))
     )

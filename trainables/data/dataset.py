@@ -115,6 +115,11 @@ class Dataset:
             is_pooled=True,
         )
 
+    def first_rows(self) -> "Dataset":
+        """The first row of each part alone: enough to build a model for it."""
+        parts = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+        return replace(self, **{part: getattr(self, part)[:1] for part in parts})
+
     def describe(self) -> str:
         """One line for a person: name, rows of each part, shape of a row, classes."""
         shape = " x ".join(str(size) for size in self.input_shape)

@@ -149,7 +149,7 @@ def gather(experiment: Experiment) -> Facts:
     return Facts(
         name=experiment.name,
         recipe=experiment.recipe,
-        folder=str(experiment.folder),
+        folder=str(experiment.place),
         options=experiment.options,
         space=experiment.space,
         sessions=sessions,
