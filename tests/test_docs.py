@@ -9,18 +9,21 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from pipelines import Sweep, cli
+from pipelines.cli import load_recipe
+from pipelines.engine.command_line import option_names, parse
+from pipelines.engine.nights import settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))]
 ELSEWHERE = {
     "make ": "what CI calls",
     ". .venv/bin/activate": "what make install has made",
-    "cd project && ": "tests/pipelines/test_init_and_doctor.py",
     "optuna-dashboard ": "tests/pipelines/test_history.py",
     "ray ": "tests/cluster",
     "python pipelines/": "tests/pipelines/test_sweeps.py, from the folder of the repository",
@@ -29,7 +32,12 @@ ELSEWHERE = {
     "sbatch ": "tests/cluster, by bash",
 }
 """What cannot run in a folder by itself, and where it is tested."""
-PARTS = ("searcher", "scheduler", "device")
+TWICE = {
+    "caviar doctor": "tests/pipelines/test_init_and_doctor.py",
+    "cd project && ": "tests/pipelines/test_init_and_doctor.py",
+    "caviar nightly ": "tests/pipelines/test_nightly.py",
+}
+"""What the fast tests start elsewhere too: here it runs in the long ones only."""
 OTHERS = {"--generate"}
 """Options of other tools that the pages name."""
 
@@ -58,8 +66,9 @@ class Reader:
     page runs after any other, and what they have in common is trained once.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, skips: Collection[str]):
         self.folder = folder
+        self.skips = tuple(skips)
         self.done: set[str] = set()
         self.environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -77,7 +86,7 @@ class Reader:
                 file.write_text(text)
             if language == "sh":
                 for command in commands(text):
-                    if not command.startswith(tuple(ELSEWHERE)) and command not in self.done:
+                    if not command.startswith(self.skips) and command not in self.done:
                         self.run(page, command)
 
     def run(self, page: str, command: str) -> None:
@@ -96,7 +105,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
-    return Reader(tmp_path_factory.mktemp("reader"))
+    return Reader(tmp_path_factory.mktemp("reader"), skips={**ELSEWHERE, **TWICE})
 
 
 @pytest.mark.timeout(600)
@@ -109,7 +118,14 @@ def test_the_commands_run(page, reader):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES)
 def test_each_page_can_be_read_alone(page, tmp_path):
-    Reader(tmp_path).read(page)
+    Reader(tmp_path, skips=ELSEWHERE).read(page)
+
+
+def test_the_plan_of_a_night_can_be_read(tmp_path):
+    (plan,) = [text for language, text in fences("docs/nightly.md") if language == "toml"]
+    (tmp_path / "nightly.toml").write_text(plan)
+    found = settings.read(tmp_path / "nightly.toml", load_recipe)
+    assert parse(found.usual, recipe=found.settings.recipe, args=found.options).finalists == 2
 
 
 def test_every_command_of_the_command_line_is_there(capsys):
@@ -135,9 +151,7 @@ def options() -> set[str]:
     (spaces,) = (a for a in commands.choices["spaces"]._actions if a.dest == "action")
     found |= set(spaces.choices["show"]._option_string_actions)
     for recipe in cli.recipes():
-        sweep = importlib.import_module(f"pipelines.{recipe}").SWEEP
-        for part, prefix in ((sweep, ""), *((getattr(sweep, p), f"{p}.") for p in PARTS)):
-            found |= {f"--{prefix}{f.name}".replace("_", "-") for f in dataclasses.fields(part)}
+        found |= set(option_names(importlib.import_module(f"pipelines.{recipe}").SWEEP))
     return found
 
 
