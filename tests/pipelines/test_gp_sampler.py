@@ -47,7 +47,7 @@ def test_the_top_of_a_mixed_space_is_found(top, seed):
     cone = Cone(top)
     found = maximum(cone, MIXED, np.empty((0, 4)), np.random.RandomState(seed))
     assert found == pytest.approx(np.array(top), abs=0.01)  # half a cell is 0.0098
-    assert cone.rows == 512 + 5 * 256
+    assert cone.rows == 512 + 5 * 128
 
 
 def test_a_row_that_is_known_is_never_left_for_a_worse_one():

@@ -38,7 +38,7 @@ _STEPS = (0.2, 0.1, 0.05, 0.02, 0.005)
 """The standard deviation of a round's steps, as a share of each parameter's range."""
 _BEST = 8
 """How many rows a round starts from."""
-_AROUND = 32
+_AROUND = 16
 """How many rows around each of them it looks at."""
 _WIDTH = 0.4
 """Of the kernels around trials that broke and trials that did not, as in the Parzen searcher."""

@@ -63,19 +63,25 @@ class Parzen:
     def log_density(self, rows: Floats) -> Floats:
         """[rows] of them; a NaN column, which takes no part, is passed over."""
         asked = rows[:, None, :]
-        with np.errstate(invalid="ignore"):
-            z = (asked - self._at) / self._h
-            normal = -0.5 * z**2 - _LOG_ROOT_TWO_PI - np.log(self._h * (self._high - self._low))
+        number, choice = self._number, ~self._number
+        factor = np.empty((len(rows), *self._at.shape))
+        z = (asked[..., number] - self._at[:, number]) / self._h
+        mass = self._high[:, number] - self._low[:, number]
+        factor[..., number] = -0.5 * z**2 - _LOG_ROOT_TWO_PI - np.log(self._h * mass)
         shares = np.log(1.0 / np.maximum(self._options, 1))
-        same = np.log(1 - self._h + self._h * np.exp(shares))
-        other = math.log(self._h) + shares
-        choice = np.where(asked == self._at, same, other)
-        factor = np.where(self._number, normal, choice)
-        blank = np.broadcast_to(np.where(self._number, 0.0, shares), factor.shape)
-        factor = np.where(self._lacks, blank, factor)
+        blank = np.where(number, 0.0, shares)
+        if choice.any():
+            same = np.log(1 - self._h + self._h * np.exp(shares))
+            other = math.log(self._h) + shares
+            alike = asked[..., choice] == self._at[:, choice]
+            factor[..., choice] = np.where(alike, same[choice], other[choice])
+        if self._lacks.any():
+            factor = np.where(self._lacks, blank, factor)
         taking_part = ~np.isnan(asked)
-        kernels = np.where(taking_part, factor, 0.0).sum(axis=2)
-        prior = np.where(taking_part, blank, 0.0).sum(axis=2)[:, :1]
+        if not taking_part.all():
+            factor = np.where(taking_part, factor, 0.0)
+        kernels = factor.sum(axis=2)
+        prior = np.where(taking_part, blank, 0.0).sum(axis=2)
         every = np.concatenate([kernels, prior], axis=1)
         top = every.max(axis=1, keepdims=True)
         summed = np.log(np.exp(every - top).sum(axis=1)) + top[:, 0]
