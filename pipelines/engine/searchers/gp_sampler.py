@@ -87,7 +87,17 @@ class QuickGPSampler(GPSampler):
         if not self._broken:
             return maximum(value, space, known, self._rng.rng)
         holds = Holds(space.get_normalized_params(self._sound), self._broken_rows(space), space)
-        return maximum(lambda rows: value(rows) + holds(rows), space, known, self._rng.rng)
+
+        def product(rows: Floats) -> Floats:
+            found = value(rows)
+            first, others = np.split(np.argsort(-found), [4 * _BEST])
+            found[first] += holds(rows[first])
+            # A probability is 1 at most: what lies below the best few need not be asked for it.
+            others = others[found[others] > np.sort(found[first])[-_BEST]]
+            found[others] += holds(rows[others])
+            return found
+
+        return maximum(product, space, known, self._rng.rng)
 
     def _broken_rows(self, space: SearchSpace) -> Floats:
         """[trials, columns] of those that broke; NaN where one lacks a parameter."""
