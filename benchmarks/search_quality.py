@@ -112,10 +112,12 @@ _tables: dict[tuple[str, str], Any] = {}
 def _run(job: tuple[Path, Task]) -> tuple[Task, dict[str, Any]]:
     """One simulated sweep: its regret at each share of the budget."""
     warnings.simplefilter("ignore")
+    from search_quality_parts import vectorised
     from search_quality_parts.methods import METHODS
 
     from pipelines.engine.simulator import load_tables, simulate
 
+    vectorised.use()
     data, task = job
     name, file, table_name, seed = task
     if not _tables:

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipelines.engine.records import Mode, Report, TrialRecord, better
+from pipelines.engine.records import Mode, Outcome, Report, TrialRecord, better
 
 
 class Stop(enum.StrEnum):
@@ -17,9 +17,16 @@ class Stop(enum.StrEnum):
     GPU_HOURS = "GPU-hours"
     PATIENCE = "no improvement"
     VALUE = "value reached"
+    FAILURES = "every trial fails"
     INTERRUPTED = "interrupted"
     NO_ROOM = "no room for checkpoints"
     EXHAUSTED = "nothing left to try"
+
+
+HOPELESS = 10
+"""First trials of a session that all fail without an epoch: what they have in common is the code,
+the data or the machine, not their configurations. Where half of a space does not fit into memory,
+ten in a row fail in one sweep of a thousand, and ten are few beside the trials of most sweeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +108,17 @@ class Budget:
         self._limits = limits
         self._mode = mode
         self._meter = meter
+        self._first: dict[int, TrialRecord] = {}
+        """The first trials of this session, those that it went on with included."""
+        self._before = 0
+        """Epochs trained before any of them."""
+
+    def started(self, record: TrialRecord, trained: int) -> None:
+        """A trial starts, or goes on, after so many epochs over all trials."""
+        if not self._first:
+            self._before = trained
+        if len(self._first) < HOPELESS:
+            self._first[record.number] = record
 
     def stop(self, reason: str) -> None:
         """Stop for another reason."""
@@ -133,6 +151,15 @@ class Budget:
             return
         if without_improvement(records, best()) >= self._limits.patience:
             self.stop(Stop.PATIENCE)
+
+    def look_at_failures(self, trained: int) -> None:
+        """Stop when the session's first trials have all failed, and no trial finished an epoch.
+
+        One of them that still trains may be the first that does.
+        """
+        failed = sum(record.outcome is Outcome.FAILED for record in self._first.values())
+        if failed == HOPELESS and trained == self._before:
+            self.stop(Stop.FAILURES)
 
 
 Leader = tuple[TrialRecord, Report]

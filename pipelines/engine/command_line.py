@@ -21,6 +21,7 @@ from pipelines.engine.budget import Stop
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.sweep import Sweep
 
+EXIT_FAILURES = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -28,8 +29,8 @@ EXIT_INTERRUPTED = 130
 def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int:
     """Run a recipe with the options of the command line; the exit code.
 
-    0 when the sweep has reached its end or its budget, 2 for input that cannot be carried out,
-    130 after Ctrl-C.
+    0 when the sweep has reached its end or its budget, 1 when it was given up because every trial
+    failed, 2 for input that cannot be carried out, 130 after Ctrl-C.
     """
     try:
         asked = parse(sweep, recipe=recipe, args=sys.argv[1:] if args is None else args)
@@ -42,7 +43,8 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
     except KeyboardInterrupt:
         print("caviar: interrupted before the first trial", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return EXIT_INTERRUPTED if result.stop_reason == Stop.INTERRUPTED else 0
+    stops = {Stop.INTERRUPTED: EXIT_INTERRUPTED, Stop.FAILURES: EXIT_FAILURES}
+    return next((code for stop, code in stops.items() if stop == result.stop_reason), 0)
 
 
 def parse(sweep: Sweep, *, recipe: str, args: Sequence[str]) -> Sweep:

@@ -197,6 +197,7 @@ class Conductor:
 
     def _assign(self, record: TrialRecord) -> Assignment:
         self.live.add(record.number)
+        self._budget.started(record, self.epochs)
         self.meter.start(record.number)
         self._saved_at[record.number] = self._clock()
         return assignment(record, self._checkpoints)
@@ -292,7 +293,7 @@ class Conductor:
         elif error is not None:
             self._fail(record, error, lost=lost)
         self._close()
-        self._check_patience()
+        self._check_what_ended()
         return self.useless()
 
     def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
@@ -354,8 +355,9 @@ class Conductor:
         if self.live or self._more:
             self._budget.look_at_clock(self.elapsed)
 
-    def _check_patience(self) -> None:
+    def _check_what_ended(self) -> None:
         if self.live or self._more:
+            self._budget.look_at_failures(self.epochs)
             self._budget.look_at_patience(self.records, self.best)
 
     def request_stop(self, reason: str) -> None:
@@ -394,7 +396,7 @@ class Conductor:
         self._close()
         _, best = self.best() or (None, None)
         self._budget.look_at_value(best, self.plan.metric)
-        self._check_patience()
+        self._check_what_ended()
 
     def _take_up(self, record: TrialRecord) -> None:
         """Queue an unfinished trial, unless it was over: the driver may have died just then."""

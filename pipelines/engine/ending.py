@@ -8,12 +8,13 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines.engine import sessions
-from pipelines.engine.budget import Stop
+from pipelines.engine import files, sessions
+from pipelines.engine.budget import HOPELESS, Stop
+from pipelines.engine.causes import causes
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.storage import written
 from pipelines.engine.sweep import Sweep
-from pipelines.engine.words import duration
+from pipelines.engine.words import duration, shortened
 
 
 def say(
@@ -42,7 +43,8 @@ def say(
         command += ["--name", name]
         command += ["--resume", *_options(reason, conductor, sweep, first)]
         stopped = "Stopped" if ran else "Nothing was run"
-        text = f"{stopped} ({reason}){_why(reason, sweep)}. Go on with:\n  {shlex.join(command)}"
+        why = _hopeless(conductor, sweep, name) if reason == Stop.FAILURES else _why(reason, sweep)
+        text = f"{stopped} ({reason}){why}. Go on with:\n  {shlex.join(command)}"
     # A folder may have brackets in its name.
     console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)
 
@@ -57,6 +59,17 @@ def _why(reason: str, sweep: Sweep) -> str:
         Stop.VALUE: f": {sweep.metric} has come to {sweep.stop_at}",
     }
     return next((text for stop, text in words.items() if stop == reason), "")
+
+
+def _hopeless(conductor: Conductor, sweep: Sweep, name: str) -> str:
+    """What most of them died of, and where to read on."""
+    ours = {n: r for n, r in conductor.records.items() if r.session == conductor.session}
+    commonest = causes(ours)[0]
+    return (
+        f": the first {HOPELESS} trials of this session all failed before the end of an epoch, "
+        f"most often with {shortened(commonest.error)}; the tracebacks are in "
+        f"{written(sweep.storage / name / files.ERRORS)}"
+    )
 
 
 def _options(

@@ -35,3 +35,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def shortened(text: str, most: int = 160) -> str:
+    """At most so many characters of it.
+
+    >>> shortened("ValueError: no", most=10)
+    'ValueErro…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"

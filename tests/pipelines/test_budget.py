@@ -19,7 +19,7 @@ from without_ray import (
     run_trial,
 )
 
-from pipelines.engine.budget import Meter, Stop, without_improvement
+from pipelines.engine.budget import HOPELESS, Meter, Stop, without_improvement
 from pipelines.engine.conductor import Decision
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.schedulers import Asha
@@ -272,6 +272,89 @@ def test_a_value_that_was_reached_before_stops_a_resumed_sweep_at_once():
     more = resumed(history, stop_at=0.9, **options)
     drive(more, curve=lambda config, epoch: epoch / 4)
     assert (more.epochs, more.stop_reason) == (12, None)
+
+
+# Nothing but failures.
+
+
+def begun(sweep, count):
+    """So many trials that start at once."""
+    return [sweep.next().record.number for _ in range(count)]
+
+
+def test_ten_trials_that_all_fail_without_an_epoch_end_a_sweep():
+    sweep = conductor(trials=64)
+    for _ in range(HOPELESS - 1):
+        run_trial(sweep, [], error="ValueError: no such file")
+    assert sweep.stop_reason is None
+    run_trial(sweep, [], error="ValueError: no such file")
+    assert sweep.stop_reason == Stop.FAILURES == "every trial fails"
+    assert sweep.next() is None
+    assert sweep.finished
+
+
+@pytest.mark.parametrize("values", [[0.5], [NAN]], ids=["finite", "diverged"])
+def test_one_epoch_of_any_trial_is_hope(values):
+    sweep = conductor(trials=64)
+    run_trial(sweep, values, diverged=values[0] != 0.5, error=None)
+    for _ in range(30):
+        run_trial(sweep, [], error="ValueError: no such file")
+    assert sweep.stop_reason is None
+
+
+def test_a_trial_that_trains_when_others_fail_at_once_may_be_the_first_to_finish_an_epoch():
+    # 32 workers, an epoch takes long, and a third of the space does not fit into memory.
+    sweep = conductor(trials=64)
+    running = begun(sweep, 32)
+    for number in running[1:]:
+        sweep.end(number, error="OutOfMemoryError: 7 GiB")
+    assert sweep.stop_reason is None
+    sweep.end(0, error="OutOfMemoryError: 7 GiB")
+    assert sweep.stop_reason == Stop.FAILURES
+
+
+def test_a_trial_that_is_tried_again_has_not_failed_yet():
+    sweep = conductor(trials=64, retries=1)
+    for number in begun(sweep, HOPELESS):
+        sweep.end(number, error=f"OSError: try {number}")
+    assert sweep.stop_reason is None
+    for number in begun(sweep, HOPELESS):  # the same ten
+        sweep.end(number, error=f"OSError: another try {number}")
+    assert sweep.stop_reason == Stop.FAILURES
+    assert len(sweep.records) == HOPELESS
+
+
+def test_a_sweep_that_only_failed_goes_on_and_ends_again_after_ten_more():
+    history = InMemory()
+    sweep = conductor(history, trials=64)
+    for _ in range(HOPELESS):
+        run_trial(sweep, [], error="ValueError: no such file")
+    again = resumed(history, trials=64)
+    for _ in range(HOPELESS):
+        assert again.stop_reason is None
+        run_trial(again, [], error="ValueError: no such file")
+    assert (again.stop_reason, len(again.records)) == (Stop.FAILURES, 2 * HOPELESS)
+    mended = resumed(history, trials=64)
+    drive(mended)
+    assert (mended.stop_reason, mended.count(Outcome.COMPLETED)) == (None, 44)
+
+
+def test_a_machine_that_broke_between_two_sessions_ends_the_second():
+    history = InMemory()
+    sweep = conductor(history, trials=64)
+    run_trial(sweep, [0.5] * 9)
+    again = resumed(history, trials=64)
+    for _ in range(HOPELESS):
+        run_trial(again, [], error="RuntimeError: no CUDA device")
+    assert again.stop_reason == Stop.FAILURES
+
+
+def test_there_is_nothing_to_give_up_after_the_last_trial():
+    sweep = conductor(trials=HOPELESS)
+    for _ in range(HOPELESS):
+        run_trial(sweep, [], error="ValueError: no such file")
+    assert sweep.next() is None
+    assert (sweep.finished, sweep.stop_reason) == (True, None)
 
 
 # Whatever comes first.

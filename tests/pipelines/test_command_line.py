@@ -735,6 +735,7 @@ def test_stages_that_cannot_be_made(recipe, args, told, sentence, ray_is_not_sta
         (None, 0, ""),
         ("time budget", 0, ""),
         ("interrupted", 130, ""),
+        ("every trial fails", 1, ""),
         (KeyboardInterrupt(), 130, "caviar: interrupted before the first trial\n"),
         (UsageError("No."), 2, "caviar: No.\n"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from without_ray import CHOICES, Clock, conductor, drive, write_sweep
+from without_ray import CHOICES, Clock, conductor, drive, run_trial, write_sweep
 
 from pipelines import Sweep
 from pipelines.engine import Grid, ending, sessions
@@ -59,6 +59,17 @@ def test_the_reason_and_the_line_to_go_on_with(reason, options, why, more, ran, 
     asked = Sweep(storage=Path("my [x]"), **options)
     text = said(sweep, asked, ran=ran)
     assert text == f"\n{stopped} ({reason}){why}. Go on with:\n  {GO_ON}{more}\n"
+
+
+def test_a_sweep_that_only_fails_says_why_and_where():
+    sweep = conductor(trials=64)
+    for error in ["OSError: no disk", *[f"ValueError: {n} is no size" for n in range(9)]]:
+        run_trial(sweep, [], error=error)
+    assert said(sweep, Sweep(storage=Path("my [x]"))) == (
+        "\nStopped (every trial fails): the first 10 trials of this session all failed before the "
+        "end of an epoch, most often with ValueError: 0 is no size; the tracebacks are in "
+        f"my [x]/a/errors. Go on with:\n  {GO_ON}\n"
+    )
 
 
 def test_the_line_can_be_typed(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ PLAN = """
 [nightly]
 name = "digits"
 storage = "{storage}"
-recipe = "random_search"
+recipe = "{recipe}"
 warm_nights = {warm}
 keep_nights = {keep}
 notify = ["NIGHT_MESSAGES"]
@@ -54,9 +54,9 @@ def web_hook():
 
 
 def begin(folder, url="", **changes):
-    usual = {"trials": 3, "max_epochs": 2, "warm": 9, "keep": 9, "more": ""}
+    usual = {"recipe": "random_search", "trials": 3, "max_epochs": 2, "warm": 9, "keep": 9}
     path = folder / "nightly.toml"
-    path.write_text(PLAN.format(storage=folder, **{**usual, **changes}))
+    path.write_text(PLAN.format(storage=folder, **{**usual, "more": "", **changes}))
     environment = {**os.environ, "NIGHT_MESSAGES": url}
     return start(caviar("nightly", "--config", path), env=environment)
 
@@ -128,6 +128,27 @@ def test_nights_in_a_row(tmp_path, web_hook):
     assert [m["title"].partition(": ")[2] for m in messages][2] == "worse"
     assert len(messages) == 4
     assert len(diary.read(folder)) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_panda_takes_its_daily_turn(tmp_path):
+    """One model, babysat tonight and again tomorrow, each time against the champion."""
+    panda = {"recipe": "panda", "trials": 1, "max_epochs": 6}
+    turns = "[sweep.scheduler]\nquantum_epochs = 2"
+    night(tmp_path, 0, **panda, more=turns)
+    folder = tmp_path / "digits"
+    first = champion.read(folder)
+    out = night(tmp_path, 0, **panda, more=turns)
+    one, two = diary.read(folder)
+    assert (one.verdict, first.night) == ("better", one.night)
+    assert two.verdict in ("better", "same"), out
+    for each in (one, two):
+        said = (folder / each.night / "decisions.log").read_text()
+        assert "trial 0" in said
+        quanta = records(folder / each.night)
+        assert max(record.epoch for record in quanta.values()) == 6
+        assert all(r.forked_at == 0 or r.forked_at % 2 == 0 for r in quanta.values())
 
 
 @pytest.mark.timeout(400)

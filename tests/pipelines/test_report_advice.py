@@ -12,6 +12,7 @@ from without_ray import CONDITIONAL
 
 from pipelines import Sweep
 from pipelines.engine import loading
+from pipelines.engine.causes import causes
 from pipelines.engine.report import advice
 from pipelines.engine.report.facts import Finalist
 from pipelines.engine.report.workers import schedule
@@ -36,7 +37,7 @@ def test_failures_by_cause():
         trial(2, [], outcome="failed", error="KeyError: 'x'"),
         trial(3, [], outcome="failed", error="ValueError: size 12"),
     )
-    found = advice.causes(told)
+    found = causes(told.records)
     assert [(cause.error, cause.trials) for cause in found] == [
         ("ValueError: size 7", (1, 3)),
         ("KeyError: 'x'", (2,)),

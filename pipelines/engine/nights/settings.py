@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.same_again import option
+from pipelines.engine.storage import Place, place, written
 from pipelines.engine.sweep import Sweep
 
 _NIGHTLYS_OWN = ("name", "storage", "resume", "warm_start")
@@ -44,6 +45,11 @@ class Settings:
         if not self.name or "/" in self.name or self.name in (".", ".."):
             raise UsageError(
                 f"nightly.name is one folder inside nightly.storage, and it is {self.name!r}."
+            )
+        if isinstance(place(self.storage), Place):
+            raise UsageError(
+                "nightly.storage is a folder, which a lock and the champion's file need, and it is "
+                f"{written(self.storage)}: give one that this machine mounts."
             )
         for field, least in (("warm_nights", 0), ("keep_nights", 1), ("resume_hours", 0)):
             value = getattr(self, field)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 import shlex
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pipelines.engine.causes import causes
 from pipelines.engine.records import Outcome
 from pipelines.engine.report.facts import Facts
 from pipelines.engine.report.importance import Importance
@@ -21,6 +20,7 @@ from pipelines.engine.report.landscape import edges, position
 from pipelines.engine.report.statistics import rank_correlation, separation
 from pipelines.engine.report.verdict import Verdict
 from pipelines.engine.report.workers import Schedule
+from pipelines.engine.words import shortened
 from search_spaces import Choice
 from search_spaces.text import show
 
@@ -67,33 +67,9 @@ def advise(
     return sorted(found, key=lambda one: -one.weight)[:MOST]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """The failed trials that have one error in common."""
-
-    error: str
-    trials: tuple[int, ...]
-
-
-def causes(facts: Facts) -> list[Cause]:
-    """The failures by cause, the commonest first.
-
-    Two errors are the same where they differ in numbers only: a size, an address, a trial's number.
-    """
-    groups: dict[str, list[int]] = defaultdict(list)
-    for number, record in facts.records.items():
-        if record.outcome is Outcome.FAILED:
-            groups[re.sub(r"\d+", "#", record.error or "no message")].append(number)
-    found = [
-        Cause(facts.records[numbers[0]].error or "no message", tuple(numbers))
-        for numbers in groups.values()
-    ]
-    return sorted(found, key=lambda cause: (-len(cause.trials), cause.trials))
-
-
 def failures(facts: Facts) -> Iterator[Advice]:
     """Trials that raised, by their commonest cause."""
-    found = causes(facts)
+    found = causes(facts.records)
     failed = sum(len(cause.trials) for cause in found)
     if not failed or failed < _FAILED * len(facts.records):
         return
@@ -103,7 +79,7 @@ def failures(facts: Facts) -> Iterator[Advice]:
         "failures",
         f"Look at why {_trials(failed)} of {len(facts.records)} failed: the traceback of trial "
         f"{first.trials[0]} is in the report and under errors/.",
-        f"{len(first.trials)} of them: {_shortened(first.error)}",
+        f"{len(first.trials)} of them: {shortened(first.error)}",
         3 + share,
     )
 
@@ -353,7 +329,3 @@ def _listed(names: list[str]) -> str:
 
 def _trials(count: int) -> str:
     return "1 trial" if count == 1 else f"{count} trials"
-
-
-def _shortened(text: str, most: int = 160) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

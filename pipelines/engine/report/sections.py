@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.engine import same_again, standing
+from pipelines.engine.causes import causes
 from pipelines.engine.records import Outcome
 from pipelines.engine.report import figures_space, figures_time
-from pipelines.engine.report.advice import Advice, causes
+from pipelines.engine.report.advice import Advice
 from pipelines.engine.report.facts import Facts
 from pipelines.engine.report.importance import LEAST_TRIALS, Importance, agreement
 from pipelines.engine.report.landscape import edges
@@ -285,7 +286,7 @@ def _failures(findings: Findings, section: Section) -> None:
         more = "" if len(retried) <= _RETRIED_SHOWN else f", the first {_RETRIED_SHOWN}"
         caption = f"Run again: {len(retried)}{more}"
         section.table(["trial", "because of", "in the end"], rows, caption=caption)
-    for cause in causes(facts):
+    for cause in causes(facts.records):
         some = ", ".join(map(str, cause.trials[:10])) + ("…" if len(cause.trials) > 10 else "")
         summary = f"{len(cause.trials)} × {cause.error}"
         which = "trial" if len(cause.trials) == 1 else "trials"

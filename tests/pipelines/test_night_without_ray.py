@@ -1,0 +1,125 @@
+"""A night through its door, its trials driven without Ray: what it may spend, what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from without_ray import LINE, Clock, accuracy, conductor, saved_as, steps
+
+from pipelines.cli import load_recipe
+from pipelines.engine import UsageError, runner, sessions
+from pipelines.engine.finals import Finalist, Finals
+from pipelines.engine.history import History
+from pipelines.engine.nights import diary, night, settings
+from pipelines.engine.summary import summarise
+
+PLAN = """
+[nightly]
+name = "n"
+storage = "{storage}"
+recipe = "random_search"
+
+[sweep]
+trials = 100
+max_epochs = 9
+gpus_per_trial = 2
+gpu_hours = 1
+finalists = 1
+final_seeds = 2
+"""
+MINUTES = 3.0
+"""An epoch, so that ten are the hour of a trial's two GPUs."""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    path = tmp_path / "nightly.toml"
+    path.write_text(PLAN.format(storage=tmp_path))
+    return settings.read(path, load_recipe)
+
+
+def without_ray(clock, *, killed_after=None):
+    """In place of ``runner.run``: one trial after the other, an epoch takes ``MINUTES``."""
+
+    def run(sweep, *, recipe, defenders):
+        folder = Path(sweep.storage, sweep.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        history = History(folder, name=sweep.name, metric=sweep.metric, mode=sweep.direction)
+        which = conductor(
+            history,
+            trials=sweep.trials,
+            max_epochs=sweep.max_epochs,
+            gpus_per_trial=sweep.gpus_per_trial,
+            gpu_hours=sweep.limits.gpu_hours,
+            session=sessions.count(history),
+            gpu_seconds=sessions.gpu_seconds(history),
+            clock=clock,
+            checkpoint=saved_as(history),
+        )
+        if sweep.resume:
+            which.replay(history.records())
+
+        def train(config, epoch):
+            if which.epochs == killed_after:
+                raise KeyboardInterrupt
+            clock.now += 60 * MINUTES
+            return accuracy(config, epoch)
+
+        with sessions.recorded(history, which, sweep, LINE, recipe):
+            for _ in steps(which, curve=train):
+                pass
+            found = summarise(which, name=sweep.name, recipe=recipe, folder=folder)
+        history.close()
+        best = found["best"]
+        scores = {seed: best["metrics"][sweep.metric] + seed / 100 for seed in (0, 1)}
+        winner = Finalist(trial=best["trial"], config=best["config"], scores=scores, asked=2)
+        return runner.Result(
+            found, folder, which.ended_because, Finals(finalists=[winner], epochs=0)
+        )
+
+    return run
+
+
+def test_gpu_hours_bound_a_night(plan, monkeypatch):
+    monkeypatch.setattr(runner, "run", without_ray(Clock()))
+    assert night.run(plan) == night.BETTER_OR_SAME
+    (first,) = diary.read(plan.settings.folder)
+    assert (first.verdict, first.epochs) == ("better", 10)
+    assert first.seconds == 10 * 60 * MINUTES
+
+
+def test_gpu_hours_of_a_night_that_was_cut_off_count(plan, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(runner, "run", without_ray(clock, killed_after=4))
+    with pytest.raises(KeyboardInterrupt):
+        night.run(plan)
+    (cut,) = diary.read(plan.settings.folder)
+    assert cut.verdict == diary.CUT_OFF
+    monkeypatch.setattr(runner, "run", without_ray(clock))
+    assert night.run(plan) == night.BETTER_OR_SAME
+    (whole,) = diary.read(plan.settings.folder)
+    assert (whole.night, whole.epochs) == (cut.night, 10)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("gpus_per_trial = 0", "--gpu-hours counts the hours of --gpus-per-trial, which is 0"),
+        ("gpu_hours = 0", "--gpu-hours must be above 0, and it is 0"),
+    ],
+)
+def test_a_budget_that_means_nothing(tmp_path, line, said):
+    name = line.partition(" ")[0]
+    lines = [line if one.startswith(f"{name} ") else one for one in PLAN.splitlines()]
+    path = tmp_path / "nightly.toml"
+    path.write_text("\n".join(lines).format(storage=tmp_path))
+    with pytest.raises(UsageError, match=said):
+        night.run(settings.read(path, load_recipe))
+
+
+def test_nights_lie_in_a_folder(tmp_path):
+    path = tmp_path / "nightly.toml"
+    path.write_text(PLAN.format(storage="s3://bucket/nights"))
+    with pytest.raises(UsageError, match=r"nightly\.storage .* s3://bucket/nights"):
+        settings.read(path, load_recipe)
