@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
 import hashlib
 import math
 import os
@@ -67,11 +68,7 @@ class Place:
     @property
     def system(self) -> FileSystem:
         """The file system, as pyarrow and Ray take it."""
-        from pyarrow import fs
-
-        if self.scheme == "file":
-            return fs.LocalFileSystem()
-        return fs.FileSystem.from_uri(str(self))[0]
+        return _opened(self.scheme, self.root.partition("/")[0], self.query)
 
     def read(self, name: str) -> bytes | None:
         """The content of a file in it; None where there is none."""
@@ -127,6 +124,16 @@ class Place:
         """Remove the folder that it is, and all in it."""
         with contextlib.suppress(FileNotFoundError):
             self.system.delete_dir(self.root)
+
+
+@functools.cache
+def _opened(scheme: str, bucket: str, query: str) -> FileSystem:
+    """One a process: S3's takes 8 s where no metadata service of Amazon's answers."""
+    from pyarrow import fs
+
+    if scheme == "file":
+        return fs.LocalFileSystem()
+    return fs.FileSystem.from_uri(f"{scheme}://{bucket}{query}")[0]
 
 
 _PROBE = ".caviar"
