@@ -2,7 +2,8 @@
 
     python docs/report_picture.py report.html FOLDER
 
-Writes FOLDER/report-light.png and FOLDER/report-dark.png: the top of the page at desktop width.
+Writes FOLDER/report-light.png and FOLDER/report-dark.png: the page at desktop width, from its title
+to the end of "Best so far".
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-WIDTH, HEIGHT = 1100, 1400
-"""CSS pixels: from the title to the learning curves."""
+WIDTH = 1000
+"""CSS pixels."""
+_TALL = 2000
+"""CSS pixels of the window: what is within is drawn at once."""
 
 
 def main(report: Path, folder: Path) -> None:
@@ -23,12 +26,14 @@ def main(report: Path, folder: Path) -> None:
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
         for scheme in ("light", "dark"):
-            page = browser.new_page(
-                viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme
-            )
+            page = browser.new_page(viewport={"width": WIDTH, "height": _TALL}, color_scheme=scheme)
             page.goto(report.resolve().as_uri())
-            page.locator("#learning-curves .main-svg").first.wait_for()
-            page.screenshot(path=folder / f"report-{scheme}.png")
+            page.locator("#best-by-epochs .main-svg").first.wait_for()
+            end = page.evaluate(
+                "document.querySelector('#progress').getBoundingClientRect().bottom"
+            )
+            clip = {"x": 0, "y": 0, "width": WIDTH, "height": end}
+            page.screenshot(path=folder / f"report-{scheme}.png", clip=clip)
         browser.close()
 
 

@@ -94,16 +94,16 @@ def _sorted(space: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...
     placed: dict[str, Parameter] = {}
     waiting = list(parameters)
     while waiting:
-        ready = [p for p in waiting if all(name in placed for name in parents(p))]
-        if not ready:
+        # the first one only: keeps the given order wherever that is possible
+        ready = next((p for p in waiting if all(name in placed for name in parents(p))), None)
+        if ready is None:
             circle = " → ".join(_circle(waiting))
             raise ValueError(
                 f"conditions must not form a circle, but in space {space!r} they do: {circle}: "
                 "drop one of these conditions"
             )
-        # the first one only: keeps the given order wherever that is possible
-        placed[ready[0].name] = ready[0]
-        waiting.remove(ready[0])
+        placed[ready.name] = ready
+        waiting.remove(ready)
     order = tuple(placed.values())
     return tuple(parameters) if list(order) == list(parameters) else order
 

@@ -7,7 +7,7 @@ nothing is drawn near it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import optuna
 
@@ -23,12 +23,15 @@ Build = Callable[[SearchSpace, Mode, int], Searcher]
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the result. ``ours`` are compared with each of the others."""
+    """A row of the result."""
 
     name: str
     searcher: Build
     scheduler: SchedulerOptions
     ours: bool = False
+    """Compared with each of the others."""
+    baseline: bool = False
+    """What others run, and random search."""
 
 
 def _univariate(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
@@ -95,4 +98,4 @@ LOST = (
     Method("our Parzen + synchronous HyperBand", _parzen, HyperBand(synchronous=True)),
     Method("our Parzen + median rule", _parzen, Median()),
 )
-METHODS = BASELINES + OURS + LOST
+METHODS = tuple(replace(m, baseline=True) for m in BASELINES) + OURS + LOST

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, ttest_rel
 
+from search_quality_parts import expected
 from search_quality_parts.methods import Method
 
 _TRIED = Path(__file__).with_name("what_was_tried.md")
@@ -41,6 +42,7 @@ def markdown(
         "regret ± standard error over the seeds, 0 the best known configuration and 1 the median "
         "one, at these shares of the budget.",
     ]
+    goals = len(lines)
     for file, (family, trainings) in files.items():
         members = [(f, t) for f, t in tables if f == file]
         if not members:
@@ -55,6 +57,7 @@ def markdown(
     lines += ["1 is best. Left out: methods with less than a quarter of the most seeds.", ""]
     seeds = {name: len(regret[name, *tables[0]]) for name in names}
     ranked = [name for name in names if 4 * seeds[name] >= max(seeds.values())]
+    lines[goals:goals] = _goals(regret, methods, ranked, files, tables, shares)
     lines += _table(["", *map(_percent, shares)], _ranks(ranked, tables, regret))
     for ours in (m.name for m in methods if m.ours and m.name in names):
         lines += ["", f"## {ours}, against each of the others at the end", ""]
@@ -70,6 +73,33 @@ def markdown(
         lines += ["", f"## {table}", ""]
         lines += _rows(names, shares, {name: regret[name, file, table] for name in names})
     return "\n".join([*lines, "", _TRIED.read_text()])
+
+
+def _goals(
+    regret: Mapping[tuple[str, str, str], Floats],
+    methods: Sequence[Method],
+    ranked: Sequence[str],
+    files: Mapping[str, tuple[str, int]],
+    tables: Sequence[tuple[str, str]],
+    shares: Sequence[float],
+) -> list[str]:
+    """The default beside what others run: the methods that are not ours and did not lose here."""
+    beside = {m.name for m in methods if m.baseline} | {expected.DEFAULT}
+    names = [name for name in ranked if name in beside]
+    found = expected.answers(regret, names, files, tables, shares)
+    if not found:
+        return []
+    rows = [[words, evidence, "yes" if holds else "**no**"] for words, evidence, holds in found]
+    return [
+        "",
+        "## What is expected of the default, and whether it holds",
+        "",
+        f"{expected.DEFAULT}, beside {', '.join(n for n in names if n != expected.DEFAULT)}. "
+        "Differences are means ± standard errors over the seeds, below 0: ours is better; noise "
+        f"is {expected.NOISE:g} standard errors.",
+        "",
+        *_table(["", "", "holds"], rows),
+    ]
 
 
 def by_table(runs: Runs) -> dict[tuple[str, str, str], Floats]:

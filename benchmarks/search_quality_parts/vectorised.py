@@ -2,9 +2,9 @@
 
 Optuna takes the logarithm of the normal distribution function element by element in Python, and
 under the defaults of Ray's OptunaSearch nearly all of a benchmark's time goes there. SciPy's has
-the same values but for the last digits: on all configurations that were compared, of whole runs,
-the proposals are the same. For benchmarks of regret alone: what a suggestion costs is measured
-without it.
+the same values but for the last digits, and so have the proposals: on recorded tables, where each
+becomes the nearest row, whole runs were the same. For benchmarks of regret alone: what a suggestion
+costs is measured without it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ def trial(number, values, config=None, *, outcome="completed", started=None, **c
     return TrialRecord(**{**fields, **changes})
 
 
-def facts(*records, space=LINE, sessions=(), finalists=(), tracebacks=None, **options):
+def facts(
+    *records, space=LINE, sessions=(), finalists=(), final_epochs=0, tracebacks=None, **options
+):
     """The facts of a sweep with these trials."""
     asked = {"metric": METRIC, "max_epochs": 9, "scheduler": Asha(), **options}
     return Facts(
@@ -74,6 +76,7 @@ def facts(*records, space=LINE, sessions=(), finalists=(), tracebacks=None, **op
         records={record.number: record for record in records},
         tracebacks=tracebacks or {},
         finalists=finalists,
+        final_epochs=final_epochs,
     )
 
 

@@ -9,7 +9,7 @@ from pipelines.engine import UsageError
 from pipelines.engine.records import Outcome
 from pipelines.engine.searchers import HyperOpt, Optuna, Parzen
 from pipelines.engine.searchers.base import Told
-from pipelines.engine.searchers.parzen import Coordinates
+from pipelines.engine.searchers.coordinates import Coordinates
 from pipelines.engine.searchers.parzen import Parzen as Density
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
@@ -25,7 +25,7 @@ SWITCH = SearchSpace(
 
 def density(space, configs, width=0.2):
     coordinates = Coordinates(space)
-    return Density(np.array([coordinates.of(c) for c in configs]), coordinates, width=width)
+    return Density(np.array([coordinates.of(c) for c in configs]), coordinates.options, width=width)
 
 
 def at(space, *configs):

@@ -103,9 +103,17 @@ def test_a_gain_within_the_noise(best, advised):
 @pytest.mark.parametrize(
     ("scores", "seeds"),
     [
-        # s² = 1/24, f = 3, t = 3.182: chance makes 0.7263 of a difference of four runs and one, the
-        # gain is 0.15; with n on both sides 1.6 · (0.7263 / 0.15)² = 37.5
-        ({1: 0.5, 2: 0.75, 3: 1.0, 4: 0.75}, "it would take more than 30 seeds of both"),
+        # s² = 1/24, f = 3, t = 3.182: chance makes 0.65 of one run alone, the gain is 0.15
+        (
+            {1: 0.5, 2: 0.75, 3: 1.0, 4: 0.75},
+            "the default ran once, which may be off by as much. caviar retrain 'made up' --trial 0 "
+            "--on train --seed 1 runs it again.",
+        ),
+        # s² = 0.0072 / 3: 0.1559 of one run alone
+        ({1: 0.69, 2: 0.75, 3: 0.81, 4: 0.75}, "the default ran once"),
+        # s² = 0.005618 / 3: 0.1377 of one run alone, 0.1540 of four and one; beyond it from
+        # 1 / ((0.15 / 0.1377)² - 1) = 5.4 seeds
+        ({1: 0.697, 2: 0.75, 3: 0.803, 4: 0.75}, "--final-seeds 6 would tell the winner"),
         # s² = 0.005 / 3: chance makes 0.1453
         ({1: 0.7, 2: 0.75, 3: 0.8, 4: 0.75}, None),
         ({1: 0.74, 2: 0.75, 3: 0.76, 4: 0.75}, None),
@@ -117,6 +125,17 @@ def test_a_gain_within_the_spread_over_seeds(scores, seeds):
     assert bool(found) is (seeds is not None)
     if found:
         assert seeds in found[0][0]
+
+
+def test_a_gain_that_no_number_of_seeds_would_tell():
+    # s = 0.1, f = 4: 0.2776 of one run; 2 · (0.2776 / 0.05)² = 61.7 seeds on both sides
+    finalists = (
+        Finalist(trial=1, scores={1: 0.55, 2: 0.65, 3: 0.75}),
+        Finalist(trial=0, scores={1: 0.5, 2: 0.6, 3: 0.7}),
+    )
+    told = facts(trial(0, [0.6]), trial(1, [0.9]), finalists=finalists)
+    ((text, _),) = said(advice.noise(told, found_of(told)))
+    assert "it would take more than 30 seeds of both" in text
 
 
 def test_how_many_seeds_would_tell():

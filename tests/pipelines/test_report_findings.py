@@ -13,7 +13,7 @@ from without_ray import LINE, METRIC
 from pipelines.engine import Asha, HyperBand, NoStopping
 from pipelines.engine.report import landscape
 from pipelines.engine.report.facts import Finalist
-from pipelines.engine.report.figures_time import best_so_far
+from pipelines.engine.report.figures_time import best_so_far, good_half
 from pipelines.engine.report.importance import Agreement, agreement, importances
 from pipelines.engine.report.workers import Span, schedule
 from search_spaces import Choice, Float, Int, SearchSpace
@@ -196,6 +196,21 @@ def test_best_so_far_counts_epochs_of_all_trials_and_leaves_failures_out():
         (0.5, 0, 2),
         (0.75, 2, 6),
     ]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "mode", "expected"),
+    [
+        # the better half of 0.1, 0.5, 0.6, 0.8, 1.0 ends at 0.6 … 1.0; room is a twentieth of it
+        (0.8, "max", [0.58, 1.02]),
+        (0.5, "max", [0.478, 1.02]),  # the default is shown wherever it is
+        (0.8, "min", [0.075, 0.8275]),  # less is better: 0.1 … 0.6, then the default
+    ],
+)
+def test_the_axis_shows_the_better_half_and_the_default(baseline, mode, expected):
+    others = {0.1, 0.5, 0.6, 0.8, 1.0} - {baseline}
+    records = [trial(n, [v]) for n, v in enumerate([baseline, *sorted(others)])]
+    assert good_half(facts(*records, mode=mode)) == pytest.approx(expected)
 
 
 # The landscape.

@@ -246,12 +246,59 @@ def test_a_history_that_knows_no_times(tmp_path):
     assert "hours" not in findings.verdict.cost
 
 
+def test_what_the_best_changes_of_the_default_and_what_it_leaves():
+    default = {"learning_rate": 0.01, "optimizer": "sgd", "momentum": 0.9, "layers": 2}
+    best = {"learning_rate": 0.125, "optimizer": "adam", "layers": 2}
+    made = page(find_out(facts(trial(0, [0.5], default), trial(1, [0.75], best))))
+    (table,) = [b for b in made.sections[0].blocks if b["kind"] == "table"]
+    assert [row["cells"] for row in table["rows"]] == [
+        ["learning_rate", "0.125", "0.01"],
+        ["optimizer", "adam", "sgd"],
+        ["momentum", "–", "0.9"],
+    ]
+    assert "As in the default: layers 2." in made.html()
+
+
+def test_the_default_that_won_is_compared_with_nothing():
+    made = page(find_out(facts(trial(0, [0.75]), trial(1, [0.5]))))
+    assert [b for b in made.sections[0].blocks if b["kind"] == "table"] == []
+    (cards,) = [b["cards"] for b in made.sections[0].blocks if b["kind"] == "cards"]
+    assert cards[1] == {"name": "against the default", "value": "–", "more": "nothing beat it"}
+
+
 def test_finalists_with_their_seeds():
     final = Finalist(trial=3, scores={11: 0.5, 12: 0.75})
     made = page(find_out(facts(*sampled(30), space=SPACE, finalists=(final,)))).html()
     assert "0.6250 ± 0.18" in made
     assert "0.5000 (seed 11), 0.7500 (seed 12)" in made
     assert "(± 0.18 over 2 fresh seeds)" in made
+
+
+@pytest.mark.parametrize(
+    ("scores", "mode", "said"),
+    [
+        # trial 1 ran to 0.9 and trial 2 to 0.8 in the search; fresh seeds come to 0.75 and 0.6
+        (({7: 0.5, 8: 1.0}, {7: 0.6, 8: 0.6}), "max", "was 0.1750 better on average: luck."),
+        (({7: 0.5, 8: 1.0}, {7: 0.6, 8: 0.6}), "min", "was no better on average."),
+    ],
+)
+def test_how_much_of_the_search_was_luck(scores, mode, said):
+    records = [trial(0, [0.5]), trial(1, [0.9]), trial(2, [0.8], {"learning_rate": 0.02})]
+    finalists = tuple(Finalist(trial=n, scores=one) for n, one in enumerate(scores, start=1))
+    told = facts(*records, finalists=finalists, final_epochs=36, mode=mode)
+    made = page(find_out(told)).html()
+    assert said in made
+    assert "CPU-hours, 36 epochs of finals aside" in made
+    (table,) = [
+        block
+        for s in page(find_out(told)).sections
+        if s.id == "finalists"
+        for block in s.blocks[:1]
+    ]
+    assert [row["cells"][3:] for row in table["rows"]] == [
+        ["0.9000", "learning_rate 0.02"],
+        ["0.8000", "learning_rate 0.02"],
+    ]
 
 
 def test_a_sweep_without_early_stopping_draws_no_rungs():

@@ -55,6 +55,81 @@ def test_means_errors_ranks_and_pairs_by_hand():
     assert "| theirs | +0.067 (0.18) | b |" in lines
 
 
+def goals(mine, rands, rays):
+    """[(evidence, holds)] of a default beside random + ASHA and Ray's; both shares 10 % and end."""
+    from search_quality_parts import expected
+
+    regret = {
+        (name, "one.npz", table): np.array([[2 * end, end] for end in ends])
+        for name, tables in (
+            (expected.DEFAULT, mine),
+            (expected.RANDOM, rands),
+            (expected.RAY, rays),
+        )
+        for table, ends in tables.items()
+    }
+    names = [expected.DEFAULT, expected.RANDOM, expected.RAY]
+    tables = [("one.npz", "a"), ("one.npz", "b")]
+    found = expected.answers(regret, names, FILES, tables, (0.1, 1.0))
+    return [(evidence, holds) for _, evidence, holds in found]
+
+
+def test_what_is_expected_holds_where_the_default_is_best():
+    assert goals(
+        {"a": [0.1, 0.2], "b": [0.1, 0.2]},
+        {"a": [0.2, 0.4], "b": [0.2, 0.4]},
+        {"a": [0.4, 0.6], "b": [0.4, 0.6]},
+    ) == [
+        # At 10 % twice the end: differences -0.2 and -0.4, deviation 0.1414, error 0.1.
+        ("Family -0.300 ± 0.100; tables on which it is: none", True),
+        ("1.0 of 3; next random + ASHA with 2.0", True),
+        ("Family 0.150 of 0.250", True),
+        ("worse on none of 2", True),
+    ]
+
+
+def test_what_is_expected_fails_by_one_table_by_noise_and_by_rank():
+    assert goals(
+        {"a": [0.1, 0.2], "b": [0.5, 0.62]},
+        {"a": [0.3, 0.3], "b": [0.2, 0.3]},
+        {"a": [0.2, 0.3], "b": [0.3, 0.4]},
+    ) == [
+        # On both: seeds 0.6 0.82 and 0.5 0.6: differences 0.1 0.22, deviation 0.0849, error 0.06.
+        ("Family +0.160 ± 0.060; tables on which it is: b", False),
+        # On a first, then Ray's, then random; on b random, Ray's, and the default last.
+        ("2.0 of 3; next random + ASHA with 2.0", False),
+        ("Family 0.355 of 0.150", False),
+        ("worse on b of 2", False),
+    ]
+
+
+def test_no_goals_without_the_rows_that_they_are_about():
+    from search_quality_parts import expected
+
+    assert expected.answers({}, [expected.DEFAULT, expected.RANDOM], FILES, [], (1.0,)) == []
+
+
+def test_the_quick_logarithm_of_the_normal_distribution_is_optunas(monkeypatch):
+    import optuna
+    from optuna.samplers._tpe import _truncnorm
+    from search_quality_parts import vectorised
+
+    def proposals():
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1) ** 2, n_trials=40)
+        return [trial.params["x"] for trial in study.trials]
+
+    slow = _truncnorm._log_ndtr
+    at = np.linspace(-40.0, 40.0, 4001)
+    own, before = slow(at), proposals()
+    monkeypatch.setattr(_truncnorm, "_log_ndtr", slow)  # put back after the test
+    vectorised.use()
+    assert _truncnorm._log_ndtr is not slow
+    assert _truncnorm._log_ndtr(at) == pytest.approx(own, rel=1e-9, abs=1e-15)
+    assert proposals() == pytest.approx(before, rel=1e-9)
+
+
 def test_only_seeds_that_ran_on_every_table_count():
     from search_quality_parts import report
 

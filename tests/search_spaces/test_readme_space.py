@@ -70,7 +70,7 @@ def from_hyperopt(space: SearchSpace) -> Iterator[dict[str, Any]]:
 
 
 def from_grid(space: SearchSpace) -> Iterator[dict[str, Any]]:
-    yield from grid.grid(space, points=2)
+    yield from grid.grid(space, points=3)
 
 
 def test_it_takes_fifteen_lines_at_most(block):

@@ -57,20 +57,23 @@ class _Flatten(nn.Module):
 
 
 class _Linear(nn.Module):
-    """weight [k, outputs, inputs], bias [k, 1, outputs] or None."""
+    """weight [k, inputs, outputs], bias [k, 1, outputs] or None.
+
+    Not [k, outputs, inputs], as a linear layer has it: the gradient would come out transposed, and
+    be copied into shape at every step.
+    """
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
-        self.weight = _joined([layer.weight for layer in layers])
+        self.weight = _joined([layer.weight.T for layer in layers])
         self.bias: nn.Parameter | None = None
         if layers[0].bias is not None:
             self.bias = _joined([layer.bias.unsqueeze(0) for layer in layers])
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight.transpose(1, 2)
         if self.bias is None:
-            return torch.bmm(x, weight)
-        return torch.baddbmm(self.bias, x, weight)
+            return torch.bmm(x, self.weight)
+        return torch.baddbmm(self.bias, x, self.weight)
 
 
 class _BatchNorm(nn.Module):

@@ -145,13 +145,17 @@ def noise(facts: Facts, verdict: Verdict | None) -> Iterator[Advice]:
         return
     if verdict.chance is not None:
         if not verdict.beyond_chance:
-            against = verdict.baseline_seeds or 1
+            against = verdict.baseline_seeds
+            between = (
+                f"the means of {verdict.seeds} and {against} runs"
+                if against
+                else f"the mean of {verdict.seeds} runs and a single one"
+            )
             yield Advice(
                 "noise",
-                f"Do not trust the gain yet: {_more_seeds(verdict)}",
-                f"It is {verdict.gain:.2g} between the means of {verdict.seeds} and "
-                f"{'1 run' if against == 1 else f'{against} runs'}, and by the spread over the "
-                f"seeds chance alone makes {verdict.chance:.2g} of it once in twenty times.",
+                f"Do not trust the gain yet: {_more_seeds(facts, verdict)}",
+                f"It is {verdict.gain:.2g} between {between}, and by the spread over the seeds "
+                f"chance alone makes {verdict.chance:.2g} of it once in twenty times.",
                 2.5,
             )
         return
@@ -168,14 +172,17 @@ def noise(facts: Facts, verdict: Verdict | None) -> Iterator[Advice]:
     )
 
 
-def _more_seeds(verdict: Verdict) -> str:
+def _more_seeds(facts: Facts, verdict: Verdict) -> str:
     """What would settle it. The noise falls with the root of the number of runs on each side."""
     assert verdict.gain is not None
     assert verdict.chance is not None
-    against = verdict.baseline_seeds or 1
-    # With n seeds on both sides in place of these, at the same spread.
-    share = 2 / (1 / verdict.seeds + 1 / against)
-    wanted = math.ceil(share * (verdict.chance / verdict.gain) ** 2)
+    of_one = verdict.chance / math.sqrt(1 / verdict.seeds + 1 / (verdict.baseline_seeds or 1))
+    ratio = (verdict.gain / of_one) ** 2
+    if not verdict.baseline_seeds and ratio <= 1 + 1 / _MOST_SEEDS:
+        again = shlex.join(["caviar", "retrain", facts.name, "--trial", "0", "--on", "train"])
+        return f"the default ran once, which may be off by as much. {again} --seed 1 runs it again."
+    # gain² = of_one² · 2 / n where both have n seeds, of_one² · (1 + 1 / n) where the default has 1
+    wanted = math.ceil(2 / ratio if verdict.baseline_seeds else 1 / (ratio - 1))
     if wanted > _MOST_SEEDS:
         return (
             f"it would take more than {_MOST_SEEDS} seeds of both to tell the winner from the "

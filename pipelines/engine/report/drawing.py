@@ -93,18 +93,27 @@ def unit_of_time(seconds: float) -> tuple[str, float]:
     return ("min", 60.0) if seconds <= 7200 else ("h", 3600.0)
 
 
-def visible_range(values: Sequence[float], *, sign: int) -> list[float] | None:
+def visible_range(
+    values: Sequence[float], *, sign: int, left_out: float = 0.02, room: float = 0.05
+) -> list[float] | None:
     """The range of an axis that shows the good end whole and leaves hopeless values out.
 
-    From the second percentile on the bad side: a loss of 10^6 would press all others flat.
+    Args:
+        values: those that are drawn; what is not finite counts for nothing.
+        sign: 1 where more is better, -1 where less is.
+        left_out: the share of the values, on the bad side, that may lie outside: a loss of 10^6
+            would press all others flat.
+        room: what is added at both ends, as a share of the range.
+
+    Returns the lower and the higher end; None without a finite value.
+
+    >>> visible_range([0.0, 0.5, 0.9, 0.95, 1.0], sign=1, left_out=0.5, room=0.0)
+    [0.9, 1.0]
     """
     finite = sorted(value for value in values if math.isfinite(value))
     if not finite:
         return None
-    low, high = finite[0], finite[-1]
-    cut = (
-        finite[int(0.02 * (len(finite) - 1))] if sign > 0 else finite[int(0.98 * (len(finite) - 1))]
-    )
-    low, high = (cut, high) if sign > 0 else (low, cut)
-    room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    return [low - room, high + room]
+    cut = int((left_out if sign > 0 else 1 - left_out) * (len(finite) - 1))
+    low, high = (finite[cut], finite[-1]) if sign > 0 else (finite[0], finite[cut])
+    more = room * (high - low) if low < high else 0.05 * abs(high) or 1.0
+    return [low - more, high + more]

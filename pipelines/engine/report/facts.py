@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pipelines.engine import files, finals, states
@@ -55,6 +54,8 @@ class Facts:
     tracebacks: Mapping[int, str] = field(default_factory=dict)
     finalists: tuple[Finalist, ...] = ()
     """The best first."""
+    final_epochs: int = 0
+    """Epochs trained for the finals, beside those of the search."""
 
     @property
     def metric(self) -> str:
@@ -144,6 +145,7 @@ def gather(experiment: Experiment) -> Facts:
     with experiment.history() as history:
         sessions = history.get("sessions", [])
         records = dict(sorted(history.records().items()))
+    last = finals.read(experiment.folder)
     return Facts(
         name=experiment.name,
         recipe=experiment.recipe,
@@ -153,17 +155,16 @@ def gather(experiment: Experiment) -> Facts:
         sessions=sessions,
         records=records,
         tracebacks=_tracebacks(experiment, records),
-        finalists=_finalists(experiment.folder),
+        finalists=() if last is None else _finalists(last),
+        final_epochs=0 if last is None else last.epochs,
     )
 
 
-def _finalists(folder: Path) -> tuple[Finalist, ...]:
+def _finalists(last: finals.Finals) -> tuple[Finalist, ...]:
     """Those that could win; one that was brought from another sweep is no trial of this one."""
-    last = finals.read(folder)
-    found = [] if last is None else last.finalists
     return tuple(
         Finalist(trial=one.trial, scores=one.scores)
-        for one in found
+        for one in last.finalists
         if one.trial is not None and one.is_whole
     )
 

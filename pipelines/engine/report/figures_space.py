@@ -51,7 +51,7 @@ def parallel(facts: Facts, importances: list[Importance]) -> Figure:
     parameters = order(facts, importances)
     ranking = facts.ranking()
     scores = facts.scores()
-    span = visible_range(list(scores.values()), sign=facts.sign) or [0.0, 1.0]
+    span = visible_range(list(scores.values()), sign=facts.sign, room=0.0) or [0.0, 1.0]
     data: list[dict[str, Any]] = []
     start = 0
     for share, name, colour in _BANDS:

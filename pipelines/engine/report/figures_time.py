@@ -49,6 +49,18 @@ def best_so_far(facts: Facts) -> list[tuple[Report, int, int]]:
     return found
 
 
+def good_half(facts: Facts) -> list[float] | None:
+    """The range of the metric's axis in which the better half of the trials end, and the default.
+
+    What matters happens there; the start of a curve, and the worse half, may lie outside.
+    """
+    shown = visible_range(list(facts.scores().values()), sign=facts.sign, left_out=0.5)
+    if shown is None or facts.baseline is None:
+        return shown
+    room = 0.05 * (shown[1] - shown[0])
+    return [min(shown[0], facts.baseline - room), max(shown[1], facts.baseline + room)]
+
+
 def progress(facts: Facts, *, by: str) -> Figure:
     """Best so far against time (``by="time"``) or epochs, beside the default's line."""
     steps = best_so_far(facts)
@@ -89,7 +101,7 @@ def progress(facts: Facts, *, by: str) -> Figure:
         data,
         height=320,
         xaxis=axis(title, rangemode="tozero"),
-        yaxis=axis(facts.metric),
+        yaxis=axis(facts.metric, range=good_half(facts)),
     )
 
 
@@ -129,7 +141,6 @@ def curves(facts: Facts) -> Figure:
                 f"{facts.metric} %{{y}}<extra></extra>",
             }
         )
-    values = [v for r in facts.records.values() for v in r.curve(facts.metric).values()]
     rungs = [
         {
             "type": "line",
@@ -161,7 +172,7 @@ def curves(facts: Facts) -> Figure:
         data,
         height=460,
         xaxis=axis("epoch", rangemode="tozero"),
-        yaxis=axis(facts.metric, range=visible_range(values, sign=facts.sign)),
+        yaxis=axis(facts.metric, range=good_half(facts)),
         shapes=rungs,
         annotations=labels,
     )

@@ -98,15 +98,19 @@ def _verdict(findings: Findings, section: Section) -> None:
         section.text("Nothing in this sweep calls for a change of the next one.", "note")
     if verdict is not None and verdict.trial != 0:
         default = facts.records[0].config if 0 in facts.records else {}
-        names = dict.fromkeys([*verdict.config, *default])
-        rows = [[n, _shown(verdict.config, n), _shown(default, n)] for n in names]
-        marks = {i: "best" for i, name in enumerate(names) if name in verdict.changes}
+        names = [n for n in dict.fromkeys([*verdict.config, *default]) if n not in verdict.changes]
+        gone = [name for name in names if name not in verdict.config]
         section.table(
             ["parameter", "best", "default"],
-            rows,
-            caption="The best configuration; what it changes is bold.",
-            mark=marks,
+            [
+                [name, _shown(verdict.config, name), _shown(default, name)]
+                for name in [*verdict.changes, *gone]
+            ],
+            caption="What the best configuration changes",
         )
+        same = [f"{name} {_shown(default, name)}" for name in names if name not in gone]
+        if same:
+            section.text(f"As in the default: {', '.join(same)}.", "note")
 
 
 def _default(verdict: Verdict) -> str:
@@ -153,7 +157,10 @@ def _curves(findings: Findings, section: Section) -> None:
     if rungs:
         which = "epoch" if len(facts.rungs) == 1 else "epochs"
         text += f"Trials were judged at {which} {rungs}, the dotted lines. "
-    text += "A click on a name in the legend switches it off, a double click all others."
+    text += (
+        "A click on a name in the legend switches it off, a double click all others. The worse "
+        "half of the trials may lie outside; a double click into the picture shows all."
+    )
     section.text(text, "note")
     label = "learning curves of all trials"
     section.show({"learning-curves": (figures_time.curves(facts), label)})
@@ -338,10 +345,10 @@ def _finalists(findings: Findings, section: Section) -> None:
     flattered = statistics.fmean(
         facts.sign * (chosen[one.trial] - one.mean) for one in facts.finalists
     )
+    luck = f"{flattered:.4f} better on average: luck" if flattered > 0 else "no better on average"
     section.text(
         f"Trained again with fresh seeds, to epoch {facts.options.max_epochs}; the best mean wins. "
-        f"The run in the search, which chose them, was {abs(flattered):.4f} "
-        f"{'better' if flattered > 0 else 'worse'} on average: that much was luck.",
+        f"The run in the search, which chose them, was {luck}.",
         "note",
     )
 

@@ -41,6 +41,8 @@ class Verdict:
     their seeds; None without two seeds of any."""
     trials: int
     epochs: int
+    final_epochs: int
+    """Those of the finals, which the rest of the cost does not hold."""
     seconds: float
     device: str
     device_hours: float | None
@@ -52,7 +54,10 @@ class Verdict:
         parts = [_count(self.trials, "trial"), _count(self.epochs, "epoch")]
         if self.device_hours is not None:
             parts.append(f"{hours(self.device_hours)} {self.device}-hours")
-        return ", ".join(parts[:-1]) + f" and {parts[-1]}"
+        said = ", ".join(parts[:-1]) + f" and {parts[-1]}"
+        return (
+            f"{said}, {self.final_epochs:,} epochs of finals aside" if self.final_epochs else said
+        )
 
     @property
     def checked(self) -> str:
@@ -144,6 +149,7 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
         chance=None if final is None else facts.chance(len(final.scores), baseline_seeds or 1),
         trials=len(facts.records),
         epochs=facts.epochs,
+        final_epochs=facts.final_epochs,
         seconds=facts.seconds,
         device="GPU" if gpus else "CPU",
         device_hours=schedule.busy * each / 3600 if schedule.spans else None,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from search_spaces import Choice, SearchSpace
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 class Coordinates:

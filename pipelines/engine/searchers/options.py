@@ -158,7 +158,7 @@ class Optuna(ModelOptions):
     """
 
     sampler: Literal["tpe", "gp", "cmaes"] = "tpe"
-    """gp takes seconds a proposal, for few and long trials; cmaes is for smooth spaces of numbers.
+    """gp is for few and long trials: it models 60 at most; cmaes is for smooth spaces of numbers.
     Both leave parameters with a condition to tpe, and cmaes choices too."""
 
     def check(self, space: SearchSpace) -> None:

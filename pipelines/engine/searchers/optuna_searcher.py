@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution
-from optuna.samplers import BaseSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from pipelines.engine.records import Mode
@@ -29,8 +28,7 @@ class OptunaSearcher(ModelSearcher):
     the level rises or an earlier trial reaches it. A trial that diverged or failed breaks a
     constraint: Optuna passes over trials in the state FAIL, so that its model would walk back into
     the region again and again, while a broken constraint ranks behind every other trial, and no
-    value has to be invented. (A Gaussian process takes no trial without a value. It gets the mean
-    of the others, which says nothing, and models the constraint beside the objective.)
+    value has to be invented.
     """
 
     def __init__(self, space: SearchSpace, *, options: Optuna, mode: Mode, seed: int) -> None:
@@ -65,12 +63,9 @@ class OptunaSearcher(ModelSearcher):
         if self._options.sampler == "tpe":
             return tpe
         if self._options.sampler == "gp":
-            return GPSampler(
-                seed=seed,
-                independent_sampler=tpe,
-                n_startup_trials=0,
-                warn_independent_sampling=False,
-            )
+            from pipelines.engine.searchers.gp_sampler import QuickGPSampler
+
+            return QuickGPSampler(seed=seed, others=tpe)
         from pipelines.engine.searchers.cma_sampler import CmaSampler
 
         always = {
@@ -86,32 +81,22 @@ class OptunaSearcher(ModelSearcher):
         propose what the uninterrupted one would have.
         """
         scores = list(level.scores.items())
-        stand_in = _stand_in(level) if self._options.sampler == "gp" else None
-        grows = level.epoch == self._epoch and scores[: len(self._shown)] == self._shown
-        if not grows or stand_in is not None:
+        if level.epoch != self._epoch or scores[: len(self._shown)] != self._shown:
             self._epoch, self._shown = level.epoch, []
             self._study = optuna.create_study(direction="maximize")
         new = scores[len(self._shown) :]
-        self._study.add_trials([self._trial(number, score, stand_in) for number, score in new])
+        self._study.add_trials([self._trial(number, score) for number, score in new])
         self._shown = scores
 
-    def _trial(self, number: int, score: float, stand_in: float | None) -> FrozenTrial:
-        """``stand_in`` is the value of broken trials, where they need one."""
+    def _trial(self, number: int, score: float) -> FrozenTrial:
         params, distributions = optuna_encoder.to_params(self.space, self.configs[number])
         broken = score == -np.inf
-        value = stand_in if broken else score
         trial = create_trial(
             params=params,
             distributions=distributions,
-            state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
-            value=value,
+            state=TrialState.PRUNED if broken else TrialState.COMPLETE,
+            value=None if broken else score,
         )
-        if broken or stand_in is not None:  # all trials or none must have it, says the process
-            trial.set_constraint("trains", 1.0 if broken else -1.0)
+        if broken:
+            trial.set_constraint("trains", 1.0)
         return trial
-
-
-def _stand_in(level: Level) -> float | None:
-    """The mean of the finite scores, where there are others."""
-    finite = [score for score in level.scores.values() if score > -math.inf]
-    return float(np.mean(finite)) if len(finite) < len(level.scores) else None

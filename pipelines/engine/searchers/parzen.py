@@ -22,18 +22,21 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pipelines.engine.searchers.coordinates import Coordinates, Floats
+from pipelines.engine.searchers.coordinates import Floats, Integers
 
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
 class Parzen:
-    """The density around ``rows`` (configurations, at least one), in ``coordinates``."""
+    """The density around ``rows`` (configurations, at least one).
 
-    def __init__(self, rows: Floats, coordinates: Coordinates, *, width: float) -> None:
+    ``options`` has how many a column's choice has, 0 for a number between 0 and 1.
+    """
+
+    def __init__(self, rows: Floats, options: Integers, *, width: float) -> None:
         count, columns = rows.shape
         self._at = rows
-        self._options = coordinates.options
+        self._options = options
         self._number = self._options == 0
         self._h = min(1.0, width * count ** (-1 / (columns + 4)))
         # The mass that a kernel has inside 0 … 1.

@@ -38,8 +38,8 @@ class ParzenSearcher(ModelSearcher):
         good = max(1, min(share, _MOST_GOOD, sound, len(best_first) - 1))
         rows = np.array([self.rows[number] for number in best_first])
         width = self._options.width
-        likely = Parzen(rows[:good], self.coordinates, width=width)
-        unlikely = Parzen(rows[good:], self.coordinates, width=width)
+        likely = Parzen(rows[:good], self.coordinates.options, width=width)
+        unlikely = Parzen(rows[good:], self.coordinates.options, width=width)
         drawn = likely.draw(self._options.candidates, rng)
         asked = self.coordinates.masked(drawn)
         gain = likely.log_density(asked) - unlikely.log_density(asked)
