@@ -157,6 +157,9 @@ def j1_part(pairs: Sequence[tuple[j1.Outcome, j1.Outcome]], seconds: float) -> l
         f"Plain Ray's best after {seconds:g} s was reached after {', '.join(caught)} "
         f"(expected: {EXPECTED['catch_up']:g} s).",
         "",
+        "The layers are the same: Caviar trains its own MLP, with He's initial weights and dropout "
+        "masks drawn ahead, plain Ray an `nn.Sequential` as one writes it, with torch's.",
+        "",
     ]
     moments = [moment for moment in j1.MOMENTS if moment <= seconds]
     rows = [

@@ -1,4 +1,4 @@
-"""Job J1, what both tools are given: the model of a configuration, sizes, and the space.
+"""Job J1: sizes, the space, and the model of a configuration as plain torch builds it.
 
 Importing this module imports neither torch nor Ray.
 """

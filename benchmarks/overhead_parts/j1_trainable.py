@@ -1,26 +1,17 @@
-"""Our trainable with J1's model, which notes what it does when."""
+"""Our trainable, which notes what it does when. By itself it trains J1's MLPs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from overhead_parts import j1_job
 from overhead_parts.marks import Marks
 from trainables import TorchTrainable
 
-if TYPE_CHECKING:
-    from torch import nn
-
 
 class J1Trainable(TorchTrainable):
-    """A user's subclass: another model. All the rest is notes on time."""
-
-    def build_model(
-        self, config: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
-    ) -> nn.Module:
-        return j1_job.build(config)
+    """A user's subclass: the MLP of the package, and notes on time."""
 
     def setup(self, config: dict[str, Any], data: Any = None, options: Any = None) -> None:
         self._marks = Marks()

@@ -183,7 +183,8 @@ def _compared(
             members = [(f, t) for f, t in tables if f == file]
             pairs = [_paired(regret[ours, *key], regret[other, *key]) for key in members]
             a, b = (np.mean([pair[side] for pair in pairs], axis=0) for side in (0, 1))
-            cells.append(f"{np.mean(a - b):+.3f} ({ttest_rel(a, b).pvalue:.2g})")
+            sure = f"{ttest_rel(a, b).pvalue:.2g}" if len(a) > 1 else "one seed"
+            cells.append(f"{np.mean(a - b):+.3f} ({sure})")
         worse = []
         for file, table in tables:
             mine, theirs = _paired(regret[ours, file, table], regret[other, file, table])

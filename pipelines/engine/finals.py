@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine import checkpoints, files, in_process
+from pipelines.engine.budget import Limits
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.plan import Plan
 from pipelines.engine.preparing import Prepared
@@ -188,16 +189,12 @@ def _conductor(
     history: History,
     folder: Path | Place,
 ) -> Conductor:
-    plan = Plan(
-        metric=sweep.metric,
-        mode=sweep.direction,
-        max_epochs=sweep.max_epochs,
+    plan = Plan.of(
+        sweep,
         trials=len(entries),
         seed=sweep.seed ^ (_SEED << 32),
         keep_checkpoints=len(entries),
-        checkpoint_seconds=sweep.checkpoint_seconds,
-        retries=sweep.retries,
-        gpus_per_trial=sweep.gpus_per_trial,
+        limits=Limits(),
         default_first=False,
         again=[entry["config"] for entry in entries],
     )

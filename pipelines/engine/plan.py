@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.engine.budget import Limits
 from pipelines.engine.records import Mode, Report, TrialRecord
 from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.engine.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,23 @@ class Plan:
     """Configurations that run first of all, after the default, known or not."""
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
+
+    @classmethod
+    def of(cls, sweep: Sweep, **others: Any) -> Plan:
+        """What the options of a sweep say; ``others`` are fields of the plan that they do not."""
+        said: dict[str, Any] = {
+            "metric": sweep.metric,
+            "mode": sweep.direction,
+            "max_epochs": sweep.max_epochs,
+            "trials": sweep.trials,
+            "seed": sweep.seed,
+            "keep_checkpoints": sweep.keep_checkpoints,
+            "checkpoint_seconds": sweep.checkpoint_seconds,
+            "retries": sweep.retries,
+            "limits": sweep.limits,
+            "gpus_per_trial": sweep.gpus_per_trial,
+        }
+        return cls(**(said | others))
 
 
 class Log(Protocol):

@@ -283,19 +283,7 @@ def _conductor(
     started: float,
     warm: WarmStart,
 ) -> Conductor:
-    plan = Plan(
-        metric=sweep.metric,
-        mode=sweep.direction,
-        max_epochs=sweep.max_epochs,
-        trials=sweep.trials,
-        seed=sweep.seed,
-        keep_checkpoints=sweep.keep_checkpoints,
-        checkpoint_seconds=sweep.checkpoint_seconds,
-        retries=sweep.retries,
-        limits=sweep.limits,
-        again=warm.best(sweep.retest, space, sweep.direction),
-        gpus_per_trial=sweep.gpus_per_trial,
-    )
+    plan = Plan.of(sweep, again=warm.best(sweep.retest, space, sweep.direction))
     options = sweep.searcher.planned(space, trials=sweep.trials)
     conductor = Conductor(
         plan,

@@ -139,7 +139,8 @@ def advice(found: Sequence[Advice], console: Console) -> None:
         line = Text("· ")
         line.append(one.text)
         line.append(f" {one.evidence}", "dim")
-        console.print(line, soft_wrap=True)
+        # Whole words in a terminal; one line each in a log.
+        console.print(line, soft_wrap=not console.is_terminal)
 
 
 _NO_QUALITY = ("epoch", "epoch_seconds", "samples_per_second")

@@ -34,16 +34,7 @@ class Watched:
         self._read = 0
         self._rest = b""
         self._sessions: list[dict[str, Any]] = []
-        self.plan = Plan(
-            metric=options.metric,
-            mode=options.direction,
-            max_epochs=options.max_epochs,
-            trials=options.trials,
-            seed=options.seed,
-            keep_checkpoints=options.keep_checkpoints,
-            checkpoint_seconds=options.checkpoint_seconds,
-            limits=options.limits,
-        )
+        self.plan = Plan.of(options)
         self.rungs = options.scheduler.judges_at(options.max_epochs)
         self.records: Mapping[int, TrialRecord] = {}
         self.decisions: list[str] = []

@@ -12,6 +12,7 @@ from pipelines import Sweep
 from pipelines.engine import Asha, sessions
 from pipelines.engine.conductor import trial_seed
 from pipelines.engine.files import OPTIONS, write_json
+from pipelines.engine.finals import Finalist
 from pipelines.engine.history import History
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.report.facts import Facts
@@ -61,6 +62,11 @@ def trial(number, values, config=None, *, outcome="completed", started=None, **c
     return TrialRecord(**{**fields, **changes})
 
 
+def finalist(number, scores):
+    """A trial that was trained again, by seed to score."""
+    return Finalist(trial=number, config={}, scores=scores, asked=len(scores))
+
+
 def facts(
     *records, space=LINE, sessions=(), finalists=(), final_epochs=0, tracebacks=None, **options
 ):
@@ -75,7 +81,7 @@ def facts(
         sessions=list(sessions),
         records={record.number: record for record in records},
         tracebacks=tracebacks or {},
-        finalists=finalists,
+        finalists={one.trial: one for one in finalists},
         final_epochs=final_epochs,
     )
 

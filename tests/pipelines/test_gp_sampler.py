@@ -9,6 +9,7 @@ import torch
 from optuna._gp.search_space import SearchSpace
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipelines.engine.searchers import gp_sampler
 from pipelines.engine.searchers.gp_sampler import Holds, QuickGPSampler, maximum, one_thread
@@ -103,22 +104,25 @@ def test_a_process_stays_away_from_where_trials_broke(lacking):
 def test_the_process_takes_one_thread_and_gives_the_others_back(monkeypatch):
     seen = []
 
+    def blas():
+        return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+
     def noted(*of):
-        seen.append(torch.get_num_threads())
+        seen.append((torch.get_num_threads(), blas()))
         return maximum(*of)
 
     monkeypatch.setattr(gp_sampler, "maximum", noted)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        sampler = QuickGPSampler(seed=0, others=optuna.samplers.RandomSampler(0))
-        study = optuna.create_study(sampler=sampler)
-        study.optimize(lambda trial: trial.suggest_float("x", 0, 1) ** 2, n_trials=3)
-        assert torch.get_num_threads() == 3
-        with pytest.raises(ValueError, match="broke"), one_thread():
-            raise ValueError("broke")
-        assert torch.get_num_threads() == 3
+        with threadpool_limits(2, user_api="blas"):
+            sampler = QuickGPSampler(seed=0, others=optuna.samplers.RandomSampler(0))
+            study = optuna.create_study(sampler=sampler)
+            study.optimize(lambda trial: trial.suggest_float("x", 0, 1) ** 2, n_trials=3)
+            with pytest.raises(ValueError, match="broke"), one_thread():
+                raise ValueError("broke")
+            assert (torch.get_num_threads(), blas()) == (3, {2})
     finally:
         torch.set_num_threads(before)
     # The first trial has no others; the second and the third ask the process.
-    assert seen == [1, 1]
+    assert seen == [(1, {1}), (1, {1})]

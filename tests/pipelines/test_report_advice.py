@@ -7,14 +7,13 @@ import math
 import shlex
 
 import pytest
-from made_up import SPACE, facts, found_of, trial, weight
+from made_up import SPACE, facts, finalist, found_of, trial, weight
 from without_ray import CONDITIONAL
 
 from pipelines import Sweep
 from pipelines.engine import loading
 from pipelines.engine.causes import causes
 from pipelines.engine.report import advice
-from pipelines.engine.report.facts import Finalist
 from pipelines.engine.report.workers import schedule
 from search_spaces import Choice, SearchSpace
 
@@ -120,7 +119,7 @@ def test_a_gain_within_the_noise(best, advised):
     ],
 )
 def test_a_gain_within_the_spread_over_seeds(scores, seeds):
-    told = facts(trial(0, [0.6]), trial(1, [0.9]), finalists=(Finalist(trial=1, scores=scores),))
+    told = facts(trial(0, [0.6]), trial(1, [0.9]), finalists=(finalist(1, scores),))
     found = said(advice.noise(told, found_of(told)))
     assert bool(found) is (seeds is not None)
     if found:
@@ -130,8 +129,8 @@ def test_a_gain_within_the_spread_over_seeds(scores, seeds):
 def test_a_gain_that_no_number_of_seeds_would_tell():
     # s = 0.1, f = 4: 0.2776 of one run; 2 · (0.2776 / 0.05)² = 61.7 seeds on both sides
     finalists = (
-        Finalist(trial=1, scores={1: 0.55, 2: 0.65, 3: 0.75}),
-        Finalist(trial=0, scores={1: 0.5, 2: 0.6, 3: 0.7}),
+        finalist(1, {1: 0.55, 2: 0.65, 3: 0.75}),
+        finalist(0, {1: 0.5, 2: 0.6, 3: 0.7}),
     )
     told = facts(trial(0, [0.6]), trial(1, [0.9]), finalists=finalists)
     ((text, _),) = said(advice.noise(told, found_of(told)))
@@ -142,8 +141,8 @@ def test_how_many_seeds_would_tell():
     # s = 0.1 in both, f = 4: chance 2.776 · 0.1 · sqrt(2 / 3) = 0.2267; the gain is 0.1, and
     # 3 · (0.2267 / 0.1)² = 15.4 seeds on both sides
     finalists = (
-        Finalist(trial=1, scores={1: 0.6, 2: 0.7, 3: 0.8}),
-        Finalist(trial=0, scores={1: 0.5, 2: 0.6, 3: 0.7}),
+        finalist(1, {1: 0.6, 2: 0.7, 3: 0.8}),
+        finalist(0, {1: 0.5, 2: 0.6, 3: 0.7}),
     )
     told = facts(trial(0, [0.6]), trial(1, [0.9]), finalists=finalists)
     ((text, evidence),) = said(advice.noise(told, found_of(told)))
@@ -158,8 +157,8 @@ def test_how_many_seeds_would_tell():
 @pytest.mark.parametrize(("second", "advised"), [([0.6, 0.7, 0.8], True), ([0.1, 0.2, 0.3], False)])
 def test_two_finalists_that_their_seeds_do_not_tell_apart(second, advised):
     finalists = (
-        Finalist(trial=2, scores=dict(enumerate([0.65, 0.75, 0.85]))),
-        Finalist(trial=1, scores=dict(enumerate(second))),
+        finalist(2, dict(enumerate([0.65, 0.75, 0.85]))),
+        finalist(1, dict(enumerate(second))),
     )
     told = facts(trial(0, [0.6]), trial(1, [0.9]), trial(2, [0.9]), finalists=finalists)
     found = said(advice.alike(told))

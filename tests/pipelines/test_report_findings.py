@@ -7,12 +7,11 @@ import importlib
 import math
 
 import pytest
-from made_up import SPACE, facts, found_of, sampled, trial, weight
+from made_up import SPACE, facts, finalist, found_of, sampled, trial, weight
 from without_ray import LINE, METRIC
 
 from pipelines.engine import Asha, HyperBand, NoStopping
 from pipelines.engine.report import landscape
-from pipelines.engine.report.facts import Finalist
 from pipelines.engine.report.figures_time import best_so_far, good_half
 from pipelines.engine.report.importance import Agreement, agreement, importances
 from pipelines.engine.report.workers import Span, schedule
@@ -125,8 +124,8 @@ def test_the_verdict_of_a_single_run():
 
 def test_the_verdict_of_checked_finalists():
     finalists = (
-        Finalist(trial=2, scores={7: 0.75, 8: 0.5, 9: 1.0}),
-        Finalist(trial=1, scores={7: 0.5, 8: 0.5, 9: 0.5}),
+        finalist(2, {7: 0.75, 8: 0.5, 9: 1.0}),
+        finalist(1, {7: 0.5, 8: 0.5, 9: 0.5}),
     )
     told = facts(
         trial(0, [0.5]),
@@ -146,8 +145,8 @@ def test_the_verdict_of_checked_finalists():
 
 def test_a_default_that_is_a_finalist_is_compared_by_its_seeds():
     finalists = (
-        Finalist(trial=1, scores={7: 0.76, 8: 0.75, 9: 0.74}),
-        Finalist(trial=0, scores={7: 0.51, 8: 0.5, 9: 0.49}),
+        finalist(1, {7: 0.76, 8: 0.75, 9: 0.74}),
+        finalist(0, {7: 0.51, 8: 0.5, 9: 0.49}),
     )
     found = found_of(facts(trial(0, [0.7]), trial(1, [0.9]), finalists=finalists))
     assert (found.baseline, found.baseline_seeds) == (0.5, 3)
@@ -159,8 +158,8 @@ def test_a_default_that_is_a_finalist_is_compared_by_its_seeds():
 
 def test_where_the_default_wins_the_finals_there_is_no_gain():
     finalists = (
-        Finalist(trial=0, scores={7: 0.5, 8: 0.75}),
-        Finalist(trial=1, scores={7: 0.5, 8: 0.5}),
+        finalist(0, {7: 0.5, 8: 0.75}),
+        finalist(1, {7: 0.5, 8: 0.5}),
     )
     found = found_of(facts(trial(0, [0.7]), trial(1, [0.9]), finalists=finalists))
     assert (found.trial, found.score, found.gain) == (0, 0.625, 0.0)
@@ -268,10 +267,8 @@ def test_a_range_that_the_best_press_against():
     (edge,) = landscape.edges(rates(*HIGH, *[0.001] * 20))
     assert (edge.name, edge.direction, edge.at_edge, edge.of) == ("learning_rate", "upwards", 4, 5)
     assert edge.suggested == 10  # 1 · (1 / 1e-4) ^ 0.25
-    assert edge.sentence == (
-        "Widen learning_rate upwards (beyond 1, to 10 say): the best trial and 4 of the best 5 lie "
-        "at that end of its range."
-    )
+    assert edge.what == "Widen learning_rate upwards (beyond 1, to 10 say)"
+    assert edge.why == "the best trial and 4 of the best 5 lie at that end of its range"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from made_up import SPACE, facts, sampled, trial, write
+from made_up import SPACE, facts, finalist, sampled, trial, write
 from markupsafe import escape
 from plotly import graph_objects
 from rich.console import Console
@@ -23,7 +23,7 @@ from pipelines.engine import NoStopping, report, runner
 from pipelines.engine.experiments import best_report, find
 from pipelines.engine.records import Outcome
 from pipelines.engine.report import compare
-from pipelines.engine.report.facts import Finalist, gather
+from pipelines.engine.report.facts import gather
 from pipelines.engine.report.page import script_json
 from pipelines.engine.report.sections import page
 from pipelines.engine.report.write import find_out
@@ -267,7 +267,7 @@ def test_the_default_that_won_is_compared_with_nothing():
 
 
 def test_finalists_with_their_seeds():
-    final = Finalist(trial=3, scores={11: 0.5, 12: 0.75})
+    final = finalist(3, {11: 0.5, 12: 0.75})
     made = page(find_out(facts(*sampled(30), space=SPACE, finalists=(final,)))).html()
     assert "0.6250 ± 0.18" in made
     assert "0.5000 (seed 11), 0.7500 (seed 12)" in made
@@ -284,7 +284,7 @@ def test_finalists_with_their_seeds():
 )
 def test_how_much_of_the_search_was_luck(scores, mode, said):
     records = [trial(0, [0.5]), trial(1, [0.9]), trial(2, [0.8], {"learning_rate": 0.02})]
-    finalists = tuple(Finalist(trial=n, scores=one) for n, one in enumerate(scores, start=1))
+    finalists = tuple(finalist(n, one) for n, one in enumerate(scores, start=1))
     told = facts(*records, finalists=finalists, final_epochs=36, mode=mode)
     made = page(find_out(told)).html()
     assert said in made

@@ -284,7 +284,7 @@ def test_a_sweep_of_a_single_epoch_ends(scheduler):
     assert sweep.count(Outcome.COMPLETED) == 13
 
 
-# Why a trial does not go on: see test_words_and_progress.py for how it is shown.
+# Why a trial does not go on: see test_progress.py for how it is shown.
 
 
 def explained(scheduler, *moves):

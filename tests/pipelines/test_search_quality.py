@@ -55,6 +55,11 @@ def test_means_errors_ranks_and_pairs_by_hand():
     assert "| theirs | +0.067 (0.18) | b |" in lines
 
 
+def test_a_single_seed_has_no_test():
+    lines = document(runs(mine={"a": [0.1]}, theirs={"a": [0.3]}), "mine")
+    assert "| theirs | -0.200 (one seed) | none |" in lines
+
+
 def goals(mine, rands, rays):
     """[(evidence, holds)] of a default beside random + ASHA and Ray's; both shares 10 % and end."""
     from search_quality_parts import expected

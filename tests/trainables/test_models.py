@@ -17,6 +17,7 @@ from trainables.models import (
     normalisation,
     normalisation_names,
 )
+from trainables.models.dropout import Dropout
 
 BUILDERS = {"mlp": build_mlp, "cnn": build_cnn, "resnet": build_resnet}
 SMALL = {"conv_blocks": 2, "filters": 16, "depth": 8, "width": 16, "units_1": 32}
@@ -75,7 +76,7 @@ def test_mlp_shapes(config, input_shape, shapes):
 def test_mlp_order_of_layers():
     config = {"hidden_layers": 2, "dropout": 0.25, "activation": "tanh"}
     kinds = [type(layer) for layer in build_mlp(config, (4,), 3)]
-    hidden = [nn.Linear, nn.Tanh, nn.Dropout]
+    hidden = [nn.Linear, nn.Tanh, Dropout]
     assert kinds == [nn.Flatten, *hidden, *hidden, nn.Linear]
     assert build_mlp(config, (4,), 3)[3].p == 0.25
     assert not any(isinstance(layer, nn.Dropout) for layer in build_mlp({"dropout": 0}, (4,), 3))
@@ -191,7 +192,7 @@ def test_cnn_by_hand():
     assert model[:-5](torch.zeros(2, 3, 32, 32)).shape == (2, 128, 4, 4)
     config = {"conv_blocks": 1, "convolutions": 2, "normalisation": "none", "dropout": 0.5}
     block = [nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU, nn.AvgPool2d]
-    head = [nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    head = [nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear, nn.ReLU, Dropout, nn.Linear]
     found = kinds(build_cnn({**config, "pooling": "average"}, (8, 8), 3))
     assert found[1:] == [*block, *head]
 
@@ -235,7 +236,7 @@ def test_normalisation_dropout_and_activation_are_taken_from_the_configuration(f
     found = kinds(model)
     assert nn.SiLU in found
     assert nn.ReLU not in found
-    assert found.count(nn.Dropout) == 1
+    assert found.count(Dropout) == 1
     norms = {nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm} & set(found)
     assert len(norms) == (0 if normal == "none" else 1)
     x = torch.randn(4, 8, 8)

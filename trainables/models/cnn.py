@@ -8,6 +8,7 @@ from torch import nn
 
 from trainables.checks import one_of, share, whole
 from trainables.models.activations import activation
+from trainables.models.dropout import Dropout
 from trainables.models.images import AsImages, image_size
 from trainables.models.initialisation import initialise
 from trainables.models.normalisation import normalisation
@@ -76,7 +77,7 @@ def build_cnn(config: Mapping[str, Any], input_shape: Sequence[int], classes: in
     layers["dense"] = nn.Linear(channels, dense_units)
     layers["activation"] = activation(active)
     if dropout > 0:
-        layers["dropout"] = nn.Dropout(dropout)
+        layers["dropout"] = Dropout(dropout)
     layers["output"] = nn.Linear(dense_units, classes)
     model = nn.Sequential(OrderedDict(layers))
     how = config.get("initialisation", "he_normal")

@@ -9,6 +9,7 @@ from torch import nn
 
 from trainables.checks import share, whole
 from trainables.models.activations import activation
+from trainables.models.dropout import Dropout
 from trainables.models.initialisation import initialise
 from trainables.models.normalisation import normalisation
 
@@ -56,7 +57,7 @@ def build_mlp(config: Mapping[str, Any], input_shape: Sequence[int], classes: in
             layers[f"normalisation_{number}"] = normalised
         layers[f"activation_{number}"] = activation(active)
         if dropout > 0:
-            layers[f"dropout_{number}"] = nn.Dropout(dropout)
+            layers[f"dropout_{number}"] = Dropout(dropout)
     layers["output"] = nn.Linear(width, classes)
     model = nn.Sequential(OrderedDict(layers))
     how = config.get("initialisation", _INITIALISATION)

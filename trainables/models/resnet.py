@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from trainables.checks import share, whole
 from trainables.models.activations import activation
+from trainables.models.dropout import Dropout
 from trainables.models.images import AsImages, image_size
 from trainables.models.initialisation import initialise
 from trainables.models.normalisation import normalisation
@@ -68,7 +69,7 @@ def build_resnet(config: Mapping[str, Any], input_shape: Sequence[int], classes:
     layers["mean"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten()
     if dropout > 0:
-        layers["dropout"] = nn.Dropout(dropout)
+        layers["dropout"] = Dropout(dropout)
     layers["output"] = nn.Linear(channels, classes)
     model = nn.Sequential(OrderedDict(layers))
     how = config.get("initialisation", "he_normal")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.models.activations import activation, activation_names
+from trainables.models.dropout import Dropout
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -114,7 +115,7 @@ _STACKED: dict[type[nn.Module], Callable[..., nn.Module]] = {
     nn.BatchNorm1d: _BatchNorm,
     nn.LayerNorm: _LayerNorm,
 }
-_ELEMENTWISE = (nn.Dropout, *(type(activation(name)) for name in activation_names()))
+_ELEMENTWISE = (nn.Dropout, Dropout, *(type(activation(name)) for name in activation_names()))
 
 
 def _stackable(layer: nn.Module) -> bool:

@@ -194,9 +194,9 @@ def _more_seeds(facts: Facts, verdict: Verdict) -> str:
 
 def alike(facts: Facts) -> Iterator[Advice]:
     """Two finalists that their seeds do not tell apart; not of the default, which is the gain's."""
-    if len(facts.finalists) < 2 or facts.finalists[1].trial == 0:
+    first, second = [*facts.finalists.values(), None, None][:2]
+    if first is None or second is None or second.trial == 0:
         return
-    first, second = facts.finalists[:2]
     chance = facts.chance(len(first.scores), len(second.scores))
     apart = abs(first.mean - second.mean)
     if chance is None or apart > chance:
@@ -252,11 +252,10 @@ def rung_pairs(facts: Facts) -> tuple[list[float], list[float]]:
 def range_edges(facts: Facts) -> Iterator[Advice]:
     """The best trials press against the end of a range."""
     for edge in edges(facts):
-        sentence, _, evidence = edge.sentence.partition(": ")
         yield Advice(
             "range edge",
-            f"{sentence}.",
-            f"{evidence[0].upper()}{evidence[1:]}",
+            f"{edge.what}.",
+            f"{edge.why[0].upper()}{edge.why[1:]}.",
             1.5 + edge.at_edge / edge.of,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,34 +9,13 @@ from typing import Any
 from pipelines.engine import files, finals, states
 from pipelines.engine.checkpoints import folder_name
 from pipelines.engine.experiments import Experiment, best_report
+from pipelines.engine.finals import Finalist
 from pipelines.engine.records import Mode, Outcome, Report, TrialRecord
 from pipelines.engine.report.statistics import chance
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
 
 _CANNOT_WIN = (Outcome.FAILED, Outcome.DIVERGED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finalist:
-    """One of the best trials, trained again with fresh seeds at full fidelity."""
-
-    trial: int
-    scores: Mapping[int, float]
-    """Seed to the best epoch's value."""
-
-    @property
-    def mean(self) -> float:
-        """The mean over the seeds."""
-        return math.fsum(self.scores.values()) / len(self.scores)
-
-    @property
-    def spread(self) -> float:
-        """The standard deviation over the seeds; 0 for a single one."""
-        if len(self.scores) < 2:
-            return 0.0
-        square = math.fsum((score - self.mean) ** 2 for score in self.scores.values())
-        return math.sqrt(square / (len(self.scores) - 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +30,9 @@ class Facts:
     sessions: list[dict[str, Any]]
     records: Mapping[int, TrialRecord]
     tracebacks: Mapping[int, str] = field(default_factory=dict)
-    finalists: tuple[Finalist, ...] = ()
-    """The best first."""
+    finalists: Mapping[int, Finalist] = field(default_factory=dict)
+    """The best trials, trained again with fresh seeds at full fidelity, by number; the best mean
+    first, and only those whose every training has a value."""
     final_epochs: int = 0
     """Epochs trained for the finals, beside those of the search."""
 
@@ -117,7 +96,7 @@ class Facts:
     def winner(self) -> TrialRecord | None:
         """The best trial: of the finalists where there are any, else by its best epoch."""
         if self.finalists:
-            return self.records[self.finalists[0].trial]
+            return self.records[next(iter(self.finalists))]
         ranking = self.ranking()
         return self.records[ranking[0]] if ranking else None
 
@@ -126,14 +105,10 @@ class Facts:
         """The score of trial 0, the default configuration."""
         return self.score(self.records[0]) if 0 in self.records else None
 
-    def finalist(self, number: int) -> Finalist | None:
-        """What a trial came to with fresh seeds; None where it was no finalist."""
-        return next((one for one in self.finalists if one.trial == number), None)
-
     def chance(self, runs: int, others: int) -> float | None:
         """The difference between means of so many runs that chance alone exceeds once in twenty
         times, by the spread of the finalists over their seeds; None where that is not known."""
-        return chance([list(one.scores.values()) for one in self.finalists], runs, others)
+        return chance([list(one.scores.values()) for one in self.finalists.values()], runs, others)
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""
@@ -155,18 +130,14 @@ def gather(experiment: Experiment) -> Facts:
         sessions=sessions,
         records=records,
         tracebacks=_tracebacks(experiment, records),
-        finalists=() if last is None else _finalists(last),
+        finalists={} if last is None else _finalists(last),
         final_epochs=0 if last is None else last.epochs,
     )
 
 
-def _finalists(last: finals.Finals) -> tuple[Finalist, ...]:
+def _finalists(last: finals.Finals) -> dict[int, Finalist]:
     """Those that could win; one that was brought from another sweep is no trial of this one."""
-    return tuple(
-        Finalist(trial=one.trial, scores=one.scores)
-        for one in last.finalists
-        if one.trial is not None and one.is_whole
-    )
+    return {one.trial: one for one in last.finalists if one.trial is not None and one.is_whole}
 
 
 def _tracebacks(experiment: Experiment, records: Mapping[int, TrialRecord]) -> dict[int, str]:

@@ -40,12 +40,18 @@ class Edge:
     """So many of the best trials lie there."""
 
     @property
-    def sentence(self) -> str:
-        """What to do, and why."""
+    def what(self) -> str:
+        """What to do, without a full stop."""
         return (
             f"Widen {self.name} {self.direction} (beyond {show(self.bound)}, to "
-            f"{show(self.suggested)} say): the best trial and {self.at_edge} of the best {self.of} "
-            "lie at that end of its range."
+            f"{show(self.suggested)} say)"
+        )
+
+    @property
+    def why(self) -> str:
+        """The evidence, as the end of a sentence."""
+        return (
+            f"the best trial and {self.at_edge} of the best {self.of} lie at that end of its range"
         )
 
 

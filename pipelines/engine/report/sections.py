@@ -231,7 +231,7 @@ def _landscape(findings: Findings, section: Section) -> None:
         return
     found = edges(facts)
     for edge in found:
-        section.text(edge.sentence)
+        section.text(f"{edge.what}: {edge.why}.")
     if not found:
         text = "The best trials press against no end of a range."
         section.text(text)
@@ -331,19 +331,19 @@ def _finalists(findings: Findings, section: Section) -> None:
     chosen = facts.scores()
     rows = [
         [
-            one.trial,
-            f"{one.mean:.4f} ± {one.spread:.2g}",
+            number,
+            f"{one.mean:.4f} ± {one.std:.2g}",
             ", ".join(f"{score:.4f} (seed {seed})" for seed, score in one.scores.items()),
-            f"{chosen[one.trial]:.4f}",
-            _changes(facts, one.trial),
+            f"{chosen[number]:.4f}",
+            _changes(facts, number),
         ]
-        for one in facts.finalists
+        for number, one in facts.finalists.items()
     ]
     headings = ["trial", f"{facts.metric}, mean and spread", "by seed", "in the search"]
     headings += ["differs from the default in"]
     section.table(headings, rows, mark={0: "best"})
     flattered = statistics.fmean(
-        facts.sign * (chosen[one.trial] - one.mean) for one in facts.finalists
+        facts.sign * (chosen[number] - one.mean) for number, one in facts.finalists.items()
     )
     luck = f"{flattered:.4f} better on average: luck" if flattered > 0 else "no better on average"
     section.text(

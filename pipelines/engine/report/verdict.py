@@ -123,7 +123,7 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
     best = None if winner is None else facts.best_of(winner)
     if winner is None or best is None:
         return None
-    final, default_final = facts.finalist(winner.number), facts.finalist(0)
+    final, default_final = facts.finalists.get(winner.number), facts.finalists.get(0)
     score = best.metrics[facts.metric] if final is None else final.mean
     # Seeds against seeds where there are any: the run in the search was chosen for being good.
     baseline = facts.baseline if default_final is None else default_final.mean
@@ -141,7 +141,7 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
         config=winner.config,
         changes=changes,
         score=score,
-        spread=None if final is None else final.spread,
+        spread=None if final is None else final.std,
         seeds=0 if final is None else len(final.scores),
         baseline=baseline,
         baseline_seeds=baseline_seeds,

@@ -13,6 +13,7 @@ trials that did not around it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import ThreadpoolController
 
 from pipelines.engine.searchers.coordinates import Floats
 from pipelines.engine.searchers.parzen import Parzen
@@ -118,15 +120,24 @@ class Holds:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes on one thread inside of it, and as before afterwards."""
+    """Torch and NumPy compute on one thread inside of it, and as before afterwards.
+
+    NumPy too: its threads and torch's wait for each other, and take four times as long together.
+    """
     import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with _thread_pools().limit(limits=1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
+
+
+@functools.cache  # it looks through all libraries that are loaded, which takes milliseconds
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def maximum(

@@ -1,0 +1,116 @@
+"""What a sweep prints before its first trial and after its last."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from terminals import console, said
+from without_ray import LINE, METRIC, Clock, conductor, report, run_trial
+
+from pipelines import Sweep
+from pipelines.engine import show, summary
+from pipelines.engine.words import number
+
+
+def ended(sweep, folder, *, width=100, **found):
+    out = console(width=width)
+    told = {**summary.summarise(sweep, name="x", recipe="r", folder=folder), **found}
+    show.end(told, sweep, folder=folder, console=out)
+    return said(out)
+
+
+def test_the_end_sets_the_best_beside_the_default():
+    clock = Clock()
+    sweep = conductor(max_epochs=2, clock=clock)
+    number = sweep.next().record.number
+    report(sweep, number, 1, 0.5, val_loss=2.0)
+    report(sweep, number, 2, 0.25, val_loss=1.0)
+    sweep.end(number)
+    number = sweep.next().record.number
+    report(sweep, number, 1, 0.75, val_loss=math.nan)
+    report(sweep, number, 2, 0.5, val_loss=1.0)
+    sweep.end(number)
+    run_trial(sweep, [], error="RuntimeError")
+    sweep.next()
+    clock.now += 75
+    text = ended(sweep, Path("/some/[where]"))
+    assert "4 trials (2 completed, 1 failed, 1 unfinished), 4 epochs in 1 min 15 s" in text
+    assert "best: trial 1, epoch 1" in text
+    cells = [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
+    assert ["val_accuracy", "0.75", "0.5", "+0.25"] in cells
+    assert ["val_loss", "None", "2"] in cells  # not measured: no difference
+    rate = number_of(sweep, 1)
+    assert ["learning_rate", rate, "0.01"] in cells
+    assert "summary    /some/[where]/summary.json\n" in text
+    assert "errors     /some/[where]/errors\n" in text
+    assert "curves     optuna-dashboard sqlite:////some/[where]/history.db\n" in text
+    assert "checkpoint" not in text  # nothing was saved
+
+
+def number_of(sweep, trial):
+    return number(sweep.records[trial].config["learning_rate"])
+
+
+def test_the_end_without_anything_finite():
+    sweep = conductor(max_epochs=1)
+    run_trial(sweep, [math.nan])
+    text = ended(sweep, Path("/x"))
+    assert "1 trials (1 completed), 1 epochs in 0 s" in text
+    assert "No trial reported a finite value: there is no best one." in text
+    assert "errors" not in text
+
+
+def test_the_end_before_the_first_trial():
+    text = ended(conductor(), Path("/x"))
+    assert "0 trials (none ended), 0 epochs in 0 s" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"trials": None, "time_budget": 5400}, "1 h 30 min"),
+        ({"max_total_epochs": 500, "patience": 20}, "64 trials or 500 epochs or 20 trials without"),
+        ({"gpus_per_trial": 1, "gpu_hours": 2.5}, "64 trials or 2.5 GPU-hours"),
+        ({"stop_at": 0.98}, "64 trials or val_accuracy 0.98"),
+    ],
+)
+def test_the_start_says_what_ends_the_sweep(options, line):
+    assert show._budget(Sweep(**options)).startswith(line)
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
+    from trainables import DeviceOptions, data
+
+    monkeypatch.setattr("pipelines.engine.cluster.resources_line", lambda: "1 node, 2 CPU")
+    device = DeviceOptions(compile=compiles)
+    asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss", device=device)
+    out = console()
+    show.start(
+        asked,
+        LINE,
+        asked.scheduler.build(max_epochs=9, seed=5),
+        data.load("digits"),
+        out,
+        note="Sweeping the data set digits: [no] network",
+        concurrent=2,
+        folder=Path("/some/[where]"),
+        session=1,
+    )
+    text = said(out)
+    assert text.startswith("Sweeping the data set digits: [no] network\n")
+    assert re.search(r"learning_rate +0\.0001 … 1 +log +0\.01", text)
+    assert ("--device.compile compiles anew for every shape" in text) is compiles
+    assert "Random proposes, Asha stops" in text
+    assert re.search(r"rung at epoch 1 +about 27 of the trials *\n", text)
+    assert re.search(r"rung at epoch 3 +about 9 of the trials *\n", text)
+    assert "trains     auto" in text
+    assert "data       digits: 1,077 training, 360 validation and 360 test rows of 8 x 8" in text
+    assert "machines   1 node, 2 CPU; 2 trials side by side, each with 1 CPU and 0 GPU" in text
+    assert "goal       min val_loss, seed 5, session 2 of this sweep" in text
+    assert "budget     27 trials\n" in text
+    assert "folder     /some/[where]\n" in text
+    assert METRIC not in text
