@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +19,26 @@ def lab() -> Iterator[Lab]:
     reason = why_not()
     if reason is not None:
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with only_one_run(), hosts() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def only_one_run() -> Iterator[None]:
+    """The networks' names are this machine's: a second run would take away the first one's."""
+    with open("/run/caviar-lab.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.fail(
+                "another run of these tests has its hosts on this machine: wait for its end"
+            )
+        yield
+
+
+@contextlib.contextmanager
+def hosts() -> Iterator[Lab]:
+    """The hosts, for the length of a ``with``."""
     # Not pytest's folder: its path is too long for a socket, and it is kept.
     with tempfile.TemporaryDirectory(prefix="caviar-lab-") as folder:
         made = Lab(Path(folder))

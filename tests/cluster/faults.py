@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import sqlite3
@@ -37,7 +38,8 @@ class Cost:
 
     fault: str
     noticed: float
-    """Seconds from the fault until a trial that it hit went on."""
+    """Seconds from the fault until a trial that it hit went on; where none had to be run again, the
+    longest that one stood still."""
     retried: int
     epochs_lost: int
     trials_lost: int
@@ -64,6 +66,7 @@ class Run:
         self.lab = lab
         self.name = name
         self.folder = lab.shared / "results" / name
+        """Where its history can be read."""
         self.code = lab.folder / "code"
         self.code.mkdir(exist_ok=True)
         shutil.copy(HERE / "watched.py", self.code)
@@ -72,17 +75,21 @@ class Run:
 
     def start(self, *more: str) -> subprocess.Popen[str]:
         """The sweep as a job; its log is what the process prints."""
+        return self.lab.start(*self.command(*more))
+
+    def command(
+        self, *more: str, submit: Sequence[str] = (), storage: str = "/shared/results"
+    ) -> list[str]:
+        """The command of the laptop; ``more`` are options of the sweep."""
         sweep = ["python", "-m", "pipelines.cli", "sweep", "random_search"]
-        options = ["--storage", "/shared/results", "--name", self.name]
+        options = ["--storage", storage, "--name", self.name]
         if "--resume" not in more:
             options += ["--dataset", "digits", "--trainable", "watched:Watched"]
             options += ["--trials", str(TRIALS), "--max-epochs", str(EPOCHS)]
             options += ["--scheduler.min-epochs", str(EPOCHS), "--checkpoint-seconds", "1"]
             options += ["--gpus-per-trial", "1", "--fix", "learning_rate=0.01"]  # none diverges
-        submit = ["python", "-m", "pipelines.cli", "submit", str(self.lab.file)]
-        return self.lab.start(
-            *submit, "--working-dir", str(self.code), "--", *sweep, *options, *more
-        )
+        caviar = ["python", "-m", "pipelines.cli", "submit", str(self.lab.file), *submit]
+        return [*caviar, "--working-dir", str(self.code), "--", *sweep, *options, *more]
 
     def events(self) -> list[Event]:
         """Everything the trials have written down, in the order of time."""
@@ -94,15 +101,17 @@ class Run:
         return sorted(found, key=lambda event: event.at)
 
     def wait_until_trained(
-        self, epochs: int, process: subprocess.Popen[str], among: Sequence[str] = WORKERS
+        self, epochs: int, process: subprocess.Popen[str] | None, among: Sequence[str] = WORKERS
     ) -> str:
         """Until a trial on one of these hosts has trained so many epochs and was saved; the host.
 
-        Which host is the first depends on how long each took to import torch.
+        Which host is the first depends on how long each took to import torch. ``process`` follows
+        the job, unless nobody does.
         """
 
         def first() -> str | None:
-            assert process.poll() is None, f"ended too early:\n{process.communicate()[0]}"
+            if process is not None:
+                assert process.poll() is None, f"ended too early:\n{process.communicate()[0]}"
             events = self.events()
             for host in among:
                 there = [e for e in events if e.host == host]
@@ -143,22 +152,42 @@ class Run:
         again = self._restarts(events, at)
         lost = sum(self._lost(events, start) for start in again)
         assert sum(trained.values()) - len(trained) == lost
-        noticed = (min(start.at for start in again) - at) if again else 0.0
+        noticed = min(s.at for s in again) - at if again else self._stood_still(events, at)
         cost = Cost(fault, noticed, len({start.trial for start in again}), lost, 0)
         TABLE.append(cost)
         return cost
+
+    def _stood_still(self, events: list[Event], at: float) -> float:
+        """The longest that a trial which ran ``at`` that time took for an epoch since."""
+        longest = 0.0
+        for trial in range(TRIALS):
+            epochs = [e.at for e in events if e.trial == trial and e.what == "epoch"]
+            spans = itertools.pairwise(epochs)
+            longest = max([longest, *(after - before for before, after in spans if after > at)])
+        return longest
 
     def _restarts(self, events: list[Event], at: float) -> list[Event]:
         """The starts of trials that had started before."""
         first: set[int] = set()
         again = []
         for event in events:
-            if event.what == "start":
+            if event.what == "start" and self._trained_there(events, event):
                 if event.trial in first:
                     assert event.at > at, f"trial {event.trial} started twice before the fault"
                     again.append(event)
                 first.add(event.trial)
         return again
+
+    def _trained_there(self, events: list[Event], start: Event) -> bool:
+        """Whether the host went on with that trial, having one actor at a time.
+
+        Ray may make an actor ready for a trial that another one, free meanwhile, has taken up.
+        """
+        later = (e for e in events if e.host == start.host and e.at > start.at)
+        following = next(later, None)
+        return (
+            following is not None and following.what != "start" and following.trial == start.trial
+        )
 
     def _lost(self, events: list[Event], start: Event) -> int:
         """The epochs that a trial trains again: those since its newest checkpoint, no more.

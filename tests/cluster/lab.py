@@ -1,13 +1,14 @@
 """Real hosts on one machine: network, processes, disk and ssh of their own. Root and Linux needed.
 
-Three hosts and the laptop of a user hang on a bridge that is itself in a namespace, so no packet
-leaves this machine. ``ray stop``, a part of every ``ray up``, ends every Ray process that it can
-see: on a host that is the host's own. /shared is the one folder all hosts have in common, on a
-small file system of its own that a test can fill or make read-only.
+Three hosts, the laptop of a user and a store (an S3) hang on a bridge that is itself in a
+namespace, so no packet leaves this machine. ``ray stop``, a part of every ``ray up``, ends every
+Ray process that it can see: on a host that is the host's own. /shared is the one folder all hosts
+have in common, on a small file system of its own that a test can fill or make read-only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -21,7 +22,13 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 NET = "10.97.0"
-ADDRESSES = {"laptop": f"{NET}.1", "head": f"{NET}.10", "one": f"{NET}.11", "two": f"{NET}.12"}
+ADDRESSES = {
+    "laptop": f"{NET}.1",
+    "store": f"{NET}.2",
+    "head": f"{NET}.10",
+    "one": f"{NET}.11",
+    "two": f"{NET}.12",
+}
 HOSTS = ("head", "one", "two")
 PREFIX = "caviar-"
 TOOLS = ("ip", "unshare", "nsenter", "sshd", "ssh", "ssh-keygen", "rsync")
@@ -137,40 +144,50 @@ class Lab:
         """Everything that ``make`` made."""
         for host in list(self._pids):
             self.off(host)
+        self._forget()
         for host in (*ADDRESSES, "net"):
             if Path("/run/netns", f"{PREFIX}{host}").exists():
                 run("ip", "netns", "del", f"{PREFIX}{host}")
         if self.shared.is_mount():
             # Lazily: what the launcher has left running on the laptop may look at it still.
             run("umount", "--lazy", str(self.shared))
-        self._forget()
 
     def _forget(self) -> None:
-        """Wipe the launcher's memory: it skips the set-up of a host that was replaced by a new."""
-        for kind in ("state", "lock"):
-            Path(f"/tmp/ray/cluster-{PREFIX}lab.{kind}").unlink(missing_ok=True)
+        """Wipe the launcher's memory: it skips the set-up of a host that was replaced by a new.
+
+        The autoscaler on the head has a memory of its own, and is ended before it is wiped.
+        """
+        memory = [f"/tmp/ray/cluster-{PREFIX}lab.{kind}" for kind in ("state", "lock")]
+        for path in memory:
+            Path(path).unlink(missing_ok=True)
+        if "head" in self._pids:
+            self.inside("head", f"ray stop --force && rm -f {' '.join(memory)}")
 
     # Commands.
 
     def laptop(self, *command: object, timeout: float = 120, check: bool = True) -> str:
         """Run a command where the user sits; what it printed."""
         return run(
-            *self._from_laptop(command), env=self._environment(), timeout=timeout, check=check
+            *self._from("laptop", command), env=self._environment(), timeout=timeout, check=check
         )
 
-    def start(self, *command: object) -> subprocess.Popen[str]:
-        """The same, going on by itself; one stream for what it prints."""
-        return subprocess.Popen(
-            self._from_laptop(command),
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start(
+        self, *command: object, where: str = "laptop", log: Path | None = None
+    ) -> subprocess.Popen[str]:
+        """The same, going on by itself; one stream for what it prints, or a file."""
+        with contextlib.ExitStack() as opened:
+            return subprocess.Popen(
+                self._from(where, command),
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if log is None else opened.enter_context(log.open("w")),
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
 
-    def _from_laptop(self, command: tuple[object, ...]) -> list[str]:
-        return ["ip", "netns", "exec", f"{PREFIX}laptop", *map(str, command)]
+    def _from(self, where: str, command: tuple[object, ...]) -> list[str]:
+        """A command on the laptop or the store: this machine but for the network."""
+        return ["ip", "netns", "exec", f"{PREFIX}{where}", *map(str, command)]
 
     def _environment(self) -> dict[str, str]:
         kept = {key: os.environ[key] for key in ("LANG", "VIRTUAL_ENV") if key in os.environ}
@@ -200,7 +217,7 @@ class Lab:
         options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
         flags = [flag for option in options for flag in ("-o", option)]
         who = ["-i", str(self.folder / "id"), *flags, f"root@{ADDRESSES[host]}"]
-        command_line = self._from_laptop(("ssh", *who, command))
+        command_line = self._from("laptop", ("ssh", *who, command))
         return subprocess.run(command_line, capture_output=True, timeout=20).returncode
 
     # The cluster.

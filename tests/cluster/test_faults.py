@@ -4,12 +4,14 @@ is lost but those since the last checkpoint. The table is printed at the end of 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 
 import pytest
 from faults import WORKERS, Run, driver, now, raylet
 from lab import HOSTS, wait_until
+from store import CREDENTIALS, STORAGE, answers, copied, store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -98,7 +100,39 @@ def test_the_storage_is_not_writable_for_a_while(whole):
     filler.unlink()
     run.finish(process)
     cost = run.check("storage full for 12 s", at)
-    assert cost.epochs_lost == 0, "no trial ends for it"
+    assert (cost.retried, cost.epochs_lost) == (0, 0), "no trial ends for it"
+
+
+def test_the_storage_is_out_of_reach_for_a_while(whole):
+    """The cable of the object store is pulled: no packet is answered, none is refused."""
+    run = Run(whole, "store")
+    secrets = [f"--env={name}={value}" for name, value in CREDENTIALS.items()]
+    with store(whole):
+        process = whole.start(*run.command(submit=secrets, storage=STORAGE))
+        run.wait_until_trained(3, process, among=HOSTS)
+        at = now()
+        whole.cut("store")
+        time.sleep(20)
+        assert not answers(whole)
+        whole.mend("store")
+        run.finish(process)
+        run.folder = copied(whole, run.name)
+    cost = run.check("an object store out of reach for 20 s", at)
+    assert (cost.retried, cost.epochs_lost) == (0, 0), "no trial ends for it"
+
+
+def test_a_job_is_stopped_and_resumed(whole):
+    run = Run(whole, "stopped")
+    said = whole.laptop(*run.command(submit=["--no-follow"]))
+    (job,) = re.findall(r"^job (raysubmit_\w+)$", said, re.MULTILINE)
+    run.wait_until_trained(6, None)
+    at = now()
+    stop = ["python", "-m", "pipelines.cli", "submit", whole.file, "--stop", job]
+    assert f"job {job} stopped" in whole.laptop(*stop)
+    run.finish(run.start("--resume"))
+    cost = run.check("a job stopped (`caviar submit --stop`), the sweep resumed", at)
+    assert cost.retried >= 1
+    assert cost.epochs_lost == 0, "saved before it ended"
 
 
 def test_the_driver_is_killed(whole):

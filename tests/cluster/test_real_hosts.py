@@ -71,6 +71,23 @@ def test_caviar_submit_sends_the_working_directory_and_quotes(cluster, tmp_path)
     assert hosts == {"head", "one", "two"}, "every host had the module and trained"
 
 
+def test_one_trial_trains_on_all_three_hosts(cluster):
+    """Three workers with a GPU each, and each host has one."""
+    sweep = ["python", "-m", "pipelines.cli", "sweep", "random_search", "--dataset", "digits"]
+    options = ["--trials", "2", "--max-epochs", "2", "--gpus-per-trial", "3", "--spread-trial"]
+    where = ["--cpus-per-trial", "3", "--storage", "/shared/results", "--name", "spread"]
+    out = cluster.laptop(
+        *["python", "-m", "pipelines.cli", "submit", cluster.file],
+        *["--", *sweep, *options, *where],
+        timeout=300,
+    )
+    assert "3 nodes, 3 CPU, 3 GPU" in out
+    assert "with 3 CPU and 3 GPU for 3 workers" in out
+    found = summary(cluster, "spread")
+    assert (found["trials"]["total"], found["trials"]["completed"]) == (2, 2)
+    assert found["epochs_trained"] == 4
+
+
 def test_nobody_without_the_token_gets_in(cluster):
     out = cluster.inside(
         "head",
