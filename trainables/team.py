@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import struct
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from trainables.options import RESERVED_KEY
 if TYPE_CHECKING:
     from trainables.loop_trainable import LoopTrainable
 
+_SIOCGIFADDR = 0x8915
 _GRACE_SECONDS = 5.0
 """How long the other workers have to fail too: of several errors the cause is told."""
 
@@ -44,6 +46,26 @@ class _Answer:
 
     kind: Literal["done", "diverged", "out_of_memory"]
     value: Any
+
+
+def interface_of(address: str) -> str | None:
+    """The network interface of this machine that has an IPv4 address; None where none has. Linux.
+
+    >>> interface_of("127.0.0.1")
+    'lo'
+    """
+    import fcntl
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", name.encode()[:15])
+            try:
+                found = fcntl.ioctl(asked.fileno(), _SIOCGIFADDR, request)
+            except OSError:
+                continue  # it has no IPv4 address
+            if socket.inet_ntoa(found[20:24]) == address:
+                return name
+    return None
 
 
 class Member:
@@ -66,8 +88,12 @@ class Member:
 
     def join(self, rank: int, size: int, meeting: str) -> None:
         """Meet the others."""
-        if meeting.startswith("file:") and sys.platform == "linux":
-            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        if sys.platform == "linux":
+            # Else gloo announces what the machine's name stands for, on many 127.0.0.1.
+            address = "127.0.0.1" if meeting.startswith("file:") else self.node()[1]
+            interface = interface_of(address)
+            if interface is not None:
+                os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
         self._peer.join(rank, size, meeting)
 
     def met(self, meeting: str) -> None:

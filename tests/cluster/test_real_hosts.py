@@ -84,7 +84,7 @@ def test_one_trial_trains_on_all_three_hosts(cluster):
     assert "3 nodes, 3 CPU, 3 GPU" in out
     assert "with 3 CPU and 3 GPU for 3 workers" in out
     found = summary(cluster, "spread")
-    assert (found["trials"]["total"], found["trials"]["completed"]) == (2, 2)
+    assert (found["trials"]["total"], found["trials"]["completed"]) == (2, 2), out
     assert found["epochs_trained"] == 4
 
 
