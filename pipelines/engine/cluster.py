@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.engine import private_ray
+from pipelines.engine import ray_start
 from pipelines.engine.errors import UsageError
 
 _QUIET = {
@@ -32,7 +32,7 @@ _EARLY = {
     # Two seconds of imports, in worker processes that start while Ray itself is starting.
     "RAY_preload_python_modules": "trainables.preload",
     "RAY_enable_worker_prestart": "0",
-    # What Tune sets for its actors, for Lightning's sake; see private_ray.
+    # What Tune sets for its actors, for Lightning's sake; see ray_start.
     "PL_DISABLE_FORK": "1",
     # An idle worker dies after a second by default, before the first trial needs it.
     "RAY_idle_worker_killing_time_threshold_ms": "60000",
@@ -81,7 +81,7 @@ def connected(*, workers: float, verbose: bool) -> Iterator[bool]:
         # Ray starts a process a CPU at once. Where most of them will not be needed, none is.
         early = "1" if 2 * workers >= (os.cpu_count() or 1) else "0"
         os.environ.setdefault("RAY_prestart_worker_first_driver", early)
-        with private_ray.lean(verbose=verbose):
+        with ray_start.lean(verbose=verbose):
             ray.init(
                 address="local",
                 include_dashboard=False,

@@ -27,7 +27,7 @@ from pipelines.engine import (
     loading,
     nodes,
     pairings,
-    private_ray,
+    ray_start,
     sessions,
     show,
     storage,
@@ -162,7 +162,7 @@ def run(
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
                 def train(which: Conductor, lies: Path | Place, there: Path) -> None:
-                    with private_ray.environment_inherited() if private else nullcontext():
+                    with ray_start.environment_inherited() if private else nullcontext():
                         search(
                             sweep,
                             which,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipelines.engine import capacity, files
+from pipelines.engine import capacity, files, ray_start
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.disk import Room
@@ -95,7 +95,7 @@ def search(
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_at_end=False),
             ),
         )
-        with _interruptible(conductor, events):
+        with _interruptible(conductor, events), ray_start.lean_tune():
             tuner.fit()
     if room is not None and events.too_large is not None:
         raise room.error(events.too_large)
