@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from pipelines.engine import forks
@@ -122,7 +122,7 @@ class Conductor:
         """The next trial to run; None when there is none: ``finished`` says whether for ever."""
         self.check_time()
         if self._more:
-            self._budget.look_at_epochs(self.epochs, others=len(self.live))
+            self._budget.look_at_epochs(self.epochs, others=self._training())
         if self.stop_reason is not None:
             self.finished = True
             return None
@@ -141,6 +141,10 @@ class Conductor:
         self.finished = not self.live
         self._close()
         return None
+
+    def _training(self, but: Set[int] = frozenset()) -> int:
+        """How many trials train an epoch now; one that ends waits for its last checkpoint."""
+        return len(self.live - self._ending.keys() - but)
 
     @property
     def _more(self) -> bool:
@@ -165,7 +169,9 @@ class Conductor:
             self.talk.decided(self.records[fork.replaces], Outcome.STOPPED_EARLY, self.elapsed)
             self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
         at, seed = 0 if found is None else found[1], self.plan.seed
-        return self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
+        child = self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
+        self.saved.add(child.record.number)  # the copy of its parent's checkpoint
+        return child
 
     def _begin(self, record: TrialRecord) -> Assignment:
         record.session = self.session
@@ -244,7 +250,7 @@ class Conductor:
             self.talk.decided(record, self._ending[number], self.elapsed)
         ending = self._ending.get(number)
         if ending is None:
-            self._budget.look_at_epochs(self.epochs, others=len(self.live - {number}))
+            self._budget.look_at_epochs(self.epochs, others=self._training({number}))
         if ending is None and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()

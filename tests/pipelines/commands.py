@@ -129,7 +129,7 @@ def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
 def check_kept(folder: Path, every: dict[int, TrialRecord], most: int = 3) -> None:
     """One checkpoint of each of the best trials at most, and none of any other."""
     kept = [path.parent.name for path in (folder / "trials").glob("*/checkpoint_*")]
-    assert len(kept) == len(set(kept)) <= most
+    assert len(kept) == len(set(kept)) <= most, sorted(kept)
     ended = [r for r in every.values() if r.outcome in (Outcome.COMPLETED, Outcome.STOPPED_EARLY)]
     best = {r.number: max(v for v in r.curve("val_accuracy").values() if v == v) for r in ended}
     ranking = sorted(best, key=lambda number: (-best[number], number))[:most]

@@ -54,6 +54,17 @@ def test_not_an_epoch_more_than_asked_for_is_trained(limit, workers):
     assert sweep.stop_reason == Stop.EPOCHS == "epoch budget"
 
 
+def test_a_trial_that_waits_for_its_last_checkpoint_trains_no_epoch():
+    sweep = conductor(max_epochs=3, trials=2, max_total_epochs=6)
+    for _ in range(2):
+        sweep.next()
+    for number, epoch, goes_on in ((0, 1, True), (1, 1, True), (0, 2, True), (0, 3, False)):
+        assert report(sweep, number, epoch, 0.5).goes_on == goes_on
+    assert report(sweep, 1, 2, 0.5).goes_on, "the sixth epoch is nobody else's"
+    assert not report(sweep, 1, 3, 0.5).goes_on
+    assert sweep.epochs == 6
+
+
 def test_trials_that_the_epochs_cut_off_are_saved_and_go_on_with_a_larger_budget():
     history = InMemory()
     sweep = conductor(history, max_epochs=3, trials=2, max_total_epochs=3)
