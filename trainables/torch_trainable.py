@@ -228,15 +228,13 @@ class TorchTrainable(LoopTrainable):
         The model is built without memory for its weights. None where it cannot be: a model of one's
         own may read them while it is built.
         """
-        import torch
-
-        from trainables.models import with_sizes
+        from trainables.models import weightless, with_sizes
 
         trial = cls.__new__(cls)
         trial._options, trial._dataset, trial._trial = options, data, TrialInfo()
         try:
             prepared = trial.prepare_data(data)
-            with torch.device("meta"):
+            with weightless():
                 model = trial.build_model(config, prepared.input_shape, prepared.classes)
                 model = with_sizes(model, prepared.input_shape)
         except Exception:  # noqa: BLE001 - the trial itself will say what is wrong

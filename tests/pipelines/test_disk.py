@@ -119,6 +119,15 @@ def test_who_cannot_tell(trainable, images):
     assert trainable.largest_checkpoint([{}], images, OPTIONS) is None
 
 
+def test_nothing_is_refused_where_nobody_can_tell(images):
+    given = replace(OPTIONS, checkpoint_limit=CheckpointLimit(bytes=0, configurations=({},)))
+    with in_process.trial(
+        ReadsItsWeights, {}, info=TrialInfo(), data=images, options=given, gpus=0
+    ) as running:
+        found = running.train()
+    assert (found["epoch"], found.get("outcome")) == (1, None)
+
+
 def test_a_trial_that_has_no_room_trains_nothing(images):
     configs = ({"units_1": 10}, {"units_1": 1000})
     size = TorchTrainable.largest_checkpoint(configs, images, OPTIONS)

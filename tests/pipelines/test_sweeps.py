@@ -96,6 +96,8 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
 def test_a_population_is_trained_and_its_weak_members_are_replaced(tmp_path):
     folder = tmp_path / "x"
     options = ["--trials", 6, "--max-epochs", 5, "--scheduler.interval", 1]
+    # With a momentum near 1 a fork may fall apart in an epoch, whatever it started from.
+    options += ["--fix", "momentum=0.9", "dropout=0"]
     out, err = sweep("pbt", *DIGITS, *options, "--storage", tmp_path, "--name", "x")
     assert err == ""
     every = records(folder)
@@ -103,7 +105,6 @@ def test_a_population_is_trained_and_its_weak_members_are_replaced(tmp_path):
     assert len(every) - len(forks) == 6
     assert forks, "of six members one is the weakest"
     check_whole(folder, trials=len(every), max_epochs=5)
-    near = []
     for fork in forks:
         parent = every[fork.parent]
         assert 1 <= fork.forked_at <= parent.epoch
@@ -111,11 +112,9 @@ def test_a_population_is_trained_and_its_weak_members_are_replaced(tmp_path):
             assert fork.config[name] == parent.config[name]
         assert fork.config["learning_rate"] != parent.config["learning_rate"]
         if fork.reports:
+            # It has its parent's weights: a fresh model is at about 0.1 after an epoch like these.
             start = parent.curve("val_accuracy")[fork.forked_at]
-            near.append(fork.reports[0].metrics["val_accuracy"] > start - 0.3)
-    # They have their parents' weights: fresh models are at about 0.1 after an epoch like these. But
-    # one with a momentum near 1 may fall apart in its first epoch.
-    assert sum(near) > len(near) / 2
+            assert fork.reports[0].metrics["val_accuracy"] > start - 0.3
     assert "every 1 epochs" in out
 
 

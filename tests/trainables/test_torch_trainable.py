@@ -218,11 +218,15 @@ import numpy as np
 import ray.tune.trainable.trainable as home
 home.DEFAULT_STORAGE_PATH = sys.argv[1]
 from trainables import Dataset, TorchTrainable, TrialOptions
+from trainables.options import CheckpointLimit
 x, y = np.zeros((40, 4), np.float32), np.arange(40) % 3
 data = Dataset(name="x", x_train=x, y_train=y, x_val=x, y_val=y, x_test=x, y_test=y, classes=3)
+kinds = ("he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "orthogonal", "torch")
+limit = CheckpointLimit(bytes=1e9, configurations=tuple({"initialisation": k} for k in kinds))
+options = TrialOptions(max_epochs=3, checkpoint_limit=limit)
 class WithParameters(TorchTrainable):
     def setup(self, config):
-        super().setup(config, data=data, options=TrialOptions(max_epochs=3))
+        super().setup(config, data=data, options=options)
 trainable = WithParameters(config={"dropout": 0.1, "weight_decay": 0.1})
 trainable.train()
 trainable.save(sys.argv[1] + "/checkpoint")

@@ -8,6 +8,7 @@ from trainables.models.mlp import build_mlp
 from trainables.models.normalisation import normalisation, normalisation_names
 from trainables.models.resnet import build_resnet
 from trainables.models.stacked import stack
+from trainables.models.weightless import weightless
 
 __all__ = [
     "activation",
@@ -20,5 +21,6 @@ __all__ = [
     "normalisation",
     "normalisation_names",
     "stack",
+    "weightless",
     "with_sizes",
 ]
