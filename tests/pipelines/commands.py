@@ -17,6 +17,10 @@ from pipelines.engine.records import Outcome, TrialRecord
 from trainables.loops import read_checkpoint
 
 HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+DIGITS = ["--dataset", "digits"]
+SLOW = [*DIGITS, "--trainable", "faulty:Slow", "--checkpoint-seconds", "0"]
 SUMMARY_KEYS = [
     "name", "recipe", "seed", "metric", "mode", "trials", "epochs_trained", "wall_seconds",
     "baseline", "best", "versions",

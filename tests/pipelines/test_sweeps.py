@@ -6,12 +6,14 @@ import os
 import re
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from commands import (
-    HERE,
+    DIGITS,
+    FASHION_MNIST,
     REPORTS,
+    REPOSITORY,
+    SLOW,
     caviar,
     check_nothing_lost,
     check_whole,
@@ -25,11 +27,6 @@ from commands import (
 
 from pipelines.engine.records import Outcome
 from trainables.loops import read_checkpoint
-
-REPOSITORY = HERE.parent.parent
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-DIGITS = ["--dataset", "digits"]
-SLOW = [*DIGITS, "--trainable", "faulty:Slow", "--checkpoint-seconds", "0"]
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -7,12 +7,12 @@ import re
 import shlex
 import shutil
 import signal
-from pathlib import Path
 
 import pytest
 from commands import (
-    HERE,
+    DIGITS,
     REPORTS,
+    SLOW,
     SUMMARY_KEYS,
     caviar,
     check_nothing_lost,
@@ -27,11 +27,6 @@ from commands import (
 )
 
 from pipelines.engine.records import Outcome
-
-REPOSITORY = HERE.parent.parent
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-DIGITS = ["--dataset", "digits"]
-SLOW = [*DIGITS, "--trainable", "faulty:Slow", "--checkpoint-seconds", "0"]
 
 pytestmark = pytest.mark.timeout(240)
 
