@@ -128,7 +128,7 @@ def run(
                 closing(
                     History(
                         working,
-                        name=name,
+                        name=None if sweep.resume else name,  # it may have been renamed
                         metric=sweep.metric,
                         mode=sweep.direction,
                         url=sweep.history_url,

@@ -51,7 +51,7 @@ def of(experiment: Experiment) -> Standing:
         records = {} if summary is not None else history.records()
     if summary is None:
         summary = best_and_default(experiment, records) | {
-            "trials": _counts(records),
+            "trials": counts(records),
             "epochs_trained": sum(len(record.reports) for record in records.values()),
             "wall_seconds": max(
                 [0.0]
@@ -59,10 +59,10 @@ def of(experiment: Experiment) -> Standing:
                 + [report.at for record in records.values() for report in record.reports]
             ),
         }
-    counts = {name: n for name, n in summary["trials"].items() if name != "stop_reason"}
-    total = counts.pop("total")
-    running = total - sum(counts.values())
-    outcomes = {name.replace("_", " "): count for name, count in counts.items()}
+    ended_how = {name: n for name, n in summary["trials"].items() if name != "stop_reason"}
+    total = ended_how.pop("total")
+    running = total - sum(ended_how.values())
+    outcomes = {name.replace("_", " "): count for name, count in ended_how.items()}
     if running:
         outcomes[how_it_ended(Outcome.RUNNING) if state == states.RUNNING else state] = running
     metric = experiment.options.metric
@@ -135,7 +135,8 @@ def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
-def _counts(records: Mapping[int, TrialRecord]) -> dict[str, int]:
+def counts(records: Mapping[int, TrialRecord]) -> dict[str, int]:
+    """How many trials there are and how many ended how, as in the summary."""
     ended = [outcome for outcome in Outcome if outcome is not Outcome.RUNNING]
     outcomes = [record.outcome for record in records.values()]
     return {"total": len(records)} | {one.value: outcomes.count(one) for one in ended}

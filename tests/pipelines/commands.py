@@ -58,7 +58,7 @@ def summary(folder: Path) -> dict:
 
 
 def records(folder: Path, metric: str = "val_accuracy") -> dict[int, TrialRecord]:
-    history = History(folder, name=folder.name, metric=metric, mode="max")
+    history = History(folder, name=None, metric=metric, mode="max")
     try:
         return history.records()
     finally:

@@ -152,6 +152,35 @@ def test_the_panda_takes_its_daily_turn(tmp_path):
 
 
 @pytest.mark.timeout(400)
+def test_the_panda_goes_on_from_the_night_before(tmp_path):
+    """A night's budget is a quantum; the model trains on from its last good checkpoint."""
+    panda = {"recipe": "panda", "trials": 1, "max_epochs": 6}
+    turns = "max_total_epochs = 2\n[sweep.scheduler]\nquantum_epochs = 2"
+    night(tmp_path, 0, **panda, more=turns)
+    folder = tmp_path / "digits"
+    first = diary.read(folder)[0].night
+    before = records(folder / first)
+    assert [(r.epoch, r.parent) for r in before.values()] == [(2, None)]
+    out = night(tmp_path, 0, **panda, more=turns)
+    assert f"night      {first}-2, going on from {first}" in out
+    one, two = diary.read(folder)
+    after = records(folder / two.night)
+    assert after[0].reports == before[0].reports == records(folder / one.night)[0].reports
+    quanta = [after[number] for number in sorted(after) if number]
+    assert quanta[0].parent == 0
+    assert quanta[0].forked_at == 2
+    assert quanta[0].reports[0].epoch == 3
+    start = before[0].reports[-1].metrics["val_accuracy"]
+    assert quanta[0].reports[0].metrics["val_accuracy"] > start - 0.1
+    assert sum(len(quantum.reports) for quantum in quanta) == 2
+    # Nothing was adjusted yet: finalist and champion are one configuration, trained with 2 seeds.
+    assert (one.epochs, two.epochs) == (2 + 2 * 6, 2 + 2 * 6)
+    assert (one.trials["total"], two.trials["total"]) == (1, len(quanta))
+    assert two.seconds < one.seconds * 3
+    assert one.conditions["max_total_epochs"] == two.conditions["max_total_epochs"] == 2
+
+
+@pytest.mark.timeout(400)
 def test_two_never_overlap(tmp_path):
     first = begin(tmp_path, trials=40)
     folder = tmp_path / "digits"

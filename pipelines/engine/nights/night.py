@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipelines.engine import command_line, files, runner, sessions, standing
 from pipelines.engine.budget import Stop
 from pipelines.engine.errors import UsageError
 from pipelines.engine.finals import Finalist
-from pipelines.engine.nights import champion, diary, notify, page, tidy
+from pipelines.engine.nights import champion, daily_turn, diary, notify, page, tidy
 from pipelines.engine.nights.champion import Champion
 from pipelines.engine.nights.diary import Night
 from pipelines.engine.nights.lock import only_one
@@ -40,12 +40,18 @@ def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
         nights = diary.read(folder)
         tonight, resume = _tonight(folder, nights, settings.resume_hours)
         reigning = champion.read(folder)
-        sweep = _sweep(plan, tonight, resume=resume, before=_finished(nights))
+        before = _finished(nights)
+        sweep = _sweep(plan, tonight, resume=resume, before=before)
         _check(sweep, reigning)
-        say(f"night      {tonight}" + (", going on" if resume else ""))
+        if not resume and daily_turn.begin(sweep, folder, tonight, before):
+            sweep = _sweep(plan, tonight, resume=True, before=before)
+        turn = daily_turn.read(folder / tonight)
+        where = ", going on" if resume else "" if turn is None else f", going on from {turn.night}"
+        say(f"night      {tonight}{where}")
         defenders = [] if reigning is None else [reigning.config]
         try:
-            result = runner.run(sweep, recipe=settings.recipe, defenders=defenders)
+            counted = sweep if turn is None else turn.budgets(sweep)
+            result = runner.run(counted, recipe=settings.recipe, defenders=defenders)
         except UsageError as error:
             _record_failure(plan, tonight, nights, str(error), say)
             raise
@@ -55,7 +61,8 @@ def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
         if result.stop_reason == Stop.INTERRUPTED:
             say("night      cut off: the same command goes on with it")
             return CUT_OFF
-        night = _judge(tonight, sweep, result, reigning)
+        found = result.summary if turn is None else turn.own(result.summary)
+        night = _judge(tonight, sweep, replace(result, summary=found), reigning)
         if (folder / tonight).is_dir():
             night.write(folder)
         if night.verdict == "better":
@@ -78,25 +85,25 @@ def _tonight(folder: Path, nights: Sequence[Night], resume_hours: float) -> tupl
     return next(name for name in names if name not in taken), False
 
 
-def _finished(nights: Sequence[Night]) -> list[str]:
-    return [night.night for night in nights if night.verdict != "failed"]
+def _finished(nights: Sequence[Night]) -> list[Night]:
+    return [night for night in nights if night.verdict != "failed"]
 
 
-def _sweep(plan: Plan, tonight: str, *, resume: bool, before: Sequence[str]) -> Sweep:
+def _sweep(plan: Plan, tonight: str, *, resume: bool, before: Sequence[Night]) -> Sweep:
     """Tonight's sweep; what its recipe and the plan say, and what a night decides by itself."""
     settings = plan.settings
     words = [*plan.options, "--storage", str(settings.folder), "--name", tonight]
     if resume:
         words.append("--resume")
     elif settings.warm_nights and before:
-        warm = [str(settings.folder / night) for night in before[-settings.warm_nights :]]
+        warm = [str(settings.folder / one.night) for one in before[-settings.warm_nights :]]
         words += ["--warm-start", *warm]
     sweep = command_line.parse(plan.usual, recipe=settings.recipe, args=words)
     if resume:
         return sweep
     # Another seed each night: the same would try the same again.
     order = datetime.date.fromisoformat(tonight[:10]).toordinal() * 100 + diary.order(tonight)[1]
-    return dataclasses.replace(sweep, seed=sweep.seed + order)
+    return replace(sweep, seed=sweep.seed + order)
 
 
 def _check(sweep: Sweep, reigning: Champion | None) -> None:
@@ -129,18 +136,16 @@ def _judge(tonight: str, sweep: Sweep, result: runner.Result, reigning: Champion
     )
     if finals is None or finals.winner is None:
         error = "no finalist has a value for every seed"
-        return dataclasses.replace(night, sentence=f"The night failed: {error}.", error=error)
+        return replace(night, sentence=f"The night failed: {error}.", error=error)
     winner = _score(finals.winner)
     title = next(
         (one for one in finals.finalists if reigning and one.config == reigning.config), None
     )
     defender = None if title is None or not title.is_whole else _score(title)
-    night = dataclasses.replace(
-        night, winner=winner, config=dict(finals.winner.config), defender=defender
-    )
+    night = replace(night, winner=winner, config=dict(finals.winner.config), defender=defender)
     if reigning is None:
         sentence = f"The first champion: {sweep.metric} {diary.score(winner)}."
-        return dataclasses.replace(night, verdict="better", sentence=sentence, reigning=winner)
+        return replace(night, verdict="better", sentence=sentence, reigning=winner)
     mode = sweep.direction
     is_new = finals.winner is not title
     over_defender = "better" if defender is None else compare(winner, defender, mode)
@@ -148,18 +153,18 @@ def _judge(tonight: str, sweep: Sweep, result: runner.Result, reigning: Champion
     scores = f"{sweep.metric} {diary.score(winner)} against {diary.score(reigning.score)}"
     if over_record == "worse":
         sentence = f"Worse than the champion's record: {scores}."
-        return dataclasses.replace(night, verdict="worse", sentence=sentence)
+        return replace(night, verdict="worse", sentence=sentence)
     if is_new and over_defender == "better" and defender is not None:
         sentence = (
             f"A new champion: {sweep.metric} {diary.score(winner)} against "
             f"{diary.score(defender)} of the old one on the same night."
         )
-        return dataclasses.replace(night, verdict="better", sentence=sentence, reigning=winner)
+        return replace(night, verdict="better", sentence=sentence, reigning=winner)
     if is_new and defender is None and over_record == "better":
         sentence = f"A new champion, the old one did not train to its end tonight: {scores}."
-        return dataclasses.replace(night, verdict="better", sentence=sentence, reigning=winner)
+        return replace(night, verdict="better", sentence=sentence, reigning=winner)
     sentence = f"The champion stays, within the noise of the seeds: {scores}."
-    return dataclasses.replace(night, verdict="same", sentence=sentence)
+    return replace(night, verdict="same", sentence=sentence)
 
 
 def _score(one: Finalist) -> Score:
