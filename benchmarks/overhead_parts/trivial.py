@@ -32,7 +32,7 @@ def measure(tool: str) -> Cost:
     reports = [mark for mark in child.marks if mark.what == "report"]
     if len(reports) != TRIALS * REPORTS:
         raise RuntimeError(f"{tool} gave {len(reports)} reports, not {TRIALS * REPORTS}.")
-    span = child.marks[-1].end - child.marks[0].start
+    span = reports[-1].end - child.marks[0].start
     return Cost(span / TRIALS, child.wall / TRIALS)
 
 
