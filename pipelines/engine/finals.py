@@ -118,9 +118,16 @@ def read(folder: Path) -> Finals | None:
 def candidates(
     conductor: Conductor, count: int, brought: Sequence[Mapping[str, Any]]
 ) -> list[tuple[int | None, dict[str, Any]]]:
-    """The best ``count`` trials of the search with their configurations, then what was brought."""
+    """The best ``count`` trials of the search with their configurations, then what was brought.
+
+    Where nothing was brought the default configuration is what the winner has to beat, so it is
+    trained with fresh seeds too: a mean of several against a single run says little.
+    """
+    numbers = conductor.leaders(count)
+    if not brought and conductor.plan.default_first and conductor.best_report(0) is not None:
+        numbers = [*numbers, *({0} - set(numbers))]
     best: list[tuple[int | None, dict[str, Any]]] = [
-        (number, dict(conductor.records[number].config)) for number in conductor.leaders(count)
+        (number, dict(conductor.records[number].config)) for number in numbers
     ]
     known = [config for _, config in best]
     return best + [(None, dict(config)) for config in brought if dict(config) not in known]

@@ -86,9 +86,10 @@ class Sweep:
     """Stop when the metric has reached this value."""
 
     finalists: int = 0
-    """So many of the best trials are trained again with fresh seeds when the search is over, to the
-    last epoch; the best mean wins and alone meets the test rows. 0 for none; it costs
-    FINALISTS * FINAL_SEEDS full trainings beyond the budget of the search."""
+    """So many of the best trials, and the default configuration, are trained again with fresh seeds
+    when the search is over, to the last epoch; the best mean wins and alone meets the test rows. 0
+    for none; it costs (FINALISTS + 1) * FINAL_SEEDS full trainings beyond the budget of the
+    search."""
     final_seeds: int = 3
     """Fresh seeds of each finalist; their spread is the noise of the answer."""
 

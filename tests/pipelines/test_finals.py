@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from types import SimpleNamespace
 
 import pytest
 from commands import check_whole, records, summary, sweep
@@ -112,6 +113,30 @@ def test_lower_is_better_where_asked(tmp_path):
     assert last.winner.trial == 1
 
 
+@pytest.mark.parametrize(
+    ("leaders", "default_is", "brought", "numbers"),
+    [
+        ([2, 1], {}, (), [2, 1, 0]),
+        ([2, 0], {}, (), [2, 0]),
+        ([2, 1], {"default_first": False}, (), [2, 1]),
+        ([2, 1], {"diverged": True}, (), [2, 1]),
+        ([2, 1], {}, [{"x": 9.0}], [2, 1, None]),
+    ],
+)
+def test_the_default_takes_part_unless_it_cannot_or_another_is_to_be_beaten(
+    leaders, default_is, brought, numbers
+):
+    conductor = SimpleNamespace(
+        leaders=lambda count: leaders[:count],
+        plan=SimpleNamespace(default_first=default_is.get("default_first", True)),
+        best_report=lambda number: None if default_is.get("diverged") else object(),
+        records={n: SimpleNamespace(config={"x": float(n)}) for n in range(3)},
+    )
+    found = finals.candidates(conductor, 2, brought)
+    assert [number for number, _ in found] == numbers
+    assert [config["x"] for _, config in found] == [9.0 if n is None else n for n in numbers]
+
+
 def test_written_and_read_again(tmp_path):
     one = Finalist(trial=3, config=A, scores={11: 0.5, 12: 0.75}, asked=2, best=1)
     last = Finals(finalists=[one], epochs=4, test={"accuracy": 0.7}, checkpoint="there")
@@ -129,9 +154,11 @@ def test_a_real_sweep_checks_its_winner(tmp_path):
     out, _ = sweep("random_search", *options)
     folder = tmp_path / "one"
     last = finals.read(folder)
-    assert "finals     2 configurations, 2 fresh seeds each, 2 epochs" in out
+    among = {one.trial for one in last.finalists}
+    assert 0 in among, "the default is what the winner has to beat"
+    assert len(among) in (2, 3)
+    assert f"finals     {len(among)} configurations, 2 fresh seeds each, 2 epochs" in out
     assert "(looked at once)" in out
-    assert len(last.finalists) == 2
     assert last.winner.mean == max(one.mean for one in last.finalists)
     assert set(last.test) >= {"accuracy", "f1"}
     assert summary(folder)["best"]["trial"] == last.winner.trial

@@ -147,8 +147,9 @@ def test_a_default_that_is_a_finalist_is_compared_by_its_seeds():
     finalists = (
         finalist(1, {7: 0.76, 8: 0.75, 9: 0.74}),
         finalist(0, {7: 0.51, 8: 0.5, 9: 0.49}),
+        finalist(2, {7: 0.1, 8: 0.9, 9: 0.3}),  # a wild one says nothing of these two
     )
-    found = found_of(facts(trial(0, [0.7]), trial(1, [0.9]), finalists=finalists))
+    found = found_of(facts(trial(0, [0.7]), trial(1, [0.9]), trial(2, [0.9]), finalists=finalists))
     assert (found.baseline, found.baseline_seeds) == (0.5, 3)
     assert found.gain == pytest.approx(0.25)
     assert found.chance == pytest.approx(2.776445 * 0.01 * math.sqrt(2 / 3))

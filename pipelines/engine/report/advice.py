@@ -197,7 +197,7 @@ def alike(facts: Facts) -> Iterator[Advice]:
     first, second = [*facts.finalists.values(), None, None][:2]
     if first is None or second is None or second.trial == 0:
         return
-    chance = facts.chance(len(first.scores), len(second.scores))
+    chance = facts.chance(first, second)
     apart = abs(first.mean - second.mean)
     if chance is None or apart > chance:
         return

@@ -105,10 +105,15 @@ class Facts:
         """The score of trial 0, the default configuration."""
         return self.score(self.records[0]) if 0 in self.records else None
 
-    def chance(self, runs: int, others: int) -> float | None:
-        """The difference between means of so many runs that chance alone exceeds once in twenty
-        times, by the spread of the finalists over their seeds; None where that is not known."""
-        return chance([list(one.scores.values()) for one in self.finalists.values()], runs, others)
+    def chance(self, one: Finalist, other: Finalist | None) -> float | None:
+        """The difference between the means of two finalists that chance alone exceeds once in
+        twenty times, by their spread over their seeds; None where that is not known.
+
+        Where ``other`` is None, a single run of the search, the spread is that of all finalists.
+        """
+        among = list(self.finalists.values()) if other is None else [one, other]
+        samples = [list(each.scores.values()) for each in among]
+        return chance(samples, len(one.scores), 1 if other is None else len(other.scores))
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""

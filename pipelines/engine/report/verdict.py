@@ -37,8 +37,9 @@ class Verdict:
     gain: float | None
     """The score's distance from the default's; above 0 is better, whatever the mode."""
     chance: float | None
-    """The gain that chance alone exceeds once in twenty times, by the spread of the finalists over
-    their seeds; None without two seeds of any."""
+    """The gain that chance alone exceeds once in twenty times, by the spread over the seeds of the
+    winner and the default, or of all finalists where the default is none; None without two seeds of
+    any."""
     trials: int
     epochs: int
     final_epochs: int
@@ -146,7 +147,7 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
         baseline=baseline,
         baseline_seeds=baseline_seeds,
         gain=None if baseline is None else facts.sign * (score - baseline),
-        chance=None if final is None else facts.chance(len(final.scores), baseline_seeds or 1),
+        chance=None if final is None else facts.chance(final, default_final),
         trials=len(facts.records),
         epochs=facts.epochs,
         final_epochs=facts.final_epochs,
