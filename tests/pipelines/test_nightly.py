@@ -214,7 +214,8 @@ def test_a_plan_that_cannot_be_carried_out(tmp_path, changes, said):
 
 def test_the_noise_must_be_known(tmp_path):
     path = tmp_path / "nightly.toml"
-    path.write_text('[nightly]\nname = "n"\n[sweep]\nfinalists = 0\n')
+    where = f'name = "n"\nstorage = "{tmp_path}"'
+    path.write_text(f"[nightly]\n{where}\n[sweep]\nfinalists = 0\n")
     code, _, err = finish(start(caviar("nightly", "--config", path), env=os.environ))
     assert code == 2
     assert "set sweep.finalists to at least 1" in err
