@@ -88,6 +88,21 @@ def test_one_trial_trains_on_all_three_hosts(cluster):
     assert found["epochs_trained"] == 4
 
 
+def test_two_trials_share_a_gpu(cluster):
+    sweep = ["python", "-m", "pipelines.cli", "sweep", "random_search", "--dataset", "digits"]
+    options = ["--trials", "12", "--max-epochs", "3", "--gpus-per-trial", "0.5"]
+    where = ["--cpus-per-trial", "0.5", "--storage", "/shared/results", "--name", "halves"]
+    out = cluster.laptop(
+        *["python", "-m", "pipelines.cli", "submit", cluster.file],
+        *["--", *sweep, *options, *where],
+        timeout=300,
+    )
+    assert "6 trials side by side, each with 0.5 CPU and 0.5 GPU" in " ".join(out.split())
+    found = summary(cluster, "halves")
+    assert found["trials"]["total"] == 12, out
+    assert found["trials"]["failed"] == 0
+
+
 def test_nobody_without_the_token_gets_in(cluster):
     out = cluster.inside(
         "head",

@@ -123,3 +123,15 @@ def test_nights_lie_in_a_folder(tmp_path):
     path.write_text(PLAN.format(storage="s3://bucket/nights"))
     with pytest.raises(UsageError, match=r"nightly\.storage .* s3://bucket/nights"):
         settings.read(path, load_recipe)
+
+
+@pytest.mark.parametrize(
+    ("asked", "days"), [("", "123"), ("= 2", "23"), ("= 9", "123"), ("= 0", "")]
+)
+def test_all_earlier_nights_teach_tonight_or_so_many_of_the_last(asked, days, tmp_path):
+    path = tmp_path / "n.toml"
+    path.write_text('[nightly]\nname = "n"\n' + (f"warm_nights {asked}\n" if asked else ""))
+    before = [diary.Night(night=f"2026-11-2{day}", verdict="same") for day in "123"]
+    plan = settings.read(path, load_recipe)
+    found = night._sweep(plan, "2026-11-24", resume=False, before=before)
+    assert "".join(one[-1] for one in found.warm_start) == days

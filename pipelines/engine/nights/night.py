@@ -95,15 +95,19 @@ def _sweep(plan: Plan, tonight: str, *, resume: bool, before: Sequence[Night]) -
     words = [*plan.options, "--storage", str(settings.folder), "--name", tonight]
     if resume:
         words.append("--resume")
-    elif settings.warm_nights and before:
-        warm = [str(settings.folder / one.night) for one in before[-settings.warm_nights :]]
-        words += ["--warm-start", *warm]
+    elif warm := _last(before, settings.warm_nights):
+        words += ["--warm-start", *(str(settings.folder / one.night) for one in warm)]
     sweep = command_line.parse(plan.usual, recipe=settings.recipe, args=words)
     if resume:
         return sweep
     # Another seed each night: the same would try the same again.
     order = datetime.date.fromisoformat(tonight[:10]).toordinal() * 100 + diary.order(tonight)[1]
     return replace(sweep, seed=sweep.seed + order)
+
+
+def _last(nights: Sequence[Night], most: int | None) -> Sequence[Night]:
+    """The last ``most`` nights; all of them where it is None."""
+    return nights if most is None else nights[max(0, len(nights) - most) :]
 
 
 def _check(sweep: Sweep, reigning: Champion | None) -> None:

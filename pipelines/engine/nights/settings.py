@@ -29,8 +29,9 @@ class Settings:
     """The folder of all sweeps."""
     recipe: str = "asha_parzen"
     """The recipe whose options the table ``[sweep]`` changes."""
-    warm_nights: int = 14
-    """How many of the nights before warm the sweep; 0 for none."""
+    warm_nights: int | None = None
+    """How many of the nights before warm the sweep, the last ones; all of them without a number, 0
+    for none."""
     keep_nights: int = 14
     """Nights whose checkpoints are kept, beside the champion's; histories are kept for ever."""
     resume_hours: float = 20
@@ -53,7 +54,7 @@ class Settings:
             )
         for field, least in (("warm_nights", 0), ("keep_nights", 1), ("resume_hours", 0)):
             value = getattr(self, field)
-            if value < least:
+            if value is not None and value < least:
                 raise UsageError(f"nightly.{field} must be at least {least}, and it is {value}.")
         for when in self.notify_when:
             if when not in ENDS:
@@ -124,6 +125,8 @@ def _settings(table: Any, path: Path) -> Settings:
 
 
 def _typed(value: Any, kind: Any, what: str) -> Any:
+    if isinstance(kind, types.UnionType):  # of None, which TOML says by leaving the key out
+        (kind,) = set(typing.get_args(kind)) - {types.NoneType}
     if isinstance(kind, types.GenericAlias):
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return tuple(value)
