@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,22 +56,32 @@ def environment_inherited() -> Iterator[None]:
 
 @contextlib.contextmanager
 def lean_tune() -> Iterator[None]:
-    """Run Tune without two things that nobody reads.
+    """Run Tune without two things that nobody reads, and beside others of the same second.
 
     Which callbacks a run has, for Ray's usage statistics: Tune imports every tracker for that which
     is installed, and MLflow and Weights & Biases take two seconds, in which no trial starts. And
     the state of every trial in Tune's own snapshots, written anew whenever a trial has saved twice:
     a sweep is resumed from its history.
+
+    Tune keeps files of its own in a folder that is named by the second. A second run that finds the
+    folders of the first one's trials there gives its own trials other names, under which nobody
+    looks for their checkpoints: the finals of a sweep that took less than a second.
     """
     from ray.air._internal import usage
+    from ray.tune import utils
     from ray.tune.execution.tune_controller import TuneController
 
     changes: list[tuple[Any, str, Any]] = [
         (usage, "tag_callbacks", _uncounted),
         (TuneController, "_get_trial_checkpoints", _no_trials),
+        (utils, "date_str", _unique(utils.date_str)),
     ]
     with _changed(changes):
         yield
+
+
+def _unique(date: Callable[[], str]) -> Callable[[], str]:
+    return lambda: f"{date()}-{uuid.uuid4().hex[:8]}"
 
 
 def _uncounted(_: Any) -> bool:

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 from commands import check_whole, records, summary, sweep
+from ray.train._internal.storage import StorageContext
 from without_ray import LINE, METRIC
 
 from pipelines import Sweep
 from pipelines.engine import files, finals
 from pipelines.engine.finals import Finalist, Finals
+from pipelines.engine.ray_start import lean_tune
 from pipelines.engine.records import trial_seed
 
 A, B, C = ({"learning_rate": x} for x in (0.25, 0.5, 0.75))
@@ -146,6 +148,14 @@ def test_written_and_read_again(tmp_path):
     assert (found["mean"], found["std"]) == (0.625, pytest.approx(0.125 * math.sqrt(2)))
     (tmp_path / finals.FILE).write_text("{")
     assert finals.read(tmp_path) is None
+
+
+def test_runs_of_tune_in_one_second_do_not_share_a_folder(tmp_path):
+    """The finals would find the folders of the search's trials, and name their own otherwise."""
+    with lean_tune():
+        stamps = {StorageContext(str(tmp_path), "trials")._timestamp for _ in range(9)}
+    assert len(stamps) == 9
+    assert len({StorageContext(str(tmp_path), "trials")._timestamp for _ in range(9)}) <= 2
 
 
 def test_a_real_sweep_checks_its_winner(tmp_path):
