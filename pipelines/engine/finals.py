@@ -123,9 +123,10 @@ def candidates(
     Where nothing was brought the default configuration is what the winner has to beat, so it is
     trained with fresh seeds too: a mean of several against a single run says little.
     """
-    numbers = conductor.leaders(count)
-    if not brought and conductor.plan.default_first and conductor.best_report(0) is not None:
-        numbers = [*numbers, *({0} - set(numbers))]
+    numbers = list(conductor.leaders(count))
+    has_default = conductor.plan.default_first and conductor.best_report(0) is not None
+    if has_default and not brought and 0 not in numbers:
+        numbers.append(0)
     best: list[tuple[int | None, dict[str, Any]]] = [
         (number, dict(conductor.records[number].config)) for number in numbers
     ]

@@ -1,4 +1,4 @@
-"""Ray and Tune come up sooner without what a sweep does not need.
+"""Ray and Tune come up sooner without what a sweep does not need, and two runs keep apart.
 
 All of this reaches into Ray's own modules. Should another version keep these names elsewhere, it
 starts as ever, and the first result comes a second or two later.
@@ -56,27 +56,35 @@ def environment_inherited() -> Iterator[None]:
 
 @contextlib.contextmanager
 def lean_tune() -> Iterator[None]:
-    """Run Tune without two things that nobody reads, and beside others of the same second.
+    """Run Tune without two things that nobody reads.
 
     Which callbacks a run has, for Ray's usage statistics: Tune imports every tracker for that which
     is installed, and MLflow and Weights & Biases take two seconds, in which no trial starts. And
     the state of every trial in Tune's own snapshots, written anew whenever a trial has saved twice:
     a sweep is resumed from its history.
-
-    Tune keeps files of its own in a folder that is named by the second. A second run that finds the
-    folders of the first one's trials there gives its own trials other names, under which nobody
-    looks for their checkpoints: the finals of a sweep that took less than a second.
     """
     from ray.air._internal import usage
-    from ray.tune import utils
     from ray.tune.execution.tune_controller import TuneController
 
     changes: list[tuple[Any, str, Any]] = [
         (usage, "tag_callbacks", _uncounted),
         (TuneController, "_get_trial_checkpoints", _no_trials),
-        (utils, "date_str", _unique(utils.date_str)),
     ]
     with _changed(changes):
+        yield
+
+
+@contextlib.contextmanager
+def own_staging() -> Iterator[None]:
+    """Run Tune with a staging folder that no other run has.
+
+    It names the folder by the second. A second run that finds the folders of the first one's trials
+    there gives its own trials other names, under which nobody looks for their checkpoints: the
+    finals of a sweep that took less than a second, or another sweep of the same cluster.
+    """
+    from ray.tune import utils
+
+    with _changed([(utils, "date_str", _unique(utils.date_str))]):
         yield
 
 

@@ -95,7 +95,7 @@ def search(
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_at_end=False),
             ),
         )
-        with _interruptible(conductor, events), ray_start.lean_tune():
+        with _interruptible(conductor, events), ray_start.lean_tune(), ray_start.own_staging():
             tuner.fit()
     if room is not None and events.too_large is not None:
         raise room.error(events.too_large)

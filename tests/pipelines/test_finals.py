@@ -13,7 +13,7 @@ from without_ray import LINE, METRIC
 from pipelines import Sweep
 from pipelines.engine import files, finals
 from pipelines.engine.finals import Finalist, Finals
-from pipelines.engine.ray_start import lean_tune
+from pipelines.engine.ray_start import own_staging
 from pipelines.engine.records import trial_seed
 
 A, B, C = ({"learning_rate": x} for x in (0.25, 0.5, 0.75))
@@ -152,7 +152,7 @@ def test_written_and_read_again(tmp_path):
 
 def test_runs_of_tune_in_one_second_do_not_share_a_folder(tmp_path):
     """The finals would find the folders of the search's trials, and name their own otherwise."""
-    with lean_tune():
+    with own_staging():
         stamps = {StorageContext(str(tmp_path), "trials")._timestamp for _ in range(9)}
     assert len(stamps) == 9
     assert len({StorageContext(str(tmp_path), "trials")._timestamp for _ in range(9)}) <= 2

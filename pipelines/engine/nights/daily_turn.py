@@ -16,8 +16,13 @@ from pipelines.engine.schedulers import Panda
 from pipelines.engine.sweep import Sweep
 
 FILE = "goes-on.json"
+_MAKING = ".making"
 _TAKEN = (files.HISTORY_URL, files.OPTIONS, files.TRIALS, files.DECISIONS, files.ERRORS)
-_NOT_OVER = (Stop.TIME, Stop.EPOCHS, Stop.GPU_HOURS, Stop.INTERRUPTED, states.KILLED)
+_SPENT = (Stop.TIME, Stop.EPOCHS, Stop.GPU_HOURS, Stop.INTERRUPTED)
+# Whoever holds the nights' lock knows that nobody runs a night without an end, whatever its process
+# number says, or the name of its machine: each night may have another.
+_CUT_OFF = (states.KILLED, states.RUNNING, states.UNKNOWN)
+_NOT_OVER = (*_SPENT, *_CUT_OFF)
 """How a night ends that is not the end of the model's way."""
 
 
@@ -92,9 +97,6 @@ def begin(sweep: Sweep, folder: Path, tonight: str, nights: Sequence[Night]) -> 
     made.rename(folder / tonight)
     shutil.rmtree(making)
     return True
-
-
-_MAKING = ".making"
 
 
 def _turn(sweep: Sweep, last: Path) -> Turn | None:

@@ -15,6 +15,7 @@ from pipelines.engine.errors import UsageError
 from pipelines.engine.finals import Finalist
 from pipelines.engine.nights import champion, daily_turn, diary, notify, page, tidy
 from pipelines.engine.nights.champion import Champion
+from pipelines.engine.nights.daily_turn import Turn
 from pipelines.engine.nights.diary import Night
 from pipelines.engine.nights.lock import only_one
 from pipelines.engine.nights.settings import Plan
@@ -46,11 +47,10 @@ def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
         if not resume and daily_turn.begin(sweep, folder, tonight, before):
             sweep = _sweep(plan, tonight, resume=True, before=before)
         turn = daily_turn.read(folder / tonight)
-        where = ", going on" if resume else "" if turn is None else f", going on from {turn.night}"
-        say(f"night      {tonight}{where}")
+        say(f"night      {tonight}{_goes_on(resume, turn)}")
         defenders = [] if reigning is None else [reigning.config]
+        counted = sweep if turn is None else turn.budgets(sweep)
         try:
-            counted = sweep if turn is None else turn.budgets(sweep)
             result = runner.run(counted, recipe=settings.recipe, defenders=defenders)
         except UsageError as error:
             _record_failure(plan, tonight, nights, str(error), say)
@@ -83,6 +83,13 @@ def _tonight(folder: Path, nights: Sequence[Night], resume_hours: float) -> tupl
     taken = {night.night for night in nights}
     names = [date, *(f"{date}-{number}" for number in range(2, len(taken) + 3))]
     return next(name for name in names if name not in taken), False
+
+
+def _goes_on(resume: bool, turn: Turn | None) -> str:
+    """From where, in words."""
+    if resume:
+        return ", going on"
+    return "" if turn is None else f", going on from {turn.night}"
 
 
 def _finished(nights: Sequence[Night]) -> list[Night]:
