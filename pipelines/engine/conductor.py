@@ -165,9 +165,7 @@ class Conductor:
         if fork.replaces is not None:
             if found is None:
                 return self._promote(fork.replaces)
-            self._paused.discard(fork.replaces)
-            self.talk.decided(self.records[fork.replaces], Outcome.STOPPED_EARLY, self.elapsed)
-            self._finish(self.records[fork.replaces], Outcome.STOPPED_EARLY)
+            self._drop(fork.replaces)
         at, seed = 0 if found is None else found[1], self.plan.seed
         child = self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
         self.saved.add(child.record.number)  # the copy of its parent's checkpoint
@@ -332,9 +330,14 @@ class Conductor:
         """End the paused trials that nothing will promote: all of them after the last trial."""
         over = self.finished and self.stop_reason is None and not self.live
         for number in sorted(self._paused if over else self._scheduler.dropped(self._paused)):
-            self._paused.discard(number)
-            self.talk.decided(self.records[number], Outcome.STOPPED_EARLY, self.elapsed)
-            self._finish(self.records[number], Outcome.STOPPED_EARLY)
+            self._drop(number)
+
+    def _drop(self, number: int) -> None:
+        """End a paused trial, whose worker has been free since its last report."""
+        record = self.records[number]
+        self._paused.discard(number)
+        self.talk.decided(record, Outcome.STOPPED_EARLY, self.elapsed)
+        self._finish(record, Outcome.STOPPED_EARLY, at=record.reports[-1].at)
 
     def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
         record.outcome = outcome

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from without_ray import InMemory, conductor, report, saved_as
+from without_ray import Clock, InMemory, conductor, report, saved_as
 
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers import Asha
@@ -128,6 +128,25 @@ def test_a_promoted_trial_goes_on_from_its_checkpoint_before_a_new_one_starts():
     assert (assignment.record.leg, assignment.record.outcome) == (1, Outcome.RUNNING)
     assert history.records()[1].leg == 1
     assert sweep.next().record.number == 3
+
+
+def test_a_paused_trial_holds_no_worker_until_it_is_dropped():
+    clock = Clock()
+    options = {"scheduler": Asha(promote=True), "max_epochs": 2, "trials": 2}
+    sweep = conductor(clock=clock, **options)
+    for number, value in ((0, 0.5), (1, 0.4)):
+        sweep.next()
+        clock.now += 1
+        report(sweep, number, 1, value)
+    sweep.end(1)
+    sweep.next()
+    clock.now += 10
+    report(sweep, 0, 2, 0.6)
+    sweep.end(0)
+    sweep.next()
+    dropped = sweep.records[1]
+    assert dropped.outcome is Outcome.STOPPED_EARLY
+    assert dropped.ended == dropped.reports[-1].at < sweep.records[0].ended
 
 
 def test_paused_trials_end_with_the_sweep_and_not_when_it_is_interrupted():
