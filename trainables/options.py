@@ -22,8 +22,6 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 class DeviceOptions:
     """How a device computes. The defaults are what is fast on a GPU and exact on a CPU.
 
-    The optimizers need no option: each updates all weights with fused kernels, on every device.
-
     Raises ValueError when precision is unknown, or memory_share is not within 0 < share <= 1.
     """
 
@@ -33,6 +31,9 @@ class DeviceOptions:
     """On a GPU, what stays float32 is multiplied with 10 bits of mantissa."""
     channels_last: bool | None = None
     """Images in the memory layout that tensor cores want; None does so on a GPU."""
+    fused: bool = True
+    """sgd, adam and adamw update the weights in one pass (torch has such kernels for every device);
+    without, and for the other optimizers, in one pass an operation."""
     compile: bool = False
     """torch.compile: minutes a trial whose shapes no trial before had, so for long trials only."""
     memory_share: float | None = None

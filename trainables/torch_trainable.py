@@ -91,7 +91,7 @@ class TorchTrainable(LoopTrainable):
         """
         from trainables.loops import build_optimizer
 
-        return build_optimizer(config, model.parameters())
+        return build_optimizer(config, model.parameters(), fused=self._options.device.fused)
 
     def build_loss(self, config: Mapping[str, Any]) -> Loss:
         """Build the training loss: from logits [n, classes] and labels [n] to the rows' mean."""

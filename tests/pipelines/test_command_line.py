@@ -161,6 +161,8 @@ DEVICE = [
     "--device.tf32",
     "--device.no-tf32",
     "--device.channels-last",
+    "--device.fused",
+    "--device.no-fused",
     "--device.compile",
     "--device.no-compile",
     "--device.memory-share",
@@ -310,8 +312,9 @@ def test_options_are_read(args, field, value):
 def test_options_of_the_parts_are_read():
     args = ["--searcher.candidates", "7", "--scheduler.min-epochs", "3"]
     args += ["--device.compile", "--device.channels-last", "False", "--device.no-tf32"]
+    args += ["--device.no-fused"]
     asked = parse(recipe_sweep("asha_optuna"), recipe="asha_optuna", args=args)
-    assert asked.device == DeviceOptions(compile=True, channels_last=False, tf32=False)
+    assert asked.device == DeviceOptions(compile=True, channels_last=False, tf32=False, fused=False)
     assert (asked.searcher.candidates, asked.scheduler.min_epochs) == (7, 3)
 
 

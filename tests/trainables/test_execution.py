@@ -134,6 +134,26 @@ def test_channels_last_gives_the_same_numbers(build, digits):
         assert rows[0][metric] == pytest.approx(rows[1][metric], rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "kernel"), [("sgd", "_fused_sgd_"), ("adam", "_fused_adam_")]
+)
+def test_fused_kernels_are_an_option_and_give_the_same_numbers(
+    build, digits, monkeypatch, optimizer, kernel
+):
+    calls = []
+    real = getattr(torch, kernel)
+    monkeypatch.setattr(torch, kernel, lambda *a, **o: calls.append(kernel) or real(*a, **o))
+    rows = []
+    for fused in (True, False):
+        calls.clear()
+        config = {"optimizer": optimizer, "learning_rate": 0.01}
+        trainable = build(TorchTrainable, config, data=digits, device=DeviceOptions(fused=fused))
+        rows.append(trainable.step())
+        assert bool(calls) is fused
+    for metric in ("train_loss", "val_loss"):
+        assert rows[0][metric] == pytest.approx(rows[1][metric], rel=1e-4)
+
+
 def test_compiling_comes_with_a_warning(build, monkeypatch, caplog):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda forward: compiled.append(forward) or forward)

@@ -49,12 +49,13 @@ def test_the_documented_optimizers_are_all_there():
     assert set(OPTIMIZER.options) < set(OPTIMIZER_ABS.options) == set(optimizer_names())
 
 
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.03])
 @pytest.mark.parametrize("name", TORCH)
-def test_equals_torch(name, weight_decay):
+def test_equals_torch(name, weight_decay, fused):
     ours, theirs = parameters(), parameters()
     config = {"optimizer": name, "learning_rate": 0.05, "weight_decay": weight_decay}
-    steps(build_optimizer(config, ours), ours, 20, seed=1)
+    steps(build_optimizer(config, ours, fused=fused), ours, 20, seed=1)
     steps(TORCH[name](theirs, lr=0.05, weight_decay=weight_decay), theirs, 20, seed=1)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other, rtol=2e-5, atol=2e-6)
@@ -71,9 +72,11 @@ def test_betas_and_epsilon_reach_the_update(name):
         torch.testing.assert_close(mine, other, rtol=2e-5, atol=2e-6)
 
 
-def test_nesterov_equals_torch():
+@pytest.mark.parametrize("fused", [True, False])
+def test_nesterov_equals_torch(fused):
     ours, theirs = parameters(), parameters()
-    steps(build_optimizer({"nesterov": True, "momentum": 0.8}, ours), ours, 10, seed=1)
+    options = {"nesterov": True, "momentum": 0.8}
+    steps(build_optimizer(options, ours, fused=fused), ours, 10, seed=1)
     steps(torch.optim.SGD(theirs, 0.01, momentum=0.8, nesterov=True), theirs, 10, seed=1)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainables.checks import at_least_zero, share
-from trainables.loops.optimizers.base import ElementwiseOptimizer
+from trainables.loops.optimizers.base import ElementwiseOptimizer, Tensors
 
 
 class Adam(ElementwiseOptimizer):
@@ -34,8 +34,11 @@ class Adam(ElementwiseOptimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        fused: bool = True,
     ) -> None:
-        super().__init__(parameters, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(
+            parameters, learning_rate=learning_rate, weight_decay=weight_decay, fused=fused
+        )
         self.beta1 = share("beta1", beta1)
         self.beta2 = share("beta2", beta2)
         self.epsilon = at_least_zero("epsilon", epsilon)
@@ -43,9 +46,12 @@ class Adam(ElementwiseOptimizer):
     def _update(
         self, live: Sequence[int], parameters: list[Tensor], gradients: list[Tensor]
     ) -> None:
-        self._fused(torch._fused_adam_, live, parameters, gradients)
+        if self.fused:
+            self._update_at_once(torch._fused_adam_, live, parameters, gradients)
+        else:
+            self._update_by_steps(live, parameters, self._decayed(parameters, gradients))
 
-    def _fused(
+    def _update_at_once(
         self, kernel: Any, live: Sequence[int], parameters: list[Tensor], gradients: list[Tensor]
     ) -> None:
         # The kernel wants the step as a tensor a parameter; they may be the same one. full() fills
@@ -67,6 +73,24 @@ class Adam(ElementwiseOptimizer):
             maximize=False,
         )
 
+    def _update_by_steps(
+        self, live: Sequence[int], parameters: list[Tensor], decayed: Tensors
+    ) -> None:
+        means, sizes = self._values("means", live), self._sizes(live, decayed)
+        torch._foreach_lerp_(means, decayed, 1 - self.beta1)
+        rate = self.learning_rate / (1 - self.beta1**self._steps)
+        torch._foreach_addcdiv_(parameters, means, sizes, value=-rate)
+
+    def _sizes(self, live: Sequence[int], decayed: Tensors) -> Tensors:
+        """sqrt(s / (1 - beta2^t)) + epsilon, s brought up to date."""
+        squares = self._values("squares", live)
+        torch._foreach_mul_(squares, self.beta2)
+        torch._foreach_addcmul_(squares, decayed, decayed, value=1 - self.beta2)
+        sizes = torch._foreach_div(squares, 1 - self.beta2**self._steps)
+        torch._foreach_sqrt_(sizes)
+        torch._foreach_add_(sizes, self.epsilon)
+        return sizes
+
 
 class AdamW(Adam):
     """Loshchilov and Hutter 2017 (arXiv:1711.05101), as torch.optim.AdamW: Adam whose weight decay
@@ -75,7 +99,11 @@ class AdamW(Adam):
     def _update(
         self, live: Sequence[int], parameters: list[Tensor], gradients: list[Tensor]
     ) -> None:
-        self._fused(torch._fused_adamw_, live, parameters, gradients)
+        if self.fused:
+            self._update_at_once(torch._fused_adamw_, live, parameters, gradients)
+        else:
+            torch._foreach_mul_(parameters, 1 - self.learning_rate * self.weight_decay)
+            self._update_by_steps(live, parameters, gradients)
 
 
 class Adamax(Adam):
@@ -116,15 +144,10 @@ class NAdam(Adam):
         self, live: Sequence[int], parameters: list[Tensor], gradients: list[Tensor]
     ) -> None:
         decayed = self._decayed(parameters, gradients)
-        means, squares = self._values("means", live), self._values("squares", live)
+        means, sizes = self._values("means", live), self._sizes(live, decayed)
         torch._foreach_lerp_(means, decayed, 1 - self.beta1)
-        torch._foreach_mul_(squares, self.beta2)
-        torch._foreach_addcmul_(squares, decayed, decayed, value=1 - self.beta2)
         now, following = self._mu(self._steps), self._mu(self._steps + 1)
         self._product *= now
-        sizes = torch._foreach_div(squares, 1 - self.beta2**self._steps)
-        torch._foreach_sqrt_(sizes)
-        torch._foreach_add_(sizes, self.epsilon)
         of_gradient = self.learning_rate * (1 - now) / (1 - self._product)
         of_mean = self.learning_rate * following / (1 - self._product * following)
         torch._foreach_addcdiv_(parameters, decayed, sizes, value=-of_gradient)

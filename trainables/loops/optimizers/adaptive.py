@@ -32,8 +32,11 @@ class RMSprop(ElementwiseOptimizer):
         beta: float = 0.9,
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        fused: bool = True,
     ) -> None:
-        super().__init__(parameters, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(
+            parameters, learning_rate=learning_rate, weight_decay=weight_decay, fused=fused
+        )
         self.beta = share("beta", beta)
         self.epsilon = at_least_zero("epsilon", epsilon)
 
@@ -67,8 +70,11 @@ class Adagrad(ElementwiseOptimizer):
         learning_rate: float,
         epsilon: float = 1e-10,
         weight_decay: float = 0.0,
+        fused: bool = True,
     ) -> None:
-        super().__init__(parameters, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(
+            parameters, learning_rate=learning_rate, weight_decay=weight_decay, fused=fused
+        )
         self.epsilon = at_least_zero("epsilon", epsilon)
 
     def _update(
@@ -105,8 +111,11 @@ class Adadelta(ElementwiseOptimizer):
         rho: float = 0.9,
         epsilon: float = 1e-6,
         weight_decay: float = 0.0,
+        fused: bool = True,
     ) -> None:
-        super().__init__(parameters, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(
+            parameters, learning_rate=learning_rate, weight_decay=weight_decay, fused=fused
+        )
         self.rho = share("rho", rho)
         self.epsilon = at_least_zero("epsilon", epsilon)
 

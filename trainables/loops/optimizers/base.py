@@ -26,6 +26,10 @@ class ElementwiseOptimizer(ABC):
     configuration, and so a checkpoint that is loaded under a changed configuration (population
     based training) goes on with the changed values.
 
+    `fused` updates in one pass over the weights where torch has a kernel for that, which it has for
+    SGD, Adam and AdamW; else each operation of the update is a pass. Both compute the same, but for
+    the last digits.
+
     Raises ValueError when learning_rate or weight_decay is negative or not a number, or there is no
     parameter.
     """
@@ -34,7 +38,12 @@ class ElementwiseOptimizer(ABC):
     """The names of the values that an update keeps for each weight; they start at 0."""
 
     def __init__(
-        self, parameters: Iterable[Tensor], *, learning_rate: float, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        fused: bool = True,
     ) -> None:
         self._parameters = list(parameters)
         if not self._parameters:
@@ -42,6 +51,7 @@ class ElementwiseOptimizer(ABC):
             raise ValueError(f"{name} must be given at least one parameter, but it got none.")
         self.learning_rate = at_least_zero("learning_rate", learning_rate)
         self.weight_decay = at_least_zero("weight_decay", weight_decay)
+        self.fused = fused
         self._steps = 0
         self._running: dict[str, list[Tensor | None]] = {
             name: [None] * len(self._parameters) for name in self.running

@@ -46,8 +46,10 @@ class OptimizerOptions:
             found["weight_decay"] = asked if switch else 0.0
         return cls(**found)
 
-    def build(self, parameters: Iterable[Tensor]) -> ElementwiseOptimizer:
+    def build(self, parameters: Iterable[Tensor], *, fused: bool = True) -> ElementwiseOptimizer:
         """The optimizer over parameters that are on their device already.
+
+        `fused` as in `ElementwiseOptimizer`.
 
         Raises ValueError for an unknown name and for a number out of its range.
         """
@@ -59,6 +61,7 @@ class OptimizerOptions:
             parameters,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
+            fused=fused,
             **options,
         )
 
@@ -83,7 +86,7 @@ def optimizer_names() -> list[str]:
 
 
 def build_optimizer(
-    config: Mapping[str, Any], parameters: Iterable[Tensor]
+    config: Mapping[str, Any], parameters: Iterable[Tensor], *, fused: bool = True
 ) -> ElementwiseOptimizer:
     """The optimizer of a configuration; see `OptimizerOptions` for its keys and their defaults."""
-    return OptimizerOptions.of(config).build(parameters)
+    return OptimizerOptions.of(config).build(parameters, fused=fused)

@@ -20,7 +20,7 @@ class SGD(ElementwiseOptimizer):
     With w = 1, gradient 0.5, learning rate 0.1, momentum 0.9: v = 0.5, w = 0.95; the same gradient
     again gives v = 0.95, w = 0.855.
 
-    The kernel is the one behind torch.optim.SGD(fused=True), which passes over each weight once:
+    The fused kernel, that of torch.optim.SGD(fused=True), passes over each weight once:
     against a loop of mul_ and add_ an epoch of a small MLP takes 5 % less at batches of 128 rows
     and 12 % less at 32.
 
@@ -38,8 +38,11 @@ class SGD(ElementwiseOptimizer):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        fused: bool = True,
     ) -> None:
-        super().__init__(parameters, learning_rate=learning_rate, weight_decay=weight_decay)
+        super().__init__(
+            parameters, learning_rate=learning_rate, weight_decay=weight_decay, fused=fused
+        )
         self.momentum = at_least_zero("momentum", momentum)
         if nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, but it is 0.")
@@ -48,6 +51,9 @@ class SGD(ElementwiseOptimizer):
     def _update(
         self, live: Sequence[int], parameters: list[Tensor], gradients: list[Tensor]
     ) -> None:
+        if not self.fused:
+            self._update_by_steps(live, parameters, gradients)
+            return
         torch._fused_sgd_(
             parameters,
             gradients,
@@ -60,3 +66,15 @@ class SGD(ElementwiseOptimizer):
             maximize=False,
             is_first_step=False,
         )
+
+    def _update_by_steps(
+        self, live: Sequence[int], parameters: list[Tensor], gradients: list[Tensor]
+    ) -> None:
+        step = decayed = self._decayed(parameters, gradients)
+        if self.momentum != 0:
+            step = velocities = self._values("velocities", live)
+            torch._foreach_mul_(velocities, self.momentum)
+            torch._foreach_add_(velocities, decayed)
+            if self.nesterov:
+                step = torch._foreach_add(decayed, velocities, alpha=self.momentum)
+        torch._foreach_add_(parameters, step, alpha=-self.learning_rate)
