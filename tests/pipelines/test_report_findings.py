@@ -300,13 +300,12 @@ def test_edges(parameter, values, expected):
 
 
 def test_the_smoothed_surface_is_the_mean_of_what_is_near():
-    grid, rows = landscape.smoothed([0.0, 1.0], [0.5, 0.5], [1.0, 3.0], size=5)
-    assert grid == [0, 0.25, 0.5, 0.75, 1.0]
-    middle = rows[2]
-    assert middle[0] == pytest.approx(1.0, abs=1e-9)
-    assert middle[4] == pytest.approx(3.0, abs=1e-9)
-    assert middle[2] is None  # four standard deviations from both
-    assert rows[0][0] is None
+    # the second lies on the first; the third eight standard deviations away
+    found = landscape.smoothed([0.0, 0.0, 1.0], [0.5, 0.5, 0.5], [1.0, 2.0, 3.0])
+    assert found == pytest.approx([1.5, 1.5, 3.0], abs=1e-9)
+    # at one standard deviation a neighbour counts exp(-1/2) = 0.60653
+    found = landscape.smoothed([0.0, 0.0], [0.5, 0.62], [1.0, 2.0])
+    assert found == pytest.approx([(1 + 2 * 0.60653) / 1.60653, (2 + 0.60653) / 1.60653], abs=1e-5)
 
 
 # Importance.

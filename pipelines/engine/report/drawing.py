@@ -1,10 +1,7 @@
 """What all figures share: names of colours, compact numbers, axes. Figures are plain dicts.
 
-They are drawn by plotly's script, which comes with the Python package; its Python classes would
-take half a second to import and tell nothing new (a test holds every figure against them). Optuna
-has figures of its own. They show complete trials only, where most here were stopped early; they
-have no scale for a momentum; and for 1,000 trials its contour alone has a million cells. The
-history opens in ``optuna-dashboard``, which draws them.
+They are drawn by plotly's script, which comes with the Python package. What Optuna has a figure of
+is its figure, in the words and the colours of the page (optuna_figures.py).
 
 A colour is the name of a CSS variable ("--good"): the page puts in what the reader's scheme has.
 """
@@ -80,6 +77,21 @@ def ticked(parameter: Searched, **more: Any) -> dict[str, Any]:
         zeroline=False,
         **more,
     )
+
+
+def gathered(lines: Sequence[dict[str, Any]], trials: Sequence[int]) -> dict[str, Any]:
+    """The lines of many trials as one trace, with gaps between: a thousand traces draw slowly.
+
+    ``customdata`` has the trial's number.
+    """
+    x: list[float | None] = []
+    y: list[float | None] = []
+    numbers: list[int | None] = []
+    for line, trial in zip(lines, trials, strict=True):
+        x += [*line["x"], None]
+        y += [*compacted(line["y"]), None]
+        numbers += [*[trial] * len(line["x"]), None]
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "customdata": numbers}
 
 
 def unit_of_time(seconds: float) -> tuple[str, float]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from typing import Any
 
+from pipelines.engine.report import optuna_figures
 from pipelines.engine.report.drawing import (
     BEST,
     DEFAULT,
@@ -15,6 +17,7 @@ from pipelines.engine.report.drawing import (
     compact,
     compacted,
     figure,
+    gathered,
     text,
     ticked,
     visible_range,
@@ -22,6 +25,7 @@ from pipelines.engine.report.drawing import (
 from pipelines.engine.report.facts import Facts
 from pipelines.engine.report.importance import Importance
 from pipelines.engine.report.landscape import position, slice_points, smoothed, ticks
+from pipelines.engine.report.optuna_figures import ABSENT, height, parallel_coordinates, slices
 from pipelines.engine.words import number
 from search_spaces import Choice, Searched
 from search_spaces.text import show
@@ -32,8 +36,6 @@ _BANDS = (
     (1.0, "the rest", "--band-3"),
 )
 """Up to which share of the ranking a band goes, its name, its colour."""
-_ABSENT = -0.12
-"""Where the lines of trials run in which a parameter takes no part."""
 _JITTER = 0.03
 
 
@@ -46,140 +48,106 @@ def order(facts: Facts, importances: list[Importance]) -> list[Searched]:
 def parallel(facts: Facts, importances: list[Importance]) -> Figure:
     """Every trial as a line through its values, in bands of the ranking that can be switched off.
 
-    The parameters go from the most important to the least; the score is the last axis.
+    The score is the first axis; then the parameters, from the most important to the least.
     """
     parameters = order(facts, importances)
     ranking = facts.ranking()
     scores = facts.scores()
-    span = visible_range(list(scores.values()), sign=facts.sign, room=0.0) or [0.0, 1.0]
+    low, high = visible_range(list(scores.values()), sign=facts.sign, room=0.0) or [0.0, 1.0]
+    lines = parallel_coordinates(
+        [min(max(scores[trial], low), high) for trial in ranking],
+        [_places(parameters, trial, facts.records[trial].config) for trial in ranking],
+        (low, high),
+    )
     data: list[dict[str, Any]] = []
     start = 0
     for share, name, colour in _BANDS:
         end = math.ceil(share * len(ranking))
-        trials = ranking[start:end]
+        if end > start:
+            data.append(
+                {
+                    **gathered(lines[start:end], ranking[start:end]),
+                    "name": f"{name} ({end - start})",
+                    "legendrank": start,
+                    "line": {"color": colour, "width": 1.4 if end - start <= 60 else 0.6},
+                    "opacity": 0.85,
+                    "hovertemplate": "trial %{customdata}<extra></extra>",
+                }
+            )
         start = end
-        if trials:
-            data.append(_band(facts, parameters, trials, span, f"{name} ({len(trials)})", colour))
     data.reverse()  # the best are drawn last, on top
-    for trace in data:
-        trace["legendrank"] = 1000 - data.index(trace)
-    axes = len(parameters) + 1
-    annotations = [
-        {
-            "x": index,
-            "y": place,
-            "text": text(label if len(label) <= 14 else label[:13] + "…"),
-            "showarrow": False,
-            "xanchor": "left",
-            "xshift": 4,
-            "font": {"size": 10, "color": INK},
-            "bgcolor": "--paper",
-            "opacity": 0.85,
-            "borderpad": 1,
-        }
-        for index, parameter in enumerate(parameters)
-        for place, label in ticks(parameter, most=4)
-    ]
-    low, high = span
-    annotations += [
-        {
-            "x": axes - 1,
-            "y": share,
-            "text": f"{low + share * (high - low):.3g}",
-            "showarrow": False,
-            "xanchor": "left",
-            "xshift": 4,
-            "font": {"size": 10, "color": INK},
-            "bgcolor": "--paper",
-            "opacity": 0.85,
-            "borderpad": 1,
-        }
-        for share in (0.0, 0.5, 1.0)
-    ]
-    names = [*(p.name for p in parameters), facts.metric]
+    score_ticks = [(share, f"{low + share * (high - low):.3g}") for share in (0.0, 0.5, 1.0)]
+    every = [score_ticks, *(ticks(parameter, most=4) for parameter in parameters)]
     return figure(
         data,
         height=440,
         margin={"l": 36, "r": 64, "t": 16, "b": 84},
         xaxis={
-            "tickvals": list(range(axes)),
-            "ticktext": [text(name) for name in names],
+            "tickvals": list(range(len(every))),
+            "ticktext": [text(name) for name in (facts.metric, *(p.name for p in parameters))],
             "tickangle": 30,
-            "range": [-0.15, axes - 0.85],
+            "range": [-0.15, len(every) - 0.15],
             "showgrid": True,
             "zeroline": False,
         },
-        yaxis={"visible": False, "range": [-0.17, 1.06], "fixedrange": True},
-        annotations=annotations,
+        yaxis={"visible": False, "range": [-0.05, 1.06], "fixedrange": True},
+        annotations=[
+            {
+                "x": axis,
+                "y": compact(height(place)),
+                "text": text(label if len(label) <= 14 else label[:13] + "…"),
+                "showarrow": False,
+                "xanchor": "left",
+                "xshift": 4,
+                "font": {"size": 10, "color": INK},
+                "bgcolor": "--paper",
+                "opacity": 0.85,
+                "borderpad": 1,
+            }
+            for axis, marks in enumerate(every)
+            for place, label in marks
+        ],
     )
 
 
-def _band(
-    facts: Facts,
-    parameters: list[Searched],
-    trials: list[int],
-    span: list[float],
-    name: str,
-    colour: str,
-) -> dict[str, Any]:
-    x: list[int | None] = []
-    y: list[float | None] = []
-    numbers: list[int | None] = []
-    scores = facts.scores()
-    for trial in trials:
-        config = facts.records[trial].config
-        draw = random.Random(trial)  # the same picture of the same sweep
-        for index, parameter in enumerate(parameters):
-            place = _ABSENT
-            if parameter.name in config:
-                place = position(parameter, config[parameter.name])
-            if isinstance(parameter, Choice) or parameter.cells is not None:
-                place += draw.uniform(-_JITTER, _JITTER)  # else lines of equal values hide another
-            x.append(index)
-            y.append(compact(round(place, 3)))
-        low, high = span
-        share = (scores[trial] - low) / (high - low)
-        x += [len(parameters), None]
-        y += [compact(round(min(max(share, -0.02), 1.02), 3)), None]
-        numbers += [trial] * (len(parameters) + 1) + [None]
-    return {
-        "type": "scatter",
-        "name": name,
-        "x": x,
-        "y": y,
-        "customdata": numbers,
-        "mode": "lines",
-        "line": {"color": colour, "width": 1.4 if len(trials) <= 60 else 0.6},
-        "opacity": 0.85,
-        "hovertemplate": "trial %{customdata}<extra></extra>",
-    }
+def _places(parameters: list[Searched], trial: int, config: Mapping[str, Any]) -> list[float]:
+    """Where a trial's line crosses the axes; beside each other where values are few."""
+    draw = random.Random(trial)  # the same picture of the same sweep
+    found = []
+    for parameter in parameters:
+        place = ABSENT
+        if parameter.name in config:
+            place = position(parameter, config[parameter.name])
+        if isinstance(parameter, Choice) or parameter.cells is not None:
+            place += draw.uniform(-_JITTER, _JITTER)
+        found.append(min(max(place, ABSENT), 1.0))
+    return found
 
 
 def importance_bars(importances: list[Importance]) -> Figure:
     """The importances with one standard error, the largest at the top."""
-    ranked = importances[::-1]
+    bars = optuna_figures.importances({one.name: one.share for one in importances})
+    errors = {one.name: one.error for one in importances}
+    shown = [(errors[name], share) for name, share in zip(bars["y"], bars["x"], strict=True)]
+    bars |= {
+        "x": compacted(bars["x"]),
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": compacted(error for error, _ in shown),
+            "arrayminus": compacted(min(error, share) for error, share in shown),
+            "color": INK,
+            "thickness": 1.2,
+            "width": 3,
+        },
+        "marker": {"color": "--bar"},
+        "textposition": "none",  # it would lie on the error
+        "hovertemplate": "%{y}: %{x:.1%} ± %{error_x.array:.1%}<extra></extra>",
+        "showlegend": False,
+    }
     return figure(
-        [
-            {
-                "type": "bar",
-                "orientation": "h",
-                "y": [one.name for one in ranked],
-                "x": compacted(one.share for one in ranked),
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": compacted(one.error for one in ranked),
-                    "arrayminus": compacted(min(one.error, one.share) for one in ranked),
-                    "color": INK,
-                    "thickness": 1.2,
-                    "width": 3,
-                },
-                "marker": {"color": "--bar"},
-                "hovertemplate": "%{y}: %{x:.1%} ± %{error_x.array:.1%}<extra></extra>",
-                "showlegend": False,
-            }
-        ],
-        height=70 + 26 * len(ranked),
+        [bars],
+        height=70 + 26 * len(importances),
         margin={"l": 120, "r": 16, "t": 8, "b": 44},
         xaxis=axis("share of the differences", tickformat=".0%", rangemode="tozero"),
         yaxis={"automargin": True, "type": "category"},
@@ -187,7 +155,10 @@ def importance_bars(importances: list[Importance]) -> Figure:
 
 
 def slice_of(facts: Facts, parameter: Searched) -> Figure:
-    """Score against one parameter on its own scale: every trial, the best and the default."""
+    """Score against one parameter on its own scale: every trial, the best and the default.
+
+    The later a trial, the stronger its colour.
+    """
     places = slice_points(facts, parameter)
     scores = facts.scores()
     winner = facts.winner
@@ -197,44 +168,40 @@ def slice_of(facts: Facts, parameter: Searched) -> Figure:
         f"trial %{{customdata[0]}}<br>{parameter.name} %{{customdata[1]}}<br>%{{y}}<extra></extra>"
     )
 
-    def custom(trial: int) -> list[Any]:
-        return [trial, text(_shown(facts.records[trial].config[parameter.name]))]
-
-    data: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "x": compacted(places[trial] for trial in rest),
-            "y": compacted(scores[trial] for trial in rest),
-            "customdata": [custom(trial) for trial in rest],
-            "mode": "markers",
-            "marker": {
-                "color": "--dot",
-                "size": 6,
-                "opacity": max(0.3, min(0.8, 60 / (1 + len(rest)))),
-            },
+    def points(trials: list[int], marker: dict[str, Any]) -> dict[str, Any]:
+        if not trials:
+            return {"type": "scatter", "x": [], "y": []}
+        trace = slices([places[trial] for trial in trials], [scores[trial] for trial in trials])
+        shown = [_shown(facts.records[trial].config[parameter.name]) for trial in trials]
+        return {
+            **trace,
+            "x": compacted(trace["x"]),
+            "y": compacted(trace["y"]),
+            "marker": {**trace["marker"], "color": list(trace["marker"]["color"]), **marker},
+            "customdata": [
+                [trial, text(value)] for trial, value in zip(trials, shown, strict=True)
+            ],
             "hovertemplate": hover,
-            "showlegend": False,
         }
-    ]
-    data += [
-        {
-            "type": "scatter",
-            "x": compacted([places[trial]]),
-            "y": compacted([scores[trial]]),
-            "customdata": [custom(trial)],
-            "mode": "markers",
-            "marker": {
+
+    order_colours = {
+        "colorscale": [[0, "--band-3"], [1, "--dot"]],
+        "showscale": False,
+        "line": {"width": 0},
+        "size": 6,
+        "opacity": max(0.4, min(0.85, 80 / (1 + len(rest)))),
+    }
+    data = [points(rest, order_colours)]
+    for trial, colour in special.items():
+        if trial in places:
+            marker = {
                 "color": colour,
+                "showscale": False,
                 "size": 13 if colour == BEST else 11,
                 "symbol": "star" if colour == BEST else "diamond",
                 "line": {"width": 1, "color": "--paper"},
-            },
-            "hovertemplate": hover,
-            "showlegend": False,
-        }
-        for trial, colour in special.items()
-        if trial in places
-    ]
+            }
+            data.append(points([trial], marker))
     return figure(
         data,
         height=250,
@@ -245,7 +212,8 @@ def slice_of(facts: Facts, parameter: Searched) -> Figure:
 
 
 def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
-    """The smoothed score over two parameters, with the trials; None where fewer than ten have both.
+    """The smoothed score over two parameters, with the trials; None where fewer than ten have both,
+    or all share a value.
 
     Both axes are on the parameters' own scales.
     """
@@ -256,7 +224,13 @@ def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
     scores = facts.scores()
     low, high = visible_range(list(scores.values()), sign=facts.sign) or [0.0, 1.0]
     z = [min(max(scores[trial], low), high) for trial in both]
-    grid, rows = smoothed([a[t] for t in both], [b[t] for t in both], z)
+    cells = optuna_figures.contour(
+        [a[t] for t in both],
+        [b[t] for t in both],
+        smoothed([a[t] for t in both], [b[t] for t in both], z),
+    )
+    if cells is None:
+        return None
     winner = facts.winner
     hover = (
         f"trial %{{customdata[0]}}<br>{first.name} %{{customdata[1]}}<br>"
@@ -270,21 +244,20 @@ def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
 
     data: list[dict[str, Any]] = [
         {
-            "type": "contour",
-            "x": compacted(grid),
-            "y": compacted(grid),
-            "z": [compacted(row) for row in rows],
+            **cells,
+            "x": compacted(cells["x"]),
+            "y": compacted(cells["y"]),
+            "z": [compacted(row) for row in cells["z"]],
             "colorscale": "Viridis",
             "reversescale": facts.sign < 0,
             "ncontours": 14,
-            "line": {"width": 0.5, "color": "--paper"},
+            "line": {**cells["line"], "width": 0.5, "color": "--paper"},
             "colorbar": {
                 "title": {"text": facts.metric, "side": "right"},
                 "thickness": 12,
                 "len": 0.9,
             },
             "hoverinfo": "skip",
-            "connectgaps": False,
         },
         {
             "type": "scatter",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.engine.records import Outcome, Report, better
+from pipelines.engine.records import Outcome, Report, TrialRecord, better
 from pipelines.engine.report.drawing import (
     BEST,
     COLOURS,
@@ -17,10 +17,12 @@ from pipelines.engine.report.drawing import (
     compact,
     compacted,
     figure,
+    gathered,
     unit_of_time,
     visible_range,
 )
 from pipelines.engine.report.facts import Facts
+from pipelines.engine.report.optuna_figures import intermediate_values
 from pipelines.engine.report.workers import Schedule
 from pipelines.engine.words import how_it_ended
 
@@ -116,9 +118,10 @@ def curves(facts: Facts) -> Figure:
         Outcome.FAILED,
         Outcome.RUNNING,
     ):
-        numbers = [n for n, r in facts.records.items() if r.outcome is outcome and r.reports]
-        if numbers:
-            data += _curves(facts, outcome, numbers)
+        records = [r for r in facts.records.values() if r.outcome is outcome]
+        records = [r for r in records if r.curve(facts.metric)]
+        if records:
+            data += _curves(facts, outcome, records)
     shown = {"best": winner, "default": facts.records.get(0)}
     for name, record in shown.items():
         if record is None or (name == "default" and record is winner):
@@ -178,37 +181,27 @@ def curves(facts: Facts) -> Figure:
     )
 
 
-def _curves(facts: Facts, outcome: Outcome, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    """One trace for all curves of an outcome, one for where they end: few traces draw fast."""
-    x: list[float | None] = []
-    y: list[float | None] = []
-    trials: list[int | None] = []
+def _curves(facts: Facts, outcome: Outcome, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """One trace for all curves of an outcome, one for where they end."""
+    lines = intermediate_values(records, facts.metric)
     ends: list[tuple[int, float, int]] = []
-    for number in numbers:
-        points = sorted(facts.records[number].curve(facts.metric).items())
-        shown = [(epoch, compact(value)) for epoch, value in points]
-        x += [*(epoch for epoch, _ in shown), None]
-        y += [*(value for _, value in shown), None]
-        trials += [number] * len(shown) + [None]
+    for line, record in zip(lines, records, strict=True):
+        shown = zip(line["x"], compacted(line["y"]), strict=True)
         known = [(epoch, value) for epoch, value in shown if value is not None]
         if known:
-            ends.append((*known[-1], number))
-    name = f"{how_it_ended(outcome)} ({len(numbers)})"
+            ends.append((*known[-1], record.number))
+    name = f"{how_it_ended(outcome)} ({len(records)})"
     hover = (
         f"trial %{{customdata}}, {how_it_ended(outcome)}<br>epoch %{{x}}<br>%{{y}}<extra></extra>"
     )
-    opacity = 0.75 if len(numbers) <= 60 else 0.5
-    width = 1.3 if len(numbers) <= 60 else 0.6
+    opacity = 0.75 if len(records) <= 60 else 0.5
+    width = 1.3 if len(records) <= 60 else 0.6
     colour = COLOURS[outcome]
     return [
         {
-            "type": "scatter",
+            **gathered(lines, [record.number for record in records]),
             "name": name,
             "legendgroup": outcome.value,
-            "x": x,
-            "y": y,
-            "customdata": trials,
-            "mode": "lines",
             "line": {"color": colour, "width": width},
             "opacity": opacity,
             "hovertemplate": hover,

@@ -20,7 +20,6 @@ _EDGE = 0.1
 """How near to the end of a range counts as its edge, as a share of the scale."""
 _WIDER = 0.25
 """How much of the scale is suggested beyond an edge."""
-_GRID = 40
 _SMOOTH = 0.12
 """The standard deviation of the contour's kernel, as a share of the scale."""
 
@@ -173,27 +172,15 @@ def _beyond(parameter: Float | Int, *, up: bool) -> float:
     return rounded
 
 
-def smoothed(
-    x: Sequence[float], y: Sequence[float], z: Sequence[float], size: int = _GRID
-) -> tuple[list[float], list[list[float | None]]]:
-    """The mean of ``z`` around each point of a grid over the unit square; None far from any trial.
+def smoothed(x: Sequence[float], y: Sequence[float], z: Sequence[float]) -> list[float]:
+    """The mean of ``z`` around each point of the unit square, by a Gaussian kernel.
 
-    A Nadaraya-Watson mean with a Gaussian kernel. Optuna's contour has a cell for each pair of
-    values: a million of them, nearly all empty, for a thousand trials.
-
-    Returns the coordinates of the grid's rows and columns, and its rows.
+    Nadaraya-Watson: single trials are noisy, and their landscape would be all peaks.
     """
-    grid = np.linspace(0, 1, size)
-    kx = np.exp(-((grid[:, None] - np.asarray(x)[None, :]) ** 2) / (2 * _SMOOTH**2))
-    ky = np.exp(-((grid[:, None] - np.asarray(y)[None, :]) ** 2) / (2 * _SMOOTH**2))
-    weights = ky @ kx.T
-    means = (ky * np.asarray(z)[None, :]) @ kx.T / np.maximum(weights, 1e-300)
-    far = math.exp(-2)  # two standard deviations from the only trial there is
-    rows = [
-        [float(m) if w >= far else None for m, w in zip(mean, weight, strict=True)]
-        for mean, weight in zip(means, weights, strict=True)
-    ]
-    return grid.tolist(), rows
+    points = np.column_stack([x, y])
+    apart = ((points[:, None, :] - points[None, :, :]) ** 2).sum(2)
+    weights = np.exp(-apart / (2 * _SMOOTH**2))
+    return [float(mean) for mean in weights @ np.asarray(z) / weights.sum(1)]
 
 
 def slice_points(facts: Facts, parameter: Searched) -> Mapping[int, float]:

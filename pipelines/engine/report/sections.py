@@ -235,7 +235,11 @@ def _landscape(findings: Findings, section: Section) -> None:
     if not found:
         text = "The best trials press against no end of a range."
         section.text(text)
-    section.text("Star: the best trial. Diamond: the default configuration.", "note")
+    section.text(
+        "Star: the best trial. Diamond: the default configuration. The later a trial, the stronger "
+        "its colour.",
+        "note",
+    )
     parameters = figures_space.order(facts, findings.importances)
     numbers = [one for one in parameters if not isinstance(one, Choice)]
     if len(numbers) > 1:  # between the options of a choice there is nothing to smooth over
