@@ -21,6 +21,8 @@ from lab import Lab
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 ON, MOST, TRIALS, EPOCHS = "one", 3, 6, 12
+HEAD, HEAD_ID = "ray.head.default", "f" * 51 + "00000"
+"""The provider knows its head by these, and starts another where there is none."""
 FILE = "ray_bootstrap_config.yaml"
 """Where ``ray up`` leaves it on a head."""
 COMMANDS = (
@@ -37,12 +39,13 @@ CONFIG = {
         "use_node_id_as_ip": True,  # they share the host's
         "disable_node_updaters": True,
         "disable_launch_config_check": True,
+        "launch_multiple": True,  # as many as are asked for; by itself one an update
     },
     "available_node_types": {
-        "head": {"resources": {"CPU": 1}, "node_config": {}, "max_workers": 0},
+        HEAD: {"resources": {"CPU": 1}, "node_config": {}, "max_workers": 0},
         "gpu": {"resources": {"CPU": 1, "GPU": 1}, "node_config": {}, "max_workers": MOST},
     },
-    "head_node_type": "head",
+    "head_node_type": HEAD,
     # What the autoscaler asks for, and a machine that is a process has no use for.
     **{key: {} for key in ("auth", "docker", "file_mounts")},
     **{key: [] for key in ("cluster_synced_files", "rsync_exclude", "rsync_filter")},
@@ -68,6 +71,7 @@ def growing(lab: Lab) -> Iterator[Lab]:
     lab.inside(
         ON,
         f"cp /shared/{FILE} ~ && export RAY_FAKE_CLUSTER=1 AUTOSCALER_UPDATE_INTERVAL_S=1 "
+        f"RAY_OVERRIDE_NODE_ID_FOR_TESTING={HEAD_ID} RAY_CLOUD_INSTANCE_ID={HEAD_ID} "
         "PYTHONPATH=/shared/code && ray start --head --num-cpus=1 --num-gpus=0 "
         f"--object-store-memory=100000000 --autoscaling-config=~/{FILE}",
         timeout=120,
@@ -98,11 +102,13 @@ def test_all_machines_that_a_sweep_can_use_are_added_at_once(growing):
     found = json.loads((growing.shared / "results" / "grows" / "summary.json").read_text())
     assert found["trials"]["completed"] == found["trials"]["total"] == TRIALS
     assert found["epochs_trained"] == TRIALS * EPOCHS
+    # One pending trial at a time would add one machine at a time.
+    log = growing.inside(ON, "grep -h Adding /tmp/ray/session_latest/logs/monitor.log")
+    assert f"Adding {MOST} node(s) of type gpu." in log.splitlines()[0]
     trials = defaultdict(list)
     for event in events(growing.events):
         trials[event.trial].append(event)
     first = sorted(trials.values(), key=lambda own: own[0].at)[:MOST]
-    # None waited for another to end. One pending trial at a time adds one machine at a time.
+    # None waited for another to end.
     ends = min(own[-1].at for own in first)
     assert all(own[0].at < ends for own in first)
-    assert len(list(growing.events.iterdir())) == MOST, "a process on each machine"
