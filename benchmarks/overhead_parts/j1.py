@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Outcome:
     """Trials with a result."""
     curve: tuple[tuple[float, float], ...]
     """Seconds since the start of the process and the best accuracy so far, a result each."""
+    batch_sizes: dict[int, int]
+    """How many epochs were trained in batches of so many rows."""
     parts: dict[str, float]
     """Seconds of all workers together, by PARTS."""
     driver_cpu_seconds: float
@@ -67,18 +69,19 @@ def measure(tool: str, seconds: float, seed: int, place: Path) -> Outcome:
     """One run of one tool. ``place`` is the folder of the data."""
     arguments = [str(seconds), str(seed)] + ([str(place)] if tool == "plain" else [])
     child = children.run(f"overhead_parts.j1_{tool}", *arguments, limit=seconds)
-    results = [(at, trial, value) for at, trial, value in child.answer["results"] if at <= seconds]
+    results = [tuple(result) for result in child.answer["results"] if result[0] <= seconds]
     if not results:
         raise RuntimeError(f"{tool} had no result within {seconds:g} s: give it more --seconds.")
     curve, best = [], 0.0
-    for at, _, value in results:
+    for at, _, value, _ in results:
         best = max(best, value)
         curve.append((at, best))
     return Outcome(
         tool=tool,
         seed=seed,
-        trials=len({trial for _, trial, _ in results}),
+        trials=len({trial for _, trial, _, _ in results}),
         curve=tuple(curve),
+        batch_sizes=dict(Counter(batch_size for *_, batch_size in results)),
         parts=split(child.marks, child.spawned, seconds),
         driver_cpu_seconds=child.answer["driver_cpu_seconds"],
     )

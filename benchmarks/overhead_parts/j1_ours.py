@@ -41,7 +41,12 @@ def main(folder: Path, spawned: float, seconds: float, seed: int) -> None:
     )
     history = History(found.folder, name="ours", metric="val_accuracy", mode="max")
     results = [
-        [started + report.at - spawned, str(record.number), report.metrics["val_accuracy"]]
+        [
+            started + report.at - spawned,
+            str(record.number),
+            report.metrics["val_accuracy"],
+            record.config["batch_size"],
+        ]
         for record in history.records().values()
         for report in record.reports
         if math.isfinite(report.metrics["val_accuracy"])

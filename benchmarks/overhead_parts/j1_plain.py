@@ -1,5 +1,8 @@
 """Job J1 with plain Ray Tune: a function trainable, OptunaSearch and ASHA as Ray documents them.
 
+The rows come from a DataLoader, as in every example with torch there; the validation rows, which
+are kinder to it, at once.
+
 python -m overhead_parts.j1_plain FOLDER SPAWNED SECONDS SEED DATA
 """
 
@@ -19,6 +22,7 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from overhead_parts import children, j1_job
 from overhead_parts.marks import Marks
@@ -51,9 +55,10 @@ def train(config: dict[str, Any], place: str) -> None:
     marks, me = Marks(), str(os.getpid())
     torch.set_num_threads(1)
     with marks.during(me, "load data"):
-        x, y = load(Path(place))
-        x_train, y_train = x[: j1_job.TRAIN_ROWS], y[: j1_job.TRAIN_ROWS]
-        x_val, y_val = x[j1_job.TRAIN_ROWS :], y[j1_job.TRAIN_ROWS :]
+        pixels, labels = load(Path(place))
+        rows = TensorDataset(pixels[: j1_job.TRAIN_ROWS], labels[: j1_job.TRAIN_ROWS])
+        batches = DataLoader(rows, batch_size=config["batch_size"], shuffle=True)
+        x_val, y_val = pixels[j1_job.TRAIN_ROWS :], labels[j1_job.TRAIN_ROWS :]
     with marks.during(me, "build"):
         model = j1_job.build(config)
         optimizer = torch.optim.SGD(
@@ -66,9 +71,9 @@ def train(config: dict[str, Any], place: str) -> None:
     for _ in range(j1_job.MAX_EPOCHS):
         with marks.during(me, "train"):
             model.train()
-            for rows in torch.randperm(len(x_train)).split(config["batch_size"]):
+            for x, y in batches:
                 optimizer.zero_grad()
-                criterion(model(x_train[rows]), y_train[rows]).backward()
+                criterion(model(x), y).backward()
                 optimizer.step()
         with marks.during(me, "evaluate"):
             model.eval()
@@ -87,7 +92,8 @@ class Notes(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        self.results.append([time.time() - self.spawned, trial.trial_id, result["val_accuracy"]])
+        at, batch_size = time.time() - self.spawned, trial.config["batch_size"]
+        self.results.append([at, trial.trial_id, result["val_accuracy"], batch_size])
 
 
 def main(folder: Path, spawned: float, seconds: float, seed: int, place: str) -> None:
