@@ -230,9 +230,9 @@ def what_is_left(pairs: Sequence[tuple[j1.Outcome, j1.Outcome]]) -> list[str]:
         "the imports of torch and Ray in a worker, which are begun as soon as Ray takes a job. The "
         "waiting is one round trip to the driver a report, and its work on a new trial: the "
         "proposal of the model, the history on disk, Ray's own loop, on the cores that the workers "
-        "train on. With workers that do nothing but train and evaluate it were "
-        f"{ratio * everything / working:.1f} times the epochs: the rest is how long an epoch takes, "
-        "most of it in matrix products of the configurations that each model prefers."
+        "train on. Were there nothing but training and evaluation, it would be "
+        f"{ratio * everything / working:.1f} times the epochs: the rest is how long an epoch takes "
+        "of the configurations that each model prefers, about half of it in matrix products."
     ]
 
 
