@@ -1,7 +1,7 @@
 """Job J1 with plain Ray Tune: a function trainable, OptunaSearch and ASHA as Ray documents them.
 
-The rows come from a DataLoader, as in every example with torch there; the validation rows, which
-are kinder to it, at once.
+The rows come from a DataLoader, as in its examples with torch; the validation rows come at once,
+which is kinder to it.
 
 python -m overhead_parts.j1_plain FOLDER SPAWNED SECONDS SEED DATA
 """

@@ -25,7 +25,6 @@ from pipelines.engine.report.drawing import (
 from pipelines.engine.report.facts import Facts
 from pipelines.engine.report.importance import Importance
 from pipelines.engine.report.landscape import position, slice_points, smoothed, ticks
-from pipelines.engine.report.optuna_figures import ABSENT, height, parallel_coordinates, slices
 from pipelines.engine.words import number
 from search_spaces import Choice, Searched
 from search_spaces.text import show
@@ -54,7 +53,7 @@ def parallel(facts: Facts, importances: list[Importance]) -> Figure:
     ranking = facts.ranking()
     scores = facts.scores()
     low, high = visible_range(list(scores.values()), sign=facts.sign, room=0.0) or [0.0, 1.0]
-    lines = parallel_coordinates(
+    lines = optuna_figures.parallel_coordinates(
         [min(max(scores[trial], low), high) for trial in ranking],
         [_places(parameters, trial, facts.records[trial].config) for trial in ranking],
         (low, high),
@@ -94,7 +93,7 @@ def parallel(facts: Facts, importances: list[Importance]) -> Figure:
         annotations=[
             {
                 "x": axis,
-                "y": compact(height(place)),
+                "y": compact(optuna_figures.height(place)),
                 "text": text(label if len(label) <= 14 else label[:13] + "…"),
                 "showarrow": False,
                 "xanchor": "left",
@@ -115,12 +114,12 @@ def _places(parameters: list[Searched], trial: int, config: Mapping[str, Any]) -
     draw = random.Random(trial)  # the same picture of the same sweep
     found = []
     for parameter in parameters:
-        place = ABSENT
+        place = optuna_figures.ABSENT
         if parameter.name in config:
             place = position(parameter, config[parameter.name])
         if isinstance(parameter, Choice) or parameter.cells is not None:
             place += draw.uniform(-_JITTER, _JITTER)
-        found.append(min(max(place, ABSENT), 1.0))
+        found.append(min(max(place, optuna_figures.ABSENT), 1.0))
     return found
 
 
@@ -171,7 +170,9 @@ def slice_of(facts: Facts, parameter: Searched) -> Figure:
     def points(trials: list[int], marker: dict[str, Any]) -> dict[str, Any]:
         if not trials:
             return {"type": "scatter", "x": [], "y": []}
-        trace = slices([places[trial] for trial in trials], [scores[trial] for trial in trials])
+        trace = optuna_figures.slices(
+            [places[trial] for trial in trials], [scores[trial] for trial in trials]
+        )
         shown = [_shown(facts.records[trial].config[parameter.name]) for trial in trials]
         return {
             **trace,

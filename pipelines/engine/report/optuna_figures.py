@@ -1,9 +1,8 @@
 """Optuna's figures of a sweep, as plain traces. The page gives them its words and its colours.
 
-They are drawn from a study that is made for them. In the history most trials were stopped early,
-and Optuna shows complete ones; it has no scale for a momentum; and a trial that lacks a parameter
-is left out or has an axis changed. Here every trial that has a score is complete, and its values
-are places on the axes of their parameters.
+They are drawn from a study that is made for them: in the history most trials were stopped early,
+and Optuna shows complete ones; and it has no scale for a momentum. Here every trial that has a
+score is complete, and its values are places on the axes of their parameters.
 
 Of time, of workers and of the gain over the default Optuna has no figure: figures_time.py.
 """
