@@ -47,7 +47,23 @@ def test_what_broke_is_the_worst_everywhere_and_counts_for_no_level(outcome):
     levels.tell(2, told({}, outcome))
     levels.tell(3, told({1: 0.1}))
     assert levels.highest(2) == Level(1, {0: -math.inf, 1: 0.2, 2: -math.inf, 3: 0.1})
-    assert levels.highest(1) == Level(2, {0: -math.inf, 1: 0.3, 2: -math.inf})
+    assert levels.highest(1) == Level(2, {0: -math.inf, 1: 0.3, 2: -math.inf}, stopped=(3,))
+
+
+def test_what_was_stopped_before_a_level_is_not_forgotten():
+    levels = Levels("max")
+    levels.tell(4, told({1: 0.9}, Outcome.COMPLETED))  # of a sweep with fewer epochs, say
+    levels.tell(3, told({1: 0.2}))
+    levels.report(2, 1, 0.1)  # still running, it may get there
+    levels.tell(1, told({1: 0.1, 2: math.nan}, Outcome.DIVERGED))
+    levels.tell(0, told({1: 0.3, 2: 0.4}))
+    levels.tell(5, told({1: 0.3, 2: 0.4, 3: 0.5}, Outcome.COMPLETED))
+    assert levels.highest(4).stopped == (), "all are at epoch 1"
+    assert levels.highest(2) == Level(2, {0: 0.4, 1: -math.inf, 5: 0.4}, stopped=(3,))
+    assert levels.highest(1).stopped == (0, 3)
+    assert levels.highest(2).in_order() == [(0, 0.4), (1, -math.inf), (3, None), (5, 0.4)]
+    levels.tell(3, told({1: 0.2, 2: 0.3}, Outcome.FAILED))  # told again, otherwise
+    assert levels.highest(2).stopped == ()
 
 
 def test_where_most_break_the_first_epoch_is_compared():
@@ -82,7 +98,7 @@ def test_a_trial_that_is_told_twice_counts_once():
 
 def test_a_large_level_is_thinned_by_number_and_keeps_the_best():
     level = Level(1, {n: float(n) for n in range(1000)})
-    assert level.thinned(1000) is level
+    assert level.thinned(1000) == level
     thin = level.thinned(300)
     # 1000 / 300 = 3.3: every fourth, 250 of them, and the best 25, 6 of which are among those
     assert len(thin.scores) == 250 + 25 - 6
@@ -90,6 +106,15 @@ def test_a_large_level_is_thinned_by_number_and_keeps_the_best():
     # what is there stays there while the stride does
     more = Level(1, {n: float(n) for n in range(1100)}).thinned(300)
     assert {n for n in thin.scores if n % 4 == 0} <= set(more.scores)
+
+
+def test_no_more_stopped_trials_are_shown_than_others():
+    level = Level(3, dict.fromkeys(range(0, 40, 2), 0.5), stopped=tuple(range(1, 81)))
+    # 80 / 20: every fourth
+    assert level.thinned(100).stopped == tuple(range(4, 81, 4))
+    assert level.thinned(100).scores == level.scores
+    few = Level(3, level.scores, stopped=(1, 3, 5))
+    assert few.thinned(100) == few
 
 
 def asha(**changes):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import hyperopt
@@ -18,12 +20,13 @@ from search_spaces.encoders import hyperopt_encoder
 
 
 class HyperOptSearcher(ModelSearcher):
-    """The list of trials holds those of the level, and is made anew when the level rises or an
-    earlier trial reaches it.
+    """The list of trials holds those of the level and those that were stopped before it, and is
+    made anew when the level rises or an earlier trial comes in.
 
-    Trials that diverged or failed have an infinite loss: HyperOpt's model knows losses by their
-    rank alone, and infinity is the last. (Trials with the status "fail" it passes over, and walks
-    back; a NaN among the losses makes it propose from the bad region again and again.)
+    Trials that were stopped, diverged or failed have an infinite loss: HyperOpt's model knows
+    losses by their rank alone, and infinity is the last. (Trials with the status "fail" it passes
+    over, and walks back; a NaN among the losses makes it propose from the bad region again and
+    again.)
     """
 
     def __init__(self, space: SearchSpace, *, options: HyperOpt, mode: Mode, seed: int) -> None:
@@ -31,10 +34,11 @@ class HyperOptSearcher(ModelSearcher):
         logging.getLogger("hyperopt").setLevel(logging.WARNING)
         self._options = options
         self._domain = hyperopt.base.Domain(lambda _: 0.0, hyperopt_encoder.encode(space))
-        self._epoch = 0
         self._trials = hyperopt.Trials()
-        self._shown: list[tuple[int, float]] = []
+        self._shown: list[tuple[int, float | None]] = []
         """The trials in the list and their scores."""
+        self._vals: dict[int, dict[str, list[float | int]]] = {}
+        """``configs`` in HyperOpt's coordinates."""
 
     def propose(self, level: Level, rng: np.random.Generator) -> dict[str, Any]:
         self._show(level)
@@ -50,25 +54,28 @@ class HyperOptSearcher(ModelSearcher):
         )
         return hyperopt_encoder.from_vals(self.space, docs[0]["misc"]["vals"])
 
+    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+        super().restart(number, config)
+        self._vals[number] = hyperopt_encoder.to_vals(self.space, config)
+
     def _show(self, level: Level) -> None:
         """Bring the list of trials up to this level, in the order of their numbers.
 
         Whatever order they came in: HyperOpt weighs later trials more, and a resumed sweep must
         propose what the uninterrupted one would have.
         """
-        scores = list(level.scores.items())
-        if level.epoch != self._epoch or scores[: len(self._shown)] != self._shown:
-            self._epoch, self._shown = level.epoch, []
+        rows = level.in_order()
+        if rows[: len(self._shown)] != self._shown:
+            self._shown = []
             self._trials = hyperopt.Trials()
-        new = scores[len(self._shown) :]
+        new = rows[len(self._shown) :]
         if new:
-            documents = [self._document(number, -score) for number, score in new]
-            self._trials.insert_trial_docs(documents)
+            self._trials.insert_trial_docs([self._document(number, s) for number, s in new])
             self._trials.refresh()
-            self._shown = scores
+            self._shown = rows
 
-    def _document(self, number: int, loss: float) -> dict[str, Any]:
-        vals = hyperopt_encoder.to_vals(self.space, self.configs[number])
+    def _document(self, number: int, score: float | None) -> dict[str, Any]:
+        vals = self._vals[number]
         misc = {
             "tid": number,
             "cmd": self._domain.cmd,
@@ -76,6 +83,7 @@ class HyperOptSearcher(ModelSearcher):
             "vals": vals,
             "idxs": {label: [number] if value else [] for label, value in vals.items()},
         }
+        loss = math.inf if score is None else -score
         result = {"status": hyperopt.STATUS_OK, "loss": loss}
         (document,) = self._trials.new_trial_docs([number], [None], [result], [misc])
         document["state"] = hyperopt.JOB_STATE_DONE

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from pipelines.engine.records import Mode, Outcome
 from pipelines.engine.searchers.base import Told
@@ -20,22 +21,37 @@ class Level:
     epoch: int
     scores: Mapping[int, float]
     """Trial to its best score up to that epoch: higher is better, -inf diverged or failed."""
+    stopped: tuple[int, ...] = ()
+    """The trials that were stopped before that epoch, in order: no model may forget where they lie,
+    or it takes the region where nothing survives for one that nobody has tried."""
+
+    def in_order(self) -> list[tuple[int, float | None]]:
+        """Every trial and its score, by number; None for the score of one that was stopped."""
+        stopped = [(number, None) for number in self.stopped]
+        return sorted([*self.scores.items(), *stopped], key=itemgetter(0))
 
     def thinned(self, most: int) -> Level:
-        """At most ``most`` trials by their numbers, and the best 25: what a model has time for.
+        """At most ``most`` trials, and the best 25, and of those that were stopped as many.
 
+        What a model has time for, and no more stopped trials than others, which they would drown.
         It is the trials with numbers divisible by a power of two, so that the same trials stay
         while new ones come, until that power changes.
 
         >>> sorted(Level(1, {n: float(n) for n in range(200)}).thinned(60).scores)[:4]
         [0, 4, 8, 12]
         """
-        if len(self.scores) <= most:
-            return self
-        stride = 2 ** math.ceil(math.log2(len(self.scores) / most))
-        best = set(heapq.nlargest(_BEST, self.scores, key=lambda n: self.scores[n]))
-        kept = {n: s for n, s in self.scores.items() if n % stride == 0 or n in best}
-        return Level(self.epoch, kept)
+        some = set(_thinned(self.scores, most))
+        if len(some) < len(self.scores):
+            some.update(heapq.nlargest(_BEST, self.scores, key=lambda n: self.scores[n]))
+        scores = {number: score for number, score in self.scores.items() if number in some}
+        return Level(self.epoch, scores, _thinned(self.stopped, len(scores)))
+
+
+def _thinned(numbers: Collection[int], most: int) -> tuple[int, ...]:
+    if len(numbers) <= most:
+        return tuple(numbers)
+    stride = 2 ** math.ceil(math.log2(len(numbers) / most))
+    return tuple(number for number in numbers if number % stride == 0)
 
 
 class Levels:
@@ -53,6 +69,8 @@ class Levels:
         """Epoch to trial to score; no broken trial is among them."""
         self._best: dict[int, float] = {}
         self._broken: set[int] = set()
+        self._stopped: dict[int, int] = {}
+        """Trials that were stopped, and after which epoch."""
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """One more epoch of a trial; ``value`` is finite."""
@@ -69,12 +87,15 @@ class Levels:
         for scores in self._scores.values():
             scores.pop(number, None)
         self._broken.discard(number)
+        self._stopped.pop(number, None)
         if told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
             self._broken.add(number)
             return
         finite = {e: v for e, v in told.curve.items() if math.isfinite(v)}
         for epoch in sorted(finite):
             self.report(number, epoch, finite[epoch])
+        if told.outcome is Outcome.STOPPED_EARLY:
+            self._stopped[number] = max(told.curve, default=0)
 
     def highest(self, enough: int) -> Level | None:
         """The highest epoch that ``enough`` trials have reached which did not break.
@@ -91,4 +112,5 @@ class Levels:
             epochs = [min(some)]
         scores = self._scores[max(epochs)] | dict.fromkeys(self._broken, -math.inf)
         # Sorted: a resumed sweep models what the uninterrupted one would have.
-        return Level(max(epochs), dict(sorted(scores.items())))
+        stopped = (number for number, last in self._stopped.items() if last < max(epochs))
+        return Level(max(epochs), dict(sorted(scores.items())), tuple(sorted(stopped)))

@@ -25,7 +25,9 @@ _DRAWS = 100
 
 
 class ModelSearcher(Searcher):
-    """Models the trials at the highest epoch that enough of them have reached.
+    """Models the trials at the highest epoch that enough of them have reached, and knows of some
+    that were stopped before it: else the region where nothing survives looks like one that nobody
+    has tried, and proposal after proposal goes there.
 
     Until an epoch has enough, proposals are drawn from the whole space and, every second one of
     the first, near the default. A share of all proposals is drawn from the whole space for ever:

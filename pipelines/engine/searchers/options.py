@@ -154,7 +154,8 @@ class Optuna(ModelOptions):
 
     Optuna 5 turned on ``multivariate`` and ``constant_liar``; together with early stopping that
     narrows too soon (worse than random search with the same scheduler), so both are off here. The
-    model sees the trials of one epoch, the highest that enough of them have reached.
+    model sees the trials of one epoch, the highest that enough of them have reached; tpe also some
+    of those that were stopped before it, as pruned.
     """
 
     sampler: Literal["tpe", "gp", "cmaes"] = "tpe"

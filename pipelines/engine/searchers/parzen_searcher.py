@@ -22,9 +22,10 @@ _OUT_OF_THE_QUESTION = 1e6
 class ParzenSearcher(ModelSearcher):
     """Proposes where good trials are dense and bad ones are not.
 
-    The trials of the level are split into the best ``good_share`` and the rest, each gets a
-    density, l and g, and of ``candidates`` drawn from l the one with the largest l/g is proposed:
-    it has the largest expected improvement (Bergstra et al. 2011).
+    The trials of the level are split into the best ``good_share`` and the rest, to which those that
+    were stopped before it are added. Each gets a density, l and g, and of ``candidates`` drawn from
+    l the one with the largest l/g is proposed: it has the largest expected improvement (Bergstra et
+    al. 2011).
     """
 
     def __init__(self, space: SearchSpace, *, options: Options, mode: Mode, seed: int) -> None:
@@ -36,7 +37,7 @@ class ParzenSearcher(ModelSearcher):
         sound = sum(score > -math.inf for score in level.scores.values())
         share = math.ceil(self._options.good_share * len(best_first))
         good = max(1, min(share, _MOST_GOOD, sound, len(best_first) - 1))
-        rows = np.array([self.rows[number] for number in best_first])
+        rows = np.array([self.rows[number] for number in (*best_first, *level.stopped)])
         width = self._options.width
         likely = Parzen(rows[:good], self.coordinates.options, width=width)
         unlikely = Parzen(rows[good:], self.coordinates.options, width=width)
