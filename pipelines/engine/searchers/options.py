@@ -122,8 +122,8 @@ class ModelOptions(SearcherOptions):
 class Parzen(ModelOptions):
     """A Parzen model of whole configurations, at the highest epoch that enough trials reached.
 
-    With ``Asha`` the least regret of all pairings on recorded learning curves: at the end a third
-    of random search's with Ray's ASHA on smooth curves and a bit over half on noisy ones
+    With ``Asha`` two fifths of the regret of random search with Ray's ASHA on recorded learning
+    curves at the end where they are smooth, and half of it where they are noisy
     (benchmarks/results/search_quality.md). A model of our own because the bandwidth matters and
     Optuna's is fixed: too narrow for a joint density, see ``parzen.py``.
     """
