@@ -55,26 +55,37 @@ def recipes() -> dict[str, str]:
 def main(args: Sequence[str] | None = None) -> int:
     """Run ``caviar``; the exit code: 0, 1 where a command says so, 2 for input that cannot be
     carried out, 130 after Ctrl-C."""
-    parser = _parser()
-    words = list(sys.argv[1:] if args is None else args)
     try:
-        # What `submit` runs is not ours to read: argparse would look for options in it.
-        cut = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
-        asked, more = parser.parse_known_args(words[:cut])
-        if more and not getattr(asked, "takes_more", False):
-            parser.error(f"unrecognized arguments: {' '.join(more)}")
-        asked.more = more
-        asked.words = words[cut + 1 :]
-        if asked.command is None:
-            parser.print_help()
-            return 0
-        return int(asked.run(asked))
+        try:
+            return _main(list(sys.argv[1:] if args is None else args))
+        finally:
+            sys.stdout.flush()  # here, and not when Python exits: its reader may have left
     except UsageError as error:
         print(f"caviar: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("caviar: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # ``| head``
+        from pipelines.engine import output
+
+        output.say_no_more()
+        return output.EXIT
+
+
+def _main(words: list[str]) -> int:
+    parser = _parser()
+    # What `submit` runs is not ours to read: argparse would look for options in it.
+    cut = words.index("--") if words[:1] == ["submit"] and "--" in words else len(words)
+    asked, more = parser.parse_known_args(words[:cut])
+    if more and not getattr(asked, "takes_more", False):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    asked.more = more
+    asked.words = words[cut + 1 :]
+    if asked.command is None:
+        parser.print_help()
+        return 0
+    return int(asked.run(asked))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -43,6 +43,11 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
     except KeyboardInterrupt:
         print("caviar: interrupted before the first trial", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # of --help; a sweep goes on
+        from pipelines.engine import output
+
+        output.say_no_more()
+        return output.EXIT
     stops = {Stop.INTERRUPTED: EXIT_INTERRUPTED, Stop.FAILURES: EXIT_FAILURES}
     return next((code for stop, code in stops.items() if stop == result.stop_reason), 0)
 

@@ -38,6 +38,7 @@ from pipelines.engine import (
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
+from pipelines.engine.output import SweepConsole
 from pipelines.engine.plan import Log, Plan
 from pipelines.engine.preparing import give_way, prepare, request, workers
 from pipelines.engine.schedulers.base import Scheduler
@@ -80,7 +81,7 @@ def run(
     Raises ``UsageError`` for what cannot be carried out, before any trial starts.
     """
     started = time.monotonic()
-    console = console or Console()
+    console = console or SweepConsole()
     cluster.prepare_environment(verbose=sweep.verbose)
     # Most spaces ask nothing of the data, which is then loaded while Ray starts.
     loaded = loading.load_data(sweep) if loading.space_depends_on_data(sweep) else None
