@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import files, schedulers, searchers
+from pipelines.engine import files, schedulers, searchers, states
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
@@ -250,10 +250,12 @@ def recorded(
         asked = {"recipe": recipe, "options": describe(sweep), "space": space.to_json()}
         history.set("space", space.to_json())
         files.write_json(asked, history.path.parent / files.OPTIONS)
+    stop_reason: str | None = states.CRASHED
     try:
         yield
+        stop_reason = conductor.stop_reason
     finally:
         session["until"] = conductor.elapsed
         session["gpu_seconds"] = conductor.meter.gpu_seconds
-        session["stop_reason"] = conductor.stop_reason
+        session["stop_reason"] = stop_reason
         history.set("sessions", [*before, session])

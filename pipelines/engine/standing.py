@@ -46,7 +46,8 @@ def of(experiment: Experiment) -> Standing:
     with experiment.history() as history:
         sessions: list[dict[str, Any]] = history.get("sessions", [])
         state = states.state(sessions)
-        ended = bool(sessions) and "stop_reason" in sessions[-1]
+        # One that crashed has no summary, or that of the session before.
+        ended = bool(sessions) and sessions[-1].get("stop_reason", states.CRASHED) != states.CRASHED
         summary = experiment.summary() if ended else None
         records = {} if summary is not None else history.records()
     if summary is None:

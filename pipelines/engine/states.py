@@ -10,6 +10,8 @@ from typing import Any
 FINISHED = "finished"
 RUNNING = "running"
 KILLED = "killed"
+CRASHED = "crashed"
+"""Its driver ended with an error, and could say so."""
 UNKNOWN = "unfinished"
 """It has not ended, and it is not known whether its driver lives: another machine's."""
 
@@ -17,8 +19,8 @@ UNKNOWN = "unfinished"
 def state(sessions: Sequence[Mapping[str, Any]]) -> str:
     """The state of a sweep by its sessions as the history has them, in one or two words.
 
-    ``finished``, or why it stopped (``interrupted``, ``time budget``), or ``running``, ``killed``
-    and ``unfinished`` for one whose last session has no end.
+    ``finished``, or why it stopped (``interrupted``, ``time budget``, ``crashed``), or ``running``,
+    ``killed`` and ``unfinished`` for one whose last session has no end.
     """
     if not sessions:
         return KILLED  # before it could note its first session
@@ -28,11 +30,6 @@ def state(sessions: Sequence[Mapping[str, Any]]) -> str:
     if last.get("host") != platform.node() or "pid" not in last:
         return UNKNOWN
     return RUNNING if _alive(int(last["pid"])) else KILLED
-
-
-def resumable(state: str) -> bool:
-    """Whether ``--resume`` has something left to go on with."""
-    return state not in (FINISHED, RUNNING, UNKNOWN)
 
 
 def _alive(pid: int) -> bool:

@@ -105,6 +105,27 @@ def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
     history.close()
 
 
+def test_a_sweep_whose_driver_ended_with_an_error_is_no_finished_one(tmp_path):
+    write(tmp_path / "a", four_trials, max_epochs=3)
+    history = History(tmp_path / "a", name=None, metric=METRIC, mode="max")
+    sweep = conductor(history, max_epochs=3, session=1)
+    sweep.replay(history.records())
+
+    def crash():
+        with sessions.recorded(history, sweep, Sweep(trials=20), LINE, "random_search"):
+            run_trial(sweep, [0.875], error="RuntimeError")
+            sweep.next()
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        crash()
+    history.close()
+    # Its summary is that of the session before.
+    one = standing.of(find(tmp_path / "a"))
+    assert (one.state, one.best, one.trials, one.asked) == ("crashed", 0.75, 6, 20)
+    assert one.outcomes["crashed"] == 1
+
+
 @pytest.mark.parametrize(
     ("session", "expected"),
     [
@@ -123,14 +144,6 @@ def test_state(session, expected, monkeypatch):
     before = {"stop_reason": "interrupted"}
     assert states.state([before, session]) == expected
     assert states.state([]) == "killed"
-
-
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [("finished", False), ("running", False), ("killed", True), ("time budget", True)],
-)
-def test_what_can_be_resumed(state, expected):
-    assert states.resumable(state) is expected
 
 
 # caviar list.

@@ -21,7 +21,7 @@ _TAKEN = (files.HISTORY_URL, files.OPTIONS, files.TRIALS, files.DECISIONS, files
 _SPENT = (Stop.TIME, Stop.EPOCHS, Stop.GPU_HOURS, Stop.INTERRUPTED)
 # Whoever holds the nights' lock knows that nobody runs a night without an end, whatever its process
 # number says, or the name of its machine: each night may have another.
-_CUT_OFF = (states.KILLED, states.RUNNING, states.UNKNOWN)
+_CUT_OFF = (states.KILLED, states.CRASHED, states.RUNNING, states.UNKNOWN)
 _NOT_OVER = (*_SPENT, *_CUT_OFF)
 """How a night ends that is not the end of the model's way."""
 
