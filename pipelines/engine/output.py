@@ -1,4 +1,4 @@
-"""What becomes of the output when its reader leaves: ``caviar … | head``, a log that is full."""
+"""What becomes of the output when its reader leaves: ``caviar … | head``, a pager that is closed."""
 
 from __future__ import annotations
 
