@@ -1,4 +1,4 @@
-"""What becomes of the output when its reader leaves: ``caviar … | head``, a pager that is closed."""
+"""What becomes of the output when its reader leaves: ``caviar … | head``, a closed pager."""
 
 from __future__ import annotations
 
