@@ -51,6 +51,8 @@ class LoopTrainable(tune.Trainable, ABC):
     _hyperparameters: dict[str, Any]
     _trial: TrialInfo
     _loop: Loop | None = None
+    _is_prepared: bool = False
+    """Whether `prepare` is done."""
     _best: BestEpoch
     _last: dict[str, Any]
     _end: dict[str, Any] | None
@@ -102,7 +104,8 @@ class LoopTrainable(tune.Trainable, ABC):
         return None
 
     def prepare(self) -> None:
-        """Once an actor, after `data` and `options` arrived and before its first trial."""
+        """Once an actor, after `data` and `options` arrived and before its first trial; once more
+        where it ran out of memory, which ended that trial."""
 
     @classmethod
     def distributes(cls) -> bool:
@@ -165,8 +168,6 @@ class LoopTrainable(tune.Trainable, ABC):
             self._last = {**self._nothing(0, 0.0), "checkpoint_bytes": size}
             self._ended("no_room", f"a checkpoint may take {size} bytes")
             return
-        if not self._leads:
-            self.prepare()
         self._start(config)
 
     def _too_large(self) -> int | None:
@@ -375,9 +376,12 @@ class LoopTrainable(tune.Trainable, ABC):
         self._end = None
         words = None
         started = time.perf_counter()
-        seed_initial_weights(self._trial.seed)
         hyperparameters = Hyperparameters(self._hyperparameters)
         try:
+            if not self._is_prepared and not self._leads:
+                self.prepare()
+                self._is_prepared = True
+            seed_initial_weights(self._trial.seed)
             if self._leads:
                 self._loop = self._led(config)
             else:

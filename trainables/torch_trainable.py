@@ -117,7 +117,7 @@ class TorchTrainable(LoopTrainable):
         return {}
 
     def prepare(self) -> None:
-        """Put the data on the device, once an actor.
+        """Put the data on the device, once an actor; where there is no room, its batches go there.
 
         Raises ValueError when there are fewer rows than folds.
         """
@@ -126,15 +126,15 @@ class TorchTrainable(LoopTrainable):
         from trainables.loops import Execution, FoldData, TensorData
 
         options = self._options
-        self._device = torch.device("cuda" if self._has_gpu() else "cpu")
+        self._device = torch.device(self._device_type())
         self._execution = Execution(options.device, self._device)
-        self._dataset = self.prepare_data(self._dataset)
+        data = self.prepare_data(self._dataset)
+        place = self._execution.place_for(data.size)
         if options.folds > 1:
-            self._tensors = FoldData.of(
-                self._dataset, options.folds, options.fold_seed, self._device
-            )
+            self._tensors = FoldData.of(data, options.folds, options.fold_seed, place)
         else:
-            self._tensors = TensorData.of(self._dataset, self._device)
+            self._tensors = TensorData.of(data, place)
+        self._dataset = data  # last: out of memory, this is done again for the next trial
 
     @classmethod
     def distributes(cls) -> bool:
@@ -145,8 +145,7 @@ class TorchTrainable(LoopTrainable):
         """Be the worker of a trial: on a GPU where there is one."""
         from trainables.loops import Group
 
-        device = "cuda" if self._has_gpu() else "cpu"
-        self._group = Group(rank, size, meeting=meeting, device=device)
+        self._group = Group(rank, size, meeting=meeting, device=self._device_type())
 
     def build(self, config: Mapping[str, Any]) -> SupervisedLoop:
         """Build the loop of a trial: of all folds at once in a cross-validation."""
@@ -255,8 +254,9 @@ class TorchTrainable(LoopTrainable):
     def _load_to(self) -> Any:
         return self._device
 
-    def _has_gpu(self) -> bool:
-        """Whether Ray lent this trial a GPU; outside an actor, whether there is one."""
+    def _device_type(self) -> str:
+        """cuda where Ray lent this trial a GPU; outside an actor, where there is one; else cpu."""
         import torch
 
-        return torch.cuda.is_available() and (not ray.is_initialized() or bool(ray.get_gpu_ids()))
+        lent = not ray.is_initialized() or bool(ray.get_gpu_ids())
+        return "cuda" if lent and torch.cuda.is_available() else "cpu"

@@ -121,6 +121,13 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 
+def gpus() -> float:
+    """How many GPUs the machines of the cluster have now."""
+    import ray
+
+    return float(ray.cluster_resources().get("GPU", 0))
+
+
 def resources_line() -> str:
     """The machines of the cluster in one line."""
     import ray
@@ -130,5 +137,5 @@ def resources_line() -> str:
     memory = total.get("memory", 0) / 2**30
     return (
         f"{count} node{'s' if count != 1 else ''}, {total.get('CPU', 0):g} CPU, "
-        f"{total.get('GPU', 0):g} GPU, {memory:.0f} GiB memory"
+        f"{gpus():g} GPU, {memory:.0f} GiB memory"
     )

@@ -44,13 +44,13 @@ def trial(
         def setup(self: Any, given: dict[str, Any]) -> None:
             base.setup(self, given, data=data, options=options)
 
-        def has_gpu(self: Any) -> bool:
-            return gpus > 0 and bool(base._has_gpu(self))
+        def device_type(self: Any) -> str:
+            return str(base._device_type(self)) if gpus > 0 else "cpu"
 
         def logdir(self: Any) -> None:  # Ray would make one in ~/ray_results, and leave it there
             self._logdir = scratch
 
-        parts = {"setup": setup, "_has_gpu": has_gpu, "_setup_logdir": logdir}
+        parts = {"setup": setup, "_device_type": device_type, "_setup_logdir": logdir}
         here = type(trainable.__name__, (base,), {"__module__": trainable.__module__, **parts})
         running = here(config={**config, RESERVED_KEY: asdict(info)})
         try:

@@ -70,6 +70,13 @@ def start(
         f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
         highlight=False,
     )
+    if not sweep.gpus_per_trial and (idle := cluster.gpus()):
+        console.print(
+            f"           The trials use none of the {idle:g} GPU: --gpus-per-trial 1 gives each "
+            "its own, 0.25 lets four share one.",
+            style="yellow",
+            highlight=False,
+        )
     console.print(
         f"goal       {sweep.direction} {sweep.metric}, seed {sweep.seed}"
         + (f", session {session + 1} of this sweep" if session else ""),

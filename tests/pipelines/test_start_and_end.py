@@ -86,6 +86,7 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     from trainables import DeviceOptions, data
 
     monkeypatch.setattr("pipelines.engine.cluster.resources_line", lambda: "1 node, 2 CPU")
+    monkeypatch.setattr("pipelines.engine.cluster.gpus", lambda: 4.0 if compiles else 0.0)
     device = DeviceOptions(compile=compiles)
     asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss", device=device)
     out = console()
@@ -104,6 +105,8 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     assert text.startswith("Sweeping the data set digits: [no] network\n")
     assert re.search(r"learning_rate +0\.0001 … 1 +log +0\.01", text)
     assert ("--device.compile compiles anew for every shape" in text) is compiles
+    unused = "The trials use none of the 4 GPU: --gpus-per-trial 1 gives each its own, 0.25 lets"
+    assert (unused in text) is compiles
     assert "Random proposes, Asha stops" in text
     assert re.search(r"rung at epoch 1 +about 27 of the trials *\n", text)
     assert re.search(r"rung at epoch 3 +about 9 of the trials *\n", text)

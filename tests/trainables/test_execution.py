@@ -1,5 +1,7 @@
 """The device options: what they settle to, and what they do on a CPU; CUDA by stand-ins."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -7,16 +9,32 @@ from torch import nn
 from trainables import CNNTrainable, DeviceOptions, TorchTrainable
 from trainables.loops import Execution
 
+MEMORY = 80 * 2**30
+
 
 @pytest.fixture
 def cuda(monkeypatch):
-    """Notes what would be set on a GPU."""
-    calls = {}
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    """A GPU's driver: answers what torch asks it, and notes what is set. All of torch above it is
+    the real one, whose functions are particular about their arguments."""
+    calls = {"major": 9}  # Hopper
+    facts = SimpleNamespace(total_memory=MEMORY)
+    driver = {
+        "_cuda_getDevice": lambda: 0,
+        "_cuda_setMemoryFraction": lambda share, device: calls.update(share=share, device=device),
+    }
+    for name, function in driver.items():
+        monkeypatch.setattr(torch._C, name, function, raising=False)
+    for module in (torch.cuda, torch.cuda.memory):
+        monkeypatch.setattr(module, "_lazy_init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+
+    def properties(device):
+        facts.major = calls["major"]
+        return facts
+
+    monkeypatch.setattr(torch.cuda, "_get_device_properties", properties, raising=False)
     monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda v: calls.update(matmul=v))
-    monkeypatch.setattr(
-        torch.cuda, "set_per_process_memory_fraction", lambda f, d: calls.update(share=f, device=d)
-    )
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", torch.backends.cudnn.allow_tf32)
     return calls
 
@@ -39,15 +57,17 @@ def test_defaults_by_device(cuda, options, device, autocast, channels_last):
     assert ("matmul" in cuda) == (device == "cuda")
 
 
-def test_an_old_gpu_keeps_float32(cuda, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    assert Execution(DeviceOptions(), "cuda").autocast_to is None
+@pytest.mark.parametrize(("major", "autocast"), [(7, None), (8, torch.bfloat16)])
+def test_a_gpu_that_only_emulates_bfloat16_keeps_float32(cuda, major, autocast):
+    """A V100's or T4's arithmetic with bfloat16 is slower than with float32."""
+    cuda["major"] = major
+    assert Execution(DeviceOptions(), "cuda").autocast_to is autocast
 
 
 @pytest.mark.parametrize(("tf32", "matmul"), [(True, "high"), (False, "highest")])
 def test_tf32_and_the_share_of_memory_are_set_on_a_gpu(cuda, tf32, matmul):
     Execution(DeviceOptions(tf32=tf32, memory_share=0.25), "cuda")
-    assert cuda == {"matmul": matmul, "share": 0.25, "device": torch.device("cuda")}
+    assert (cuda["matmul"], cuda["share"], cuda["device"]) == (matmul, 0.25, 0)
     assert torch.backends.cudnn.allow_tf32 is tf32
 
 
@@ -69,24 +89,45 @@ def test_a_fraction_of_a_gpu_is_a_share_of_its_memory(cuda, asked, gpus, share):
 
 def test_a_trial_has_its_share_before_it_allocates_anything(build, cuda, monkeypatch):
     """A stand-in for the GPU: the trial is told that it has one, and moves nothing there."""
-    monkeypatch.setattr(TorchTrainable, "_has_gpu", lambda self: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(TorchTrainable, "_device_type", lambda self: "cuda")
+    moves = []
 
     def moved(data, device):
         assert (device.type, cuda["share"]) == ("cuda", 0.25)
+        moves.append(device)
         raise torch.OutOfMemoryError("moved to the GPU")
 
     monkeypatch.setattr("trainables.loops.TensorData.of", moved)
-    with pytest.raises(torch.OutOfMemoryError, match="moved to the GPU"):
-        build(TorchTrainable, {}, device=DeviceOptions(precision="float32").sharing(0.25))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: None)
+    full = build(TorchTrainable, {}, device=DeviceOptions(precision="float32").sharing(0.25))
+    row = full.step()
+    assert (row["outcome"], row["detail"]) == ("out_of_memory", "moved to the GPU")
+    assert full.reset({})
+    assert len(moves) == 2  # the next trial tries again: others may have left the GPU
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "place"),
+    [
+        (MEMORY // 2, None, "cuda"),
+        (MEMORY // 2 + 1, None, "cpu"),
+        (MEMORY // 8, 0.25, "cuda"),
+        (MEMORY // 8 + 1, 0.25, "cpu"),
+    ],
+)
+def test_data_of_more_than_half_the_memory_stay_on_the_host(cuda, size, share, place):
+    options = DeviceOptions(memory_share=share)
+    assert Execution(options, "cuda").place_for(size).type == place
+    assert Execution(options, "cpu").place_for(size).type == "cpu"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_share_of_a_real_gpu_is_enforced(build):
-    """A layer of half the GPU's memory fails with a quarter, and the next trial on it works."""
-    total = torch.cuda.get_device_properties(0).total_memory
-    width = total // 2 // 4 // 2  # of two inputs: width x 2 numbers of four bytes
-    shared = build(TorchTrainable, {"units_1": width}, device=DeviceOptions().sharing(0.25))
+    """A layer of twice the share's memory fails, and the next trial on it works."""
+    share = 2**27 / torch.cuda.get_device_properties(0).total_memory
+    options = DeviceOptions(memory_share=share)
+    shared = build(TorchTrainable, {"units_1": 2**25}, device=options)  # of two inputs: 256 MiB
     try:
         row = shared.step()
         assert (row["outcome"], row["done"]) == ("out_of_memory", True)

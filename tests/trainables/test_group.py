@@ -1,6 +1,7 @@
 """Several processes that train one model: the same curve as one, in processes of their own."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,23 +50,23 @@ def images():
     return Dataset(name="images", classes=3, **parts)
 
 
-def loop(case, group):
+def loop(case, group, device="cpu"):
     builder, config, options, folds = CASES[case]
     torch.manual_seed(0)
     models = [builder(config, (8, 8), 3) for _ in range(folds)]
-    model = models[0] if folds == 1 else stack(models)
+    execution = Execution(DeviceOptions(precision="float32", tf32=False), device)
+    model = execution.prepare(models[0] if folds == 1 else stack(models))
     optimizer = SGD(model.parameters(), learning_rate=0.02, momentum=0.9)
-    given = {"batch_size": 16, "seed": 1, "group": group, **options}
-    execution = Execution(DeviceOptions(), "cpu")
+    given = {"batch_size": 16, "seed": 1, "group": group, "device": device, **options}
     if folds > 1:
-        data = FoldData.of(images(), folds, 0)
+        data = FoldData.of(images(), folds, 0, device)
         return FoldsLoop(model, optimizer, data, execution=execution, **given)
-    data = TensorData.of(images())
+    data = TensorData.of(images(), device)
     return SupervisedLoop(model, optimizer, data, execution=execution, **given)
 
 
-def curve(case, group=None):
-    trained = loop(case, group)
+def curve(case, group=None, device="cpu"):
+    trained = loop(case, group, device)
     rows = [trained.run_epoch() for _ in range(3)]
     clocks = {"epoch_seconds", "samples_per_second"}
     return [{n: v for n, v in row.items() if n not in clocks} for row in rows], trained
@@ -97,14 +98,21 @@ def member(rank, size, meeting, answers):
     answers.put((rank, found))
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def member_on_a_gpu(rank, size, meeting, answers):
+    """One process with a GPU of its own, as Ray lends it."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = str(rank)
+    group = Group(rank, size, meeting=f"file://{meeting}", device="cuda")
+    answers.put((rank, {name: curve(name, group, "cuda")[0] for name in CASES}))
+    group.leave()
+
+
+def answers_of(target, folder):
     """What two processes find, by rank."""
-    meeting = Path(tmp_path_factory.mktemp("group")) / "meeting"
+    meeting = Path(folder) / "meeting"
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     given = [(rank, 2, str(meeting), answers) for rank in range(2)]
-    processes = [context.Process(target=member, args=one, daemon=True) for one in given]
+    processes = [context.Process(target=target, args=one, daemon=True) for one in given]
     for process in processes:
         process.start()
     try:
@@ -115,6 +123,11 @@ def found(tmp_path_factory):
             process.kill()
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return answers_of(member, tmp_path_factory.mktemp("group"))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_have_the_curve_of_one(found, name):
     alone, _ = curve(name)
@@ -123,6 +136,16 @@ def test_two_processes_have_the_curve_of_one(found, name):
     for row, expected in zip(found[0][name], alone, strict=True):
         assert row == pytest.approx(expected, rel=1e-4, abs=1e-6)
     assert alone[0]["train_loss"] > alone[2]["train_loss"]
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_have_the_curve_of_one_cpu(tmp_path):
+    """Over NCCL."""
+    found = answers_of(member_on_a_gpu, tmp_path)
+    for name in CASES:
+        assert found[0][name] == found[1][name]
+        for row, expected in zip(found[0][name], curve(name)[0], strict=True):
+            assert row == pytest.approx(expected, rel=1e-2, abs=1e-3)
 
 
 def test_their_weights_are_those_of_one_and_load_into_it(found):

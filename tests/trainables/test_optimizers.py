@@ -131,6 +131,24 @@ def test_state_round_trip(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", TORCH)
+def test_a_state_from_another_memory_layout(name):
+    """A convolution trained with channels first goes on with channels last, value by value."""
+    first = [torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))]
+    last = [first[0].clone().contiguous(memory_format=torch.channels_last)]
+    gradient = torch.randn(first[0].shape, generator=torch.Generator().manual_seed(1))
+    before = build_optimizer({"optimizer": name}, first)
+    after = build_optimizer({"optimizer": name}, last)
+    first[0].grad = gradient
+    before.step()
+    last[0].copy_(first[0])
+    after.load_state_dict(before.state_dict())
+    last[0].grad = gradient.contiguous(memory_format=torch.channels_last)
+    before.step()
+    after.step()
+    assert torch.allclose(first[0], last[0])
+
+
+@pytest.mark.parametrize("name", TORCH)
 def test_no_gradient_no_update(name):
     moving, still = torch.tensor([1.0]), torch.tensor([1.0])
     optimizer = build_optimizer({"optimizer": name, "learning_rate": 0.1}, [moving, still])

@@ -65,6 +65,11 @@ class Dataset:
         """The shape of one row: (28, 28) for Fashion-MNIST."""
         return self.x_train.shape[1:]
 
+    @property
+    def size(self) -> int:
+        """The bytes of the rows that are trained on and validated with."""
+        return sum(a.nbytes for a in (self.x_train, self.y_train, self.x_val, self.y_val))
+
     def standardised(self) -> "Dataset":
         """Subtract the mean of the training part and divide by its standard deviation.
 

@@ -42,20 +42,24 @@ def evaluate(
     classes: int,
     rows_at_once: int = _ROWS_AT_ONCE,
     *,
+    device: torch.device | str = "cpu",
     execution: Execution | None = None,
     measure: Callable[[Tensor, Tensor], Mapping[str, float]] | None = None,
 ) -> Evaluation:
     """Evaluate a model on rows x [n, ...] with labels y [n]; leaves it in evaluation mode.
 
     Args:
+        device: where the model is; the rows may be elsewhere.
         execution: how batches are computed; by default as they are.
         measure: from all logits [n, classes] and y to further metrics.
     """
     model.eval()
-    loss = torch.zeros((), device=x.device)
+    y = y.to(device)
+    loss = torch.zeros((), device=device)
     found = []
     for start in range(0, len(x), rows_at_once):
-        batch, labels = x[start : start + rows_at_once], y[start : start + rows_at_once]
+        batch = x[start : start + rows_at_once].to(device)
+        labels = y[start : start + rows_at_once]
         if execution is None:
             logits = model(batch)
         else:

@@ -26,17 +26,29 @@ class Execution:
         on_gpu = self.device.type == "cuda"
         self.autocast_to: torch.dtype | None = None
         if options.precision == "bfloat16" or (
-            options.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported()
+            # Without emulation, which older GPUs have, and which is slower than float32.
+            options.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported(False)
         ):
             self.autocast_to = torch.bfloat16
         self.channels_last = on_gpu if options.channels_last is None else options.channels_last
         self._compiles = options.compile
+        self._memory: int | None = None
         if on_gpu:
             # Global to the process, so both are always set: an actor may have had other options.
             torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
             torch.backends.cudnn.allow_tf32 = options.tf32
             share = 1.0 if options.memory_share is None else options.memory_share
-            torch.cuda.set_per_process_memory_fraction(share, self.device)
+            # By number, which torch insists on here; None is the current one.
+            torch.cuda.set_per_process_memory_fraction(share, self.device.index)
+            total = torch.cuda.get_device_properties(self.device).total_memory
+            self._memory = int(share * total)
+
+    def place_for(self, size: int) -> torch.device:
+        """Where data of so many bytes is kept: on the device, unless it would take more than half
+        of the memory that torch may have there, which model and batches need too."""
+        if self._memory is not None and size > self._memory // 2:
+            return torch.device("cpu")
+        return self.device
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """Move a model to the device, in the layout asked for, and have it compiled."""

@@ -107,6 +107,10 @@ class FoldsLoop(SupervisedLoop):
         # Padded with rows whose results are dropped.
         self._val_rows = torch.stack([_padded(rows, longest) for rows in folds.val])
         super().__init__(model, optimizer, folds.pool, **options)
+        self._shift, self._factor = (
+            None if numbers is None else numbers.to(self._device)
+            for numbers in (folds.shift, folds.factor)
+        )
 
     def _order(self, epoch: int) -> tuple[Tensor, ...]:
         self._seed_layers(epoch)
@@ -114,14 +118,14 @@ class FoldsLoop(SupervisedLoop):
         for number, rows in enumerate(self._folds.train):
             seed = derive_seed(self._seed, BATCH_ORDER, epoch, number)
             order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-            orders.append(rows[order[: self._rows_of_a_fold].to(self._device)])
+            orders.append(rows[order[: self._rows_of_a_fold].to(rows.device)])
         return batches_of(torch.stack(orders), self._batch_size, self._fewest)
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         x, y = super()._batch(rows.flatten())
-        if self._folds.shift is not None and self._folds.factor is not None:
+        if self._shift is not None and self._factor is not None:
             apart = x.view(*rows.shape, *x.shape[1:])
-            apart.sub_(self._folds.shift).mul_(self._folds.factor)  # x is a copy, so in place
+            apart.sub_(self._shift).mul_(self._factor)  # x is a copy, so in place
         return x, y
 
     def _logits(self, x: Tensor) -> Tensor:
@@ -151,7 +155,7 @@ class FoldsLoop(SupervisedLoop):
         reports = []
         for number, rows in enumerate(self._folds.val):
             size = len(rows)
-            labels, own = self._data.y_train[rows], logits[number, :size]
+            labels, own = self._data.y_train[rows].to(self._device), logits[number, :size]
             counts = confusion(labels, own.argmax(1), classes)
             report = {
                 "val_loss": loss[number, :size].mean().item(),

@@ -9,6 +9,7 @@ import torch
 _WORDS = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
+    "CUDA error: out of memory",  # of the driver, where other processes have it all
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )

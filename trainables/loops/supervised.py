@@ -60,7 +60,7 @@ class SupervisedLoop:
     Args:
         model: from [n, *input_shape] to logits [n, classes]; moved to `device` by the caller.
         optimizer: updates the model's parameters.
-        data: rows on `device`.
+        data: rows on `device`, or elsewhere: then each batch is moved there.
         batch_size: rows a batch, at least 1; the last batch of an epoch has what is left. A single
             row left joins the batch before: a batch norm cannot train on it.
         seed: orders the batches and drives the model's dropout; the same seed gives the same
@@ -211,7 +211,7 @@ class SupervisedLoop:
         # The order is drawn on the CPU, so that it is the same on every device.
         generator = torch.Generator().manual_seed(derive_seed(self._seed, BATCH_ORDER, epoch))
         order = torch.randperm(len(self._data.x_train), generator=generator)
-        return batches_of(order.to(self._device), self._batch_size, self._fewest)
+        return batches_of(order.to(self._data.device), self._batch_size, self._fewest)
 
     def _seed_layers(self, epoch: int) -> None:
         """Of other rows a process draws other dropout masks."""
@@ -219,9 +219,9 @@ class SupervisedLoop:
         torch.manual_seed(derive_seed(self._seed, LAYERS, epoch, *stream))
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of some rows."""
-        data = self._data
-        return data.x_train.index_select(0, rows), data.y_train.index_select(0, rows)
+        """Inputs and labels of some rows, on the device."""
+        x, y = self._data.x_train.index_select(0, rows), self._data.y_train.index_select(0, rows)
+        return x.to(self._device), y.to(self._device)
 
     def _logits(self, x: Tensor) -> Tensor:
         """The model's logits of a batch, [n, classes]."""
@@ -249,8 +249,7 @@ class SupervisedLoop:
 
     def score(self, x: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
         """loss, accuracy and f1 of other rows, and what `measure` finds of them, without val_."""
-        rows, labels = (tensor.to(self._device) for tensor in wrap([x, y]))
-        found = self._judged(rows, labels)
+        found = self._judged(*wrap([x, y]))
         more = {name.removeprefix("val_"): value for name, value in found.more.items()}
         return {"loss": found.loss, "accuracy": found.accuracy, "f1": found.f1, **more}
 
@@ -261,6 +260,7 @@ class SupervisedLoop:
             y,
             self._data.classes,
             self._rows_at_once,
+            device=self._device,
             execution=self._execution,
             measure=self._measure,
         )

@@ -27,6 +27,11 @@ class TensorData:
     y_val: Tensor
     classes: int
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.x_train.device
+
     @classmethod
     def of(cls, dataset: Dataset, device: torch.device | str = "cpu") -> "TensorData":
         """Wrap the arrays of a data set, without a copy on the CPU."""

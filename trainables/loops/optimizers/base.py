@@ -124,6 +124,7 @@ class ElementwiseOptimizer(ABC):
         ):
             raise ValueError(f"{name} must have the shapes {wanted}, but they have {shapes}.")
         return [
-            None if value is None else value.to(parameter, copy=True)
+            # In the parameter's memory layout, which a fused kernel takes for granted.
+            None if value is None else torch.empty_like(parameter).copy_(value)
             for value, parameter in zip(values, self._parameters, strict=True)
         ]

@@ -1,0 +1,159 @@
+"""What trains on one device trains on another: every tensor is where the operation needs it.
+
+torch's meta device stands in for a GPU. It computes nothing, but its tensors are elsewhere than the
+CPU's, and each operation on tensors of both is refused, as CUDA refuses it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from trainables import CNNTrainable, DeviceOptions, ResNetTrainable, TorchTrainable
+from trainables.loops import Execution, FoldData, TensorData, optimizer_names
+
+MOVES = {"_to_copy", "to", "copy_"}
+CASES = {
+    "mlp": (TorchTrainable, {"dropout": 0.3, "normalisation": "batch"}, {}),
+    "schedule": (TorchTrainable, {"schedule": "cosine", "warmup_epochs": 2}, {}),
+    "plateau": (TorchTrainable, {"schedule": "plateau", "loss": "label_smoothing"}, {}),
+    "margin": (TorchTrainable, {"loss": "multi_margin", "normalisation": "layer"}, {}),
+    "cnn": (CNNTrainable, {"filters": 2, "conv_blocks": 1}, {"augment": "crop_flip"}),
+    "resnet": (ResNetTrainable, {"width": 2, "depth": 8}, {"augment": "flip"}),
+    "folds": (TorchTrainable, {"dropout": 0.3}, {"folds": 3, "augment": "crop"}),
+    "folds of a cnn": (CNNTrainable, {"filters": 2, "conv_blocks": 1}, {"folds": 2}),
+    **{name: (TorchTrainable, {"optimizer": name, "weight_decay": 0.1}, {})
+       for name in optimizer_names()},
+}  # fmt: skip
+
+
+class Elsewhere(TorchDispatchMode):
+    """Refuses tensors of two devices, and answers what meta tensors have no numbers for."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = func.overloadpacket.__name__
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        # A number on the CPU goes with everything.
+        places = {t.device.type for t in tensors if t.dim() > 0 or t.device.type != "cpu"}
+        if len(places) > 1 and name not in MOVES:
+            raise RuntimeError(f"{func} has tensors on {' and '.join(sorted(places))}")
+        self.places |= places
+        if "meta" not in places:
+            return func(*args, **kwargs)
+        if name in ("_local_scalar_dense", "item"):
+            return torch.ones((), dtype=args[0].dtype).item()
+        if name == "bincount":
+            return torch.empty(args[2], dtype=torch.int64, device="meta")
+        if name == "index" and args[1][0].dtype == torch.bool:
+            return args[0]
+        if name == "multi_margin_loss_backward":
+            return args[1]
+        if name.startswith("_fused"):
+            return None
+        return func(*args, **kwargs)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    monkeypatch.setattr(TorchTrainable, "_device_type", lambda self: "meta")
+    with Elsewhere() as mode:
+        yield mode
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["data on the device", "data on the host"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_trial_and_the_next_one(build, digits, elsewhere, monkeypatch, name, room):
+    if not room:
+        monkeypatch.setattr(Execution, "place_for", lambda self, size: torch.device("cpu"))
+    kind, config, options = CASES[name]
+    trainable = build(kind, {**config, "batch_size": 500}, data=digits, **options)
+    data = (
+        trainable._tensors.pool if isinstance(trainable._tensors, FoldData) else trainable._tensors
+    )
+    assert data.device.type == ("meta" if room else "cpu")
+    for _ in range(2):
+        first, second = trainable.step(), trainable.step()
+        assert (first["epoch"], second["epoch"]) == (1, 2)
+        state = trainable.loop.state_dict()
+        weights = {weight.device.type for weight in trainable.loop.weights().values()}
+        assert weights == {"meta"}
+        trainable.loop.load_state_dict(state)
+        assert trainable.step()["epoch"] == 3
+        if "folds" not in options:
+            assert trainable.score()["accuracy"] > 0
+        assert trainable.reset(config)
+    assert elsewhere.places == {"cpu", "meta"}
+
+
+def test_the_test_can_fail(build, digits, elsewhere):
+    trainable = build(TorchTrainable, {}, data=digits)
+    trainable._loop._data = TensorData.of(digits)
+    trainable._loop._batch = lambda rows: (
+        trainable._loop._data.x_train.index_select(0, rows),
+        trainable._loop._data.y_train.index_select(0, rows),
+    )
+    with pytest.raises(RuntimeError, match="has tensors on cpu and meta"):
+        trainable.step()
+
+
+def test_no_room_for_the_data_ends_one_trial_and_the_next_one_works(build, digits, monkeypatch):
+    class Shifted(TorchTrainable):
+        def prepare_data(self, data):
+            return replace(data, x_train=data.x_train + 1)
+
+    real, calls = TensorData.of, []
+
+    def full_once(data, device):
+        calls.append(device)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return real(data, device)
+
+    monkeypatch.setattr(TensorData, "of", full_once)
+    trainable = build(Shifted, {}, data=digits)
+    row = trainable.step()
+    assert (row["outcome"], row["done"], row["epoch"]) == ("out_of_memory", True, 1)
+    assert trainable.reset({})
+    assert trainable.step()["epoch"] == 1
+    assert np.array_equal(trainable.data.x_train, digits.x_train + 1)  # prepared once, not twice
+    assert trainable.reset({})
+    assert len(calls) == 2
+    # As if there had been no trial before.
+    assert trainable.step()["train_loss"] == build(Shifted, {}, data=digits).step()["train_loss"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", CASES)
+def test_a_real_gpu_has_the_curve_of_a_cpu(build, digits, monkeypatch, tmp_path, name):
+    """Wherever the data is, and after a resume. Without dropout, whose masks differ."""
+    kind, config, options = CASES[name]
+    config = {**config, "dropout": 0.0, "batch_size": 100}
+    exact = DeviceOptions(precision="float32", tf32=False, channels_last=False)
+    rows = {}
+    for place in ("cpu", "cuda", "cuda, data on the host"):
+        with monkeypatch.context() as patch:
+            if place == "cpu":
+                patch.setattr(TorchTrainable, "_device_type", lambda self: "cpu")
+            if place.endswith("host"):
+                patch.setattr(Execution, "place_for", lambda self, size: torch.device("cpu"))
+            trainable = build(kind, config, data=digits, device=exact, **options)
+            rows[place] = [trainable.step() for _ in range(3)][-1]
+            assert {w.device.type for w in trainable.loop.weights().values()} == {
+                place[:4].strip(",")
+            }
+            if place == "cuda":
+                trainable.save(str(tmp_path))
+    for place in rows:
+        for metric in ("train_loss", "val_loss"):
+            assert rows[place][metric] == pytest.approx(rows["cpu"][metric], rel=1e-2)
+    resumed = {**config, "_trial": {"restore_from": str(tmp_path)}}
+    assert build(kind, resumed, data=digits, device=exact, **options).step()["epoch"] == 4
