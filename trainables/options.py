@@ -30,7 +30,8 @@ class DeviceOptions:
     tf32: bool = True
     """On a GPU, what stays float32 is multiplied with 10 bits of mantissa."""
     channels_last: bool | None = None
-    """Images in the memory layout that tensor cores want; None does so on a GPU."""
+    """Images in the memory layout that tensor cores want; None does so on a GPU, but not for a
+    model of one's own: what lies so cannot be flattened by view()."""
     fused: bool = True
     """sgd, adam and adamw update the weights in one pass (torch has such kernels for every device);
     without, and for the other optimizers, in one pass an operation."""

@@ -96,11 +96,6 @@ class Member:
                 os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
         self._peer.join(rank, size, meeting)
 
-    def met(self, meeting: str) -> None:
-        """Tidy up: they keep their connections."""
-        if meeting.startswith("file:"):
-            shutil.rmtree(Path(meeting.removeprefix("file://")).parent, ignore_errors=True)
-
     def start(self, config: dict[str, Any], *, first: bool) -> _Answer:
         """Build everything a trial has; `first` for the first trial of this worker."""
         if first:
@@ -170,6 +165,7 @@ class Team:
                 f"{size} for the workers."
             )
         self._members: list[Any] = []
+        self._meeting = ""
         for index, bundle in enumerate(bundles):
             rest = {name: n for name, n in bundle.items() if name not in ("CPU", "GPU", "memory")}
             pinned = ray.remote(Member).options(
@@ -186,10 +182,10 @@ class Team:
             self._members.append(pinned.remote(kind))
         self._first = True
         nodes = {node for node, _ in self._all("node")}
-        meeting = self._wait({self._members[0].meeting.remote(one_node=len(nodes) == 1): 0})[0]
-        joining = {m.join.remote(i, size, meeting): i for i, m in enumerate(self._members)}
+        asked = self._members[0].meeting.remote(one_node=len(nodes) == 1)
+        self._meeting = self._wait({asked: 0})[0]
+        joining = {m.join.remote(i, size, self._meeting): i for i, m in enumerate(self._members)}
         self._wait(joining)
-        self._members[0].met.remote(meeting)
 
     @property
     def works(self) -> bool:
@@ -215,10 +211,12 @@ class Team:
         return self._settle(self._wait({getattr(self._members[0], method).remote(): 0}))
 
     def dismiss(self) -> None:
-        """End the workers."""
+        """End the workers, and remove the place where they met: NCCL keeps coming back to it."""
         members, self._members = self._members, []
         for member in members:
             ray.kill(member)
+        if self._meeting.startswith("file:"):  # this actor lies beside the first worker
+            shutil.rmtree(Path(self._meeting.removeprefix("file://")).parent, ignore_errors=True)
 
     def _all(self, method: str, *args: Any, **named: Any) -> list[Any]:
         shared = [ray.put(arg) for arg in args]  # once, not once a worker

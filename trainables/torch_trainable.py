@@ -6,6 +6,7 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import ray
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from trainables.options import TrialOptions
 
 _BATCH_SIZE = 128
+_NVIDIA = Path("/proc/driver/nvidia/version")
+"""There where a GPU's driver is. Ray counts GPUs without it too, when told how many to count."""
 _COPIES = 4  # of the weights in a checkpoint, with Adam's two values for each and the best epoch's
 _IMAGES = (2, 3)  # dimensions of a row: height and width, in colour with the channels before
 
@@ -110,7 +113,8 @@ class TorchTrainable(LoopTrainable):
         return data
 
     def measure(self, logits: Tensor, labels: Tensor) -> Mapping[str, float]:
-        """Further metrics of the validation rows, from logits [n, classes] and labels [n].
+        """Further metrics of the validation rows, from logits [n, classes] and labels [n], which
+        are on the trial's device.
 
         Name them in `metrics` too.
         """
@@ -127,7 +131,8 @@ class TorchTrainable(LoopTrainable):
 
         options = self._options
         self._device = torch.device(self._device_type())
-        self._execution = Execution(options.device, self._device)
+        own_model = not _is_ours(type(self).build_model)
+        self._execution = Execution(options.device, self._device, own_model=own_model)
         data = self.prepare_data(self._dataset)
         place = self._execution.place_for(data.size)
         if options.folds > 1:
@@ -153,14 +158,19 @@ class TorchTrainable(LoopTrainable):
 
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> SupervisedLoop:
         """Build model, optimizer, loss and schedule, and the loop that trains with them."""
+        from torch import nn
+
         from trainables.loops import FoldData, FoldsLoop, SupervisedLoop
         from trainables.models import stack, with_sizes
 
+        loss = self.build_loss(config)
+        if isinstance(loss, nn.Module):
+            loss.to(self._device)  # the weights of classes, say
         options: dict[str, Any] = {
             "batch_size": whole("batch_size", config.get("batch_size", _BATCH_SIZE), 1),
             "seed": self._trial.seed,
             "device": self._device,
-            "loss": self.build_loss(config),
+            "loss": loss,
             "schedule": self.build_schedule(config),
             "augment": config.get("augment", self._options.augment),
             "execution": self._execution,
@@ -247,7 +257,7 @@ class TorchTrainable(LoopTrainable):
         """The built-in trainable that this one is, to its hyperparameters; None with a part of
         one's own."""
         parts = (cls.build_model, cls.build_optimizer, cls.build_loss, cls.build_schedule)
-        if all(part.__module__.partition(".")[0] == "trainables" for part in parts):
+        if all(map(_is_ours, parts)):
             return cls.build_model.__qualname__.partition(".")[0]
         return None
 
@@ -255,8 +265,24 @@ class TorchTrainable(LoopTrainable):
         return self._device
 
     def _device_type(self) -> str:
-        """cuda where Ray lent this trial a GPU; outside an actor, where there is one; else cpu."""
+        """cuda where Ray lent this trial a GPU; outside an actor, where there is one; else cpu.
+
+        Raises RuntimeError where Ray lent a GPU that torch cannot use: on the CPU the trial would
+        keep it from others for hours, and nobody would know.
+        """
         import torch
 
-        lent = not ray.is_initialized() or bool(ray.get_gpu_ids())
-        return "cuda" if lent and torch.cuda.is_available() else "cpu"
+        lent = ray.is_initialized() and bool(ray.get_gpu_ids())
+        if torch.cuda.is_available():
+            return "cuda" if lent or not ray.is_initialized() else "cpu"
+        if lent and _NVIDIA.exists():
+            raise RuntimeError(
+                "This trial has a GPU that torch cannot use: run caviar doctor on its machine, or "
+                "give the trials no GPU."
+            )
+        return "cpu"
+
+
+def _is_ours(part: Any) -> bool:
+    """Whether a method is this package's, not a user's own."""
+    return str(part.__module__).partition(".")[0] == "trainables"

@@ -13,6 +13,7 @@ from torch.nn import functional
 from trainables.loops import (
     BestEpoch,
     Checkpoint,
+    Execution,
     FoldData,
     FoldsLoop,
     build_optimizer,
@@ -20,6 +21,7 @@ from trainables.loops import (
     write_checkpoint,
 )
 from trainables.models import stack
+from trainables.options import DeviceOptions
 from training_parts.jobs import Job
 
 
@@ -103,7 +105,8 @@ def checkpoints(job: Job, device: torch.device, rounds: int) -> dict[str, float]
 def folds(job: Job, device: torch.device, rounds: int, count: int = 5) -> float:
     """An epoch of all folds side by side, in epochs of one of them."""
     data = FoldData.of(job.data, count, 0, device)
-    model = stack([job.model() for _ in range(count)]).to(device)
+    execution = Execution(DeviceOptions(), device)
+    model = execution.prepare(stack([job.model() for _ in range(count)]))
     rates = {"learning_rate": job.learning_rate, "momentum": job.momentum}
     side_by_side = FoldsLoop(
         model,
@@ -112,6 +115,7 @@ def folds(job: Job, device: torch.device, rounds: int, count: int = 5) -> float:
         batch_size=job.batch_size,
         seed=0,
         device=device,
+        execution=execution,
     )
     alone = _one_fold(job, count).loop(device)
     seconds = by_turns({"all": side_by_side.run_epoch, "one": alone.run_epoch}, rounds)

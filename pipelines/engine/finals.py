@@ -267,12 +267,14 @@ def check(
     *,
     folder: Path | Place,
     working: Path,
+    gpus: float,
     train: Callable[[Conductor, Path | Place, Path], None],
 ) -> Finals | None:
     """Run the finals as ``run`` does, look at the test rows for the winner, write ``finals.json``.
 
     None while trainings are left, which a resumed sweep goes on with. The test rows are looked at
-    again only for another winner than the last session's.
+    again only for another winner than the last session's. ``gpus``: those that this process may use
+    to look, once nothing trains any more.
     """
     before = read(working)
     last, stopped = run(sweep, space, entrants, folder=folder, working=working, train=train)
@@ -287,7 +289,7 @@ def check(
             number=number,
             data=prepared.data,
             options=prepared.options,
-            gpus=sweep.gpus_per_trial,
+            gpus=gpus,
         )
 
     if before is None or before.winner != last.winner:

@@ -44,8 +44,11 @@ def trial(
         def setup(self: Any, given: dict[str, Any]) -> None:
             base.setup(self, given, data=data, options=options)
 
-        def device_type(self: Any) -> str:
-            return str(base._device_type(self)) if gpus > 0 else "cpu"
+        def device_type(_: Any) -> str:
+            # Nobody lends GPUs here: while Ray runs, the caller says that they are free.
+            import torch
+
+            return "cuda" if gpus > 0 and torch.cuda.is_available() else "cpu"
 
         def logdir(self: Any) -> None:  # Ray would make one in ~/ray_results, and leave it there
             self._logdir = scratch
@@ -69,14 +72,33 @@ def score(
     options: TrialOptions,
     gpus: float,
 ) -> dict[str, float] | None:
-    """The metrics of the test rows by a checkpoint's best epoch; None where it has none to give."""
+    """The metrics of the test rows by a checkpoint's best epoch; None where it has none to give.
+
+    On the CPU where the GPU has no room for it.
+    """
+    from trainables.loops import is_out_of_memory
+
     if not hasattr(trainable, "score"):
         return None
     info = TrialInfo(number=number, restore_from=checkpoint)
-    alone = replace(options, workers=1)
-    with trial(trainable, config, info=info, data=data, options=alone, gpus=gpus) as running:
-        found: dict[str, float] | None = running.score()
-        return found
+    # Compiling takes longer than what it is to be used for, once.
+    alone = replace(options, workers=1, device=replace(options.device, compile=False))
+    given: dict[str, Any] = {"info": info, "data": data, "options": alone}
+    if gpus > 0:
+        try:
+            with trial(trainable, config, **given, gpus=gpus) as running:
+                if running.end is None:
+                    return _scored(running)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+    with trial(trainable, config, **given, gpus=0) as running:
+        return _scored(running)
+
+
+def _scored(running: Any) -> dict[str, float] | None:
+    found: dict[str, float] | None = running.score()
+    return found
 
 
 @contextmanager

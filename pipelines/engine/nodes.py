@@ -127,6 +127,15 @@ def _question(place: Place, probe: str, modules: Sequence[str]) -> Callable[[str
     return question
 
 
+def _release(version: str) -> str:
+    """Without the label of its build: torch's for a CPU alone, on the head, is the same torch.
+
+    >>> _release("2.13.0+cpu") == _release("2.13.0")
+    True
+    """
+    return version.partition("+")[0]
+
+
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {
         name: importlib.metadata.version(name) for name in _SAME
@@ -155,7 +164,7 @@ def complaints(
         other = [
             f"{name} {there} (here {here[name]})"
             for name, there in answer.versions.items()
-            if there != here[name]
+            if _release(there) != _release(here[name])
         ]
         if other:
             found.append(

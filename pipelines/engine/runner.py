@@ -199,6 +199,8 @@ def run(
                         prepared,
                         folder=folder,
                         working=working,
+                        # The driver of a cluster was lent no GPU.
+                        gpus=sweep.gpus_per_trial if private else 0,
                         train=train,
                     )
                 _prune(conductor, folder / files.TRIALS)

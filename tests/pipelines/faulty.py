@@ -6,10 +6,12 @@ import math
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.distributed_c10d import _get_default_store
 
 from trainables import TorchTrainable
 from trainables.loops import Schedule
@@ -72,10 +74,15 @@ class AWorkerFails(TorchTrainable):
     """Of the workers of a trial, rank 1 dies once in the third epoch of trial 1, and runs out of
     memory in the first epoch of trial 2.
 
+    As each trial begins they come back to the place where they met: NCCL does so late, gloo never.
     The file CAVIAR_TEST_EPOCHS has the epochs that rank 1 began in trial 1.
     """
 
     def build_schedule(self, config: Any) -> Schedule:
+        place = _get_default_store()
+        place.set_timeout(timedelta(seconds=30))
+        place.set(f"{self.trial.number} {self.rank}", "here")
+        place.wait([f"{self.trial.number} {rank}" for rank in range(2)])
         fail = {1: self._die_once, 2: self._out_of_memory_now}.get(self.trial.number)
         if self.rank == 0 or fail is None:
             return super().build_schedule(config)

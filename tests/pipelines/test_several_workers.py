@@ -50,7 +50,14 @@ def swept(tmp_path_factory):
     """A sweep of four trials with two workers each: one dies once, one runs out of memory."""
     place = tmp_path_factory.mktemp("storage")
     path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "CAVIAR_TEST_EPOCHS": str(place / "epochs"), "PYTHONPATH": path}
+    (place / "tmp").mkdir()
+    environment = {
+        **os.environ,
+        "CAVIAR_TEST_EPOCHS": str(place / "epochs"),
+        "PYTHONPATH": path,
+        "TMPDIR": str(place / "tmp"),
+        "RAY_TMPDIR": "/tmp",  # the names of its sockets must be short
+    }
     process = start([sys.executable, "-c", SCRIPT, str(place)], env=environment)
     code, out, err = finish(process, 400)
     assert code == 0, f"{out}\n{err}"
@@ -102,7 +109,8 @@ def test_a_worker_out_of_memory_ends_its_trial_and_the_next_one_works(swept):
 
 
 def test_nothing_is_left_behind(swept):
-    _, left = swept
+    folder, left = swept
+    assert list((folder.parent / "tmp").glob("caviar-*")) == []
     assert left == {"alive": [], "groups": [], "free": 2.0, "cpus": 2.0}
 
 

@@ -191,6 +191,14 @@ def test_sound_machines_are_not_complained_of():
     assert complain(SOUND) == []
 
 
+def test_a_build_for_another_device_is_the_same_version():
+    """The head of a cluster may have torch for CPUs, its machines with GPUs that for CUDA."""
+    here = {**HERE, "torch": "2.13.0+cpu"}
+    there = Answer(missing=[], versions={**HERE, "torch": "2.13.0+cu130"}, storage=None)
+    answers = {"a": Answer(missing=[], versions=here, storage=None), "b": there}
+    assert nodes.complaints(NODES, answers, here=here, place="/results") == []
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from trainables import CNNTrainable, DeviceOptions, ResNetTrainable, TorchTrainable
-from trainables.loops import Execution, FoldData, TensorData, optimizer_names
+from trainables.loops import Execution, FoldData, TensorData, is_out_of_memory, optimizer_names
 
 MOVES = {"_to_copy", "to", "copy_"}
 CASES = {
@@ -103,6 +103,60 @@ def test_the_test_can_fail(build, digits, elsewhere):
     )
     with pytest.raises(RuntimeError, match="has tensors on cpu and meta"):
         trainable.step()
+
+
+def test_a_loss_with_weights_is_moved(build, digits, elsewhere):
+    class Weighted(TorchTrainable):
+        def build_loss(self, config):
+            return nn.CrossEntropyLoss(weight=torch.ones(10, device="cpu"))
+
+    trainable = build(Weighted, {}, data=digits)
+    assert trainable.step()["epoch"] == 1
+    assert trainable._loop._loss.weight.device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), True),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be"), True),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
+        (MemoryError(), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
+        (ValueError("CUDA error: out of memory"), False),
+    ],
+)
+def test_running_out_of_memory_is_recognised(error, expected):
+    assert is_out_of_memory(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("lent", "has_driver", "usable", "expected"),
+    [
+        ([], True, True, "cpu"),
+        ([0], True, True, "cuda"),
+        ([0], False, False, "cpu"),  # a number that Ray was told, without a GPU
+        ([], True, False, "cpu"),
+        ([0], True, False, "This trial has a GPU that torch cannot use: run caviar doctor"),
+        (None, True, True, "cuda"),  # without Ray
+        (None, True, False, "cpu"),
+    ],
+)
+def test_the_device_is_what_ray_lent(monkeypatch, tmp_path, lent, has_driver, usable, expected):
+    monkeypatch.setattr("ray.is_initialized", lambda: lent is not None)
+    monkeypatch.setattr("ray.get_gpu_ids", lambda: lent)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: usable)
+    driver = tmp_path / "version"
+    if has_driver:
+        driver.touch()
+    monkeypatch.setattr("trainables.torch_trainable._NVIDIA", driver)
+    trainable = TorchTrainable.__new__(TorchTrainable)
+    if " " in expected:
+        with pytest.raises(RuntimeError, match=expected):
+            trainable._device_type()
+    else:
+        assert trainable._device_type() == expected
 
 
 def test_no_room_for_the_data_ends_one_trial_and_the_next_one_works(build, digits, monkeypatch):

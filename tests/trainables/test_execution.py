@@ -64,6 +64,54 @@ def test_a_gpu_that_only_emulates_bfloat16_keeps_float32(cuda, major, autocast):
     assert Execution(DeviceOptions(), "cuda").autocast_to is autocast
 
 
+def test_a_recurrent_model_keeps_float32_and_the_next_one_does_not(cuda, monkeypatch):
+    """Under CUDA's autocast its layers would compute in float16, whose small gradients vanish."""
+    monkeypatch.setattr(nn.Module, "to", lambda self, *_: self)  # there is no GPU to go to
+    execution = Execution(DeviceOptions(), "cuda")
+    asked = Execution(DeviceOptions(precision="bfloat16"), "cuda")
+    for model, autocast in (
+        (nn.Sequential(nn.GRU(4, 4)), None),
+        (nn.Sequential(nn.Linear(4, 4)), torch.bfloat16),
+    ):
+        execution.prepare(model)
+        asked.prepare(model)
+        assert execution.autocast_to is autocast
+        assert asked.autocast_to is torch.bfloat16
+
+
+def test_a_model_of_ones_own_has_images_as_always(cuda):
+    """It may flatten them by view(), which fails at images that lie channels last."""
+    assert not Execution(DeviceOptions(), "cuda", own_model=True).channels_last
+    assert Execution(DeviceOptions(channels_last=True), "cuda", own_model=True).channels_last
+
+
+@pytest.mark.parametrize(("own", "expected"), [(False, False), (True, True)])
+def test_whose_model_it_is(build, digits, monkeypatch, own, expected):
+    given = []
+
+    class Spy(Execution):
+        def __init__(self, *args, own_model):
+            given.append(own_model)
+            super().__init__(*args, own_model=own_model)
+
+    class Own(CNNTrainable):
+        def build_model(self, config, input_shape, classes):
+            return nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+
+    monkeypatch.setattr("trainables.loops.Execution", Spy)
+    build(Own if own else CNNTrainable, {}, data=digits)
+    assert given == [expected]
+
+
+def test_only_images_lie_channels_last():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv3d(2, 3, 3), nn.Linear(2, 2))
+    weights = [layer.weight for layer in model]
+    Execution(DeviceOptions(channels_last=True), "cpu").prepare(model)
+    assert [layer.weight for layer in model] == weights  # the very same parameters
+    assert weights[0].is_contiguous(memory_format=torch.channels_last)
+    assert weights[1].is_contiguous()
+
+
 @pytest.mark.parametrize(("tf32", "matmul"), [(True, "high"), (False, "highest")])
 def test_tf32_and_the_share_of_memory_are_set_on_a_gpu(cuda, tf32, matmul):
     Execution(DeviceOptions(tf32=tf32, memory_share=0.25), "cuda")
@@ -79,12 +127,14 @@ def test_tf32_and_the_share_of_memory_are_set_on_a_gpu(cuda, tf32, matmul):
         (None, 1, 1.0),
         (None, 4, 1.0),
         (0.2, 0.25, 0.2),
+        (1, 1, 1.0),
         (0.5, 1, 0.5),
     ],
 )
 def test_a_fraction_of_a_gpu_is_a_share_of_its_memory(cuda, asked, gpus, share):
     Execution(DeviceOptions(memory_share=asked).sharing(gpus), "cuda")
     assert cuda["share"] == share
+    assert type(cuda["share"]) is float  # torch takes nothing else
 
 
 def test_a_trial_has_its_share_before_it_allocates_anything(build, cuda, monkeypatch):

@@ -20,7 +20,7 @@ from trainables.loops import (
     macro_f1,
     seed_initial_weights,
 )
-from trainables.loops.evaluation import confusion
+from trainables.loops.evaluation import confusion, rows_at_once
 from trainables.models import build_mlp
 
 CLOCKS = {"epoch_seconds", "samples_per_second"}
@@ -82,11 +82,27 @@ def test_known_answers_of_evaluate():
     x = torch.tensor([[4.0, 0.0], [4.0, 0.0], [0.0, 4.0], [0.0, 4.0]])
     y = torch.tensor([0, 1, 1, 0])
     right, wrong = math.log(1 + math.exp(-4)), math.log(1 + math.exp(4))
-    for rows_at_once in (1, 3, 4096):
-        result = evaluate(nn.Identity(), x, y, 2, rows_at_once)
+    for rows in (1, 3, 4096):
+        result = evaluate(nn.Identity(), x, y, 2, rows)
         assert result.loss == pytest.approx((right + wrong) / 2, abs=1e-6)
         assert result.accuracy == 0.5
         assert result.f1 == pytest.approx(0.5)
+
+
+def test_large_rows_are_evaluated_fewer_at_a_time():
+    mlp, cnn = nn.Linear(4, 2), nn.Conv2d(3, 4, 3)
+    found = [
+        rows_at_once(model, torch.device(device), size)
+        for model, device, size in [
+            (mlp, "cpu", 784),
+            (mlp, "cuda", 100_000),
+            (cnn, "cpu", 3 * 32 * 32),
+            (cnn, "cuda", 3 * 32 * 32),
+            (cnn, "cuda", 3 * 224 * 224),
+            (cnn, "cuda", 10**9),
+        ]
+    ]
+    assert found == [4096, 83, 256, 2048, 55, 1]
 
 
 def test_macro_f1_by_hand():

@@ -10,6 +10,7 @@ from torch.nn import functional
 from trainables.loops.execution import Execution
 
 _ROWS_AT_ONCE = 4096
+_NUMBERS_AT_ONCE = 2**23  # in these rows: the layers of large images take much more memory
 _IMAGES_AT_ONCE = {"cpu": 256, "cuda": 2048}  # of a convolutional network, whose layers are large
 
 
@@ -27,11 +28,12 @@ class Evaluation:
     """What `measure` found."""
 
 
-def rows_at_once(model: nn.Module, device: torch.device) -> int:
-    """How many rows a model is evaluated on at a time."""
+def rows_at_once(model: nn.Module, device: torch.device, row_size: int) -> int:
+    """How many rows, each of so many numbers, a model is evaluated on at a time."""
+    most = _ROWS_AT_ONCE
     if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
-        return _IMAGES_AT_ONCE.get(device.type, _IMAGES_AT_ONCE["cpu"])
-    return _ROWS_AT_ONCE
+        most = _IMAGES_AT_ONCE.get(device.type, _IMAGES_AT_ONCE["cpu"])
+    return max(1, min(most, _NUMBERS_AT_ONCE // row_size))
 
 
 @torch.inference_mode()

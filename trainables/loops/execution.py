@@ -19,25 +19,30 @@ class Execution:
     Args:
         options: what was asked for.
         device: where model and data are.
+        own_model: whether the model is a user's own, which may rely on the usual memory layout.
     """
 
-    def __init__(self, options: DeviceOptions, device: torch.device | str) -> None:
+    def __init__(
+        self, options: DeviceOptions, device: torch.device | str, *, own_model: bool = False
+    ) -> None:
         self.device = torch.device(device)
         on_gpu = self.device.type == "cuda"
         self.autocast_to: torch.dtype | None = None
-        if options.precision == "bfloat16" or (
-            # Without emulation, which older GPUs have, and which is slower than float32.
-            options.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported(False)
-        ):
+        self._is_automatic = options.precision == "auto"
+        # Without emulation, which older GPUs have, and which is slower than float32.
+        self._has_bfloat16 = on_gpu and torch.cuda.is_bf16_supported(False)
+        if options.precision == "bfloat16" or (self._is_automatic and self._has_bfloat16):
             self.autocast_to = torch.bfloat16
-        self.channels_last = on_gpu if options.channels_last is None else options.channels_last
+        self.channels_last = on_gpu and not own_model
+        if options.channels_last is not None:
+            self.channels_last = options.channels_last
         self._compiles = options.compile
         self._memory: int | None = None
         if on_gpu:
             # Global to the process, so both are always set: an actor may have had other options.
             torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
             torch.backends.cudnn.allow_tf32 = options.tf32
-            share = 1.0 if options.memory_share is None else options.memory_share
+            share = 1.0 if options.memory_share is None else float(options.memory_share)
             # By number, which torch insists on here; None is the current one.
             torch.cuda.set_per_process_memory_fraction(share, self.device.index)
             total = torch.cuda.get_device_properties(self.device).total_memory
@@ -53,9 +58,15 @@ class Execution:
     def prepare(self, model: nn.Module) -> nn.Module:
         """Move a model to the device, in the layout asked for, and have it compiled."""
         model = model.to(self.device)
+        if self._is_automatic and self._has_bfloat16:
+            # Under CUDA's autocast a recurrent layer computes in float16, whatever was asked for,
+            # and float16 needs its losses scaled.
+            recurrent = any(isinstance(layer, nn.RNNBase) for layer in model.modules())
+            self.autocast_to = None if recurrent else torch.bfloat16
         if self.channels_last:
-            # torch's annotations lack this argument of Module.to.
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for weight in (*model.parameters(), *model.buffers()):
+                if weight.dim() == _IMAGE_DIMENSIONS:  # Module.to fails at a weight with five
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         if self._compiles:
             _log.warning(
                 "torch.compile compiles anew for every shape of model and batch that it has not "

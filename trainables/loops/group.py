@@ -79,10 +79,12 @@ class Group(Alone):
         self.size = size
         self._device = torch.device(device)
         on_gpu = self._device.type == "cuda"
-        if on_gpu:
-            torch.cuda.set_device(self._device.index or 0)
+        mine = torch.device("cuda", self._device.index or 0) if on_gpu else None
+        if mine is not None:
+            torch.cuda.set_device(mine)
         distributed.init_process_group(
             "nccl" if on_gpu else "gloo",
+            device_id=mine,  # with it NCCL connects here, and what is wrong is said here
             init_method=meeting,
             rank=rank,
             world_size=size,

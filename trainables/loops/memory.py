@@ -12,6 +12,7 @@ _WORDS = (
     "CUDA error: out of memory",  # of the driver, where other processes have it all
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
 )
 
 

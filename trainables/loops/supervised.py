@@ -120,7 +120,7 @@ class SupervisedLoop:
         self._augment = augment
         self._execution = execution or Execution(DeviceOptions(), device)
         self._measure = measure
-        self._rows_at_once = rows_at_once(model, self._device)
+        self._rows_at_once = rows_at_once(model, self._device, data.x_train[0].numel())
         self._augmentation = self._new_augmentation()
 
     def run_epoch(self) -> dict[str, float]:
