@@ -44,18 +44,19 @@ def evaluate(
     classes: int,
     rows_at_once: int = _ROWS_AT_ONCE,
     *,
-    device: torch.device | str = "cpu",
+    device: torch.device | None = None,
     execution: Execution | None = None,
     measure: Callable[[Tensor, Tensor], Mapping[str, float]] | None = None,
 ) -> Evaluation:
     """Evaluate a model on rows x [n, ...] with labels y [n]; leaves it in evaluation mode.
 
     Args:
-        device: where the model is; the rows may be elsewhere.
+        device: where the model is, where the rows are elsewhere.
         execution: how batches are computed; by default as they are.
         measure: from all logits [n, classes] and y to further metrics.
     """
     model.eval()
+    device = device or x.device
     y = y.to(device)
     loss = torch.zeros((), device=device)
     found = []
