@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parents[1] / "docs" / "terminal_pictures.py"
 
 @pytest.mark.timeout(200)
 def test_a_sweep_in_a_terminal_is_drawn_during_and_after(tmp_path):
-    sweep = ["asha_optuna", "--dataset", "digits", "--trials", "8", "--max-epochs", "3"]
+    sweep = ["asha_optuna", "--dataset", "digits", "--trials", "32", "--max-epochs", "9"]
     command = [sys.executable, "-m", "pipelines.cli", "sweep", *sweep, "--storage", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path / "pictures"), *command],
@@ -25,9 +25,9 @@ def test_a_sweep_in_a_terminal_is_drawn_during_and_after(tmp_path):
     assert done.returncode == 0, done.stderr
     during = (tmp_path / "pictures" / "during.svg").read_text().replace("&#160;", " ")
     after = (tmp_path / "pictures" / "after.svg").read_text().replace("&#160;", " ")
-    for shown in ("caviar sweep", "of 8", "stopped early", "val_accuracy", "against the default"):
+    for shown in ("caviar sweep", "of 32", "stopped early", "val_accuracy", "against the default"):
         assert shown in during
-    assert "8 trials (" in after
+    assert "32 trials (" in after
     for label in ("checkpoint", "summary", "history", "optuna-dashboard"):
         assert label in after
     assert "Ctrl-C stops" in during
