@@ -162,9 +162,8 @@ def j1_part(runs: Runs, seconds: float) -> list[str]:
         "masks drawn ahead, plain Ray an `nn.Sequential` as one writes it, with torch's, and a "
         "DataLoader, as Ray's documentation has it. Ray by hand is what someone writes who knows "
         "where its seconds go: a class trainable whose actors are reused, rows in the object store "
-        f"and slices of them. It has {times(reused, plain):.1f} times plain Ray's epochs; where "
-        f"{EXPECTED['j1_epochs']:g} times was expected, such a trial had 9 and 11. Caviar has "
-        f"{times(ours, reused):.1f} times the epochs of that.",
+        f"and slices of them. It has {times(reused, plain):.1f} times plain Ray's epochs, and "
+        f"Caviar {times(ours, reused):.1f} times the epochs of that.",
         "",
         *table(
             ["", "trials", "epochs", "first result, s", *(f"best at {m} s" for m in moments)],

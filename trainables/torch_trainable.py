@@ -134,7 +134,7 @@ class TorchTrainable(LoopTrainable):
         own_model = not _is_ours(type(self).build_model)
         self._execution = Execution(options.device, self._device, own_model=own_model)
         data = self.prepare_data(self._dataset)
-        place = self._execution.place_for(data.size)
+        place = self._execution.place_for(data.nbytes)
         if options.folds > 1:
             self._tensors = FoldData.of(data, options.folds, options.fold_seed, place)
         else:

@@ -9,26 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cases import CASES
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from trainables import CNNTrainable, DeviceOptions, ResNetTrainable, TorchTrainable
-from trainables.loops import Execution, FoldData, TensorData, is_out_of_memory, optimizer_names
+from trainables import DeviceOptions, TorchTrainable
+from trainables.loops import Execution, FoldData, TensorData, is_out_of_memory
 
 MOVES = {"_to_copy", "to", "copy_"}
-CASES = {
-    "mlp": (TorchTrainable, {"dropout": 0.3, "normalisation": "batch"}, {}),
-    "schedule": (TorchTrainable, {"schedule": "cosine", "warmup_epochs": 2}, {}),
-    "plateau": (TorchTrainable, {"schedule": "plateau", "loss": "label_smoothing"}, {}),
-    "margin": (TorchTrainable, {"loss": "multi_margin", "normalisation": "layer"}, {}),
-    "cnn": (CNNTrainable, {"filters": 2, "conv_blocks": 1}, {"augment": "crop_flip"}),
-    "resnet": (ResNetTrainable, {"width": 2, "depth": 8}, {"augment": "flip"}),
-    "folds": (TorchTrainable, {"dropout": 0.3}, {"folds": 3, "augment": "crop"}),
-    "folds of a cnn": (CNNTrainable, {"filters": 2, "conv_blocks": 1}, {"folds": 2}),
-    **{name: (TorchTrainable, {"optimizer": name, "weight_decay": 0.1}, {})
-       for name in optimizer_names()},
-}  # fmt: skip
 
 
 class Elsewhere(TorchDispatchMode):
@@ -73,7 +62,7 @@ def elsewhere(monkeypatch):
 @pytest.mark.parametrize("name", CASES)
 def test_a_trial_and_the_next_one(build, digits, elsewhere, monkeypatch, name, room):
     if not room:
-        monkeypatch.setattr(Execution, "place_for", lambda self, size: torch.device("cpu"))
+        monkeypatch.setattr(Execution, "place_for", lambda self, nbytes: torch.device("cpu"))
     kind, config, options = CASES[name]
     trainable = build(kind, {**config, "batch_size": 500}, data=digits, **options)
     data = (
@@ -198,12 +187,10 @@ def test_a_real_gpu_has_the_curve_of_a_cpu(build, digits, monkeypatch, tmp_path,
             if place == "cpu":
                 patch.setattr(TorchTrainable, "_device_type", lambda self: "cpu")
             if place.endswith("host"):
-                patch.setattr(Execution, "place_for", lambda self, size: torch.device("cpu"))
+                patch.setattr(Execution, "place_for", lambda self, nbytes: torch.device("cpu"))
             trainable = build(kind, config, data=digits, device=exact, **options)
             rows[place] = [trainable.step() for _ in range(3)][-1]
-            assert {w.device.type for w in trainable.loop.weights().values()} == {
-                place[:4].strip(",")
-            }
+            assert {w.device.type for w in trainable.loop.weights().values()} == {place[:4]}
             if place == "cuda":
                 trainable.save(str(tmp_path))
     for place in rows:

@@ -2,27 +2,20 @@
 
 from collections import Counter
 
+import cases
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trainables import CNNTrainable, DeviceOptions, TorchTrainable
-from trainables.loops import optimizer_names
+from trainables import DeviceOptions, TorchTrainable
 
 # What needs a value from the device: .item(), float(), bool() and comparisons in Python; a mask as
 # an index or nonzero(); unique().
 WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "_unique2", "is_nonzero", "equal"}
 CASES = {
-    "mlp": (TorchTrainable, {"dropout": 0.3, "normalisation": "batch"}, {}),
-    "schedule": (TorchTrainable, {"schedule": "cosine", "warmup_epochs": 2}, {}),
-    "plateau": (TorchTrainable, {"schedule": "plateau"}, {}),
-    "margin": (TorchTrainable, {"loss": "multi_margin"}, {}),
-    "cnn": (CNNTrainable, {"filters": 2, "conv_blocks": 1}, {"augment": "crop_flip"}),
-    "folds": (TorchTrainable, {}, {"folds": 3, "augment": "flip"}),
+    **cases.CASES,
     "bfloat16": (TorchTrainable, {}, {"device": DeviceOptions(precision="bfloat16")}),
-    **{name: (TorchTrainable, {"optimizer": name, "weight_decay": 0.1}, {})
-       for name in optimizer_names()},
-}  # fmt: skip
+}
 
 
 class Waits(TorchDispatchMode):

@@ -66,7 +66,7 @@ class Dataset:
         return self.x_train.shape[1:]
 
     @property
-    def size(self) -> int:
+    def nbytes(self) -> int:
         """The bytes of the rows that are trained on and validated with."""
         return sum(a.nbytes for a in (self.x_train, self.y_train, self.x_val, self.y_val))
 

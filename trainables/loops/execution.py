@@ -48,10 +48,10 @@ class Execution:
             total = torch.cuda.get_device_properties(self.device).total_memory
             self._memory = int(share * total)
 
-    def place_for(self, size: int) -> torch.device:
+    def place_for(self, nbytes: int) -> torch.device:
         """Where data of so many bytes is kept: on the device, unless it would take more than half
         of the memory that torch may have there, which model and batches need too."""
-        if self._memory is not None and size > self._memory // 2:
+        if self._memory is not None and nbytes > self._memory // 2:
             return torch.device("cpu")
         return self.device
 
