@@ -104,7 +104,7 @@ class TrialOptions:
     """Deals the rows to the folds: the same for every trial, whatever its own seed."""
     augment: Augmentation = "none"
     """Random changes of training images: flip (left to right), crop (of the image with a margin of
-    four zeros), or both. A configuration's `augment` goes before it."""
+    zeros, an eighth of its side), or both. A configuration's `augment` goes before it."""
     device: DeviceOptions = DeviceOptions()
     """How the device computes."""
     checkpoint_limit: CheckpointLimit | None = None

@@ -52,10 +52,12 @@ class History:
             self._storage.engine.dispose()  # connections made before the listener
         if before is not None:
             name = before["study"]
+        if name is None:  # there is none yet where a driver was killed when it had made the file
+            name = next(iter(optuna.get_all_study_names(self._storage)), folder.name)
         try:
             self._study = optuna.create_study(
                 storage=self._storage,
-                study_name=name or optuna.get_all_study_names(self._storage)[0],
+                study_name=name,
                 direction="maximize" if mode == "max" else "minimize",
                 load_if_exists=url is None or before is not None,
             )

@@ -115,8 +115,6 @@ def run(
             if isinstance(folder, Path):  # nobody knows what an object store has left
                 room = disk.room(sweep, concurrent=concurrent, folder=folder)
                 prepared = prepared.within(room.limit(space))
-            from pipelines.engine.history import History
-
             with (
                 _if_refused(sweep, lambda: shutil.rmtree(str(folder))),
                 storage.working_folder(
@@ -126,15 +124,7 @@ def run(
                     every=sweep.checkpoint_seconds,
                     say=lambda line: console.print(line, markup=False, highlight=False),
                 ) as working,
-                closing(
-                    History(
-                        working,
-                        name=None if sweep.resume else name,  # it may have been renamed
-                        metric=sweep.metric,
-                        mode=sweep.direction,
-                        url=sweep.history_url,
-                    )
-                ) as history,
+                closing(_history(sweep, space, recipe, name, working)) as history,
                 closing(
                     trackers.Followed(
                         history,
@@ -182,7 +172,6 @@ def run(
                         conductor,
                         sweep,
                         space,
-                        recipe,
                         data=prepared.found.describe(),
                         concurrent=concurrent,
                     ),
@@ -219,6 +208,21 @@ def run(
     first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
     return Result(found, on_disk, conductor.ended_because, last)
+
+
+def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: Path) -> History:
+    """The history of the sweep, which is opened once it is noted what a new one was asked."""
+    from pipelines.engine.history import History
+
+    if not sweep.resume:
+        sessions.note(sweep, space, recipe, working)
+    return History(
+        working,
+        name=None if sweep.resume else name,  # it may have been renamed
+        metric=sweep.metric,
+        mode=sweep.direction,
+        url=sweep.history_url,
+    )
 
 
 def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:

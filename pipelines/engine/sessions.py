@@ -89,7 +89,7 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
                 "add --resume to go on with it, or choose another --name."
             )
         with _usable(folder):
-            if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            if folder.exists() and not (folder.is_dir() and _is_unused(folder)):
                 raise UsageError(f"{folder} holds other files already: choose another --name.")
             _check_writable(folder)
         return
@@ -123,6 +123,17 @@ def _kept(before: Any, now: Any) -> bool:
     if isinstance(before, dict) and isinstance(now, dict):
         return all(now.get(name) == value for name, value in before.items())
     return bool(before == now)
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether a folder is empty, or all it holds is what a sweep was asked that never began."""
+    options = folder / files.OPTIONS
+    if any(path != options for path in folder.iterdir()):
+        return False
+    try:
+        return not options.exists() or json.loads(options.read_text()).keys() >= _ASKED
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+        return False
 
 
 def _check_folder(folder: Path) -> None:
@@ -159,6 +170,19 @@ def _usable(folder: Path) -> Iterator[None]:
             f"The folder {folder} cannot be used ({error.strerror}): "
             "choose another --storage or --name."
         ) from error
+
+
+def note(sweep: Sweep, space: SearchSpace, recipe: str, folder: Path) -> None:
+    """Note what a new sweep was asked, in its folder, before there is a history.
+
+    In this order nothing is in the way of the next start when a driver is killed in between: by
+    itself it is no sweep, and with a history one that goes on.
+    """
+    asked = {"recipe": recipe, "options": describe(sweep), "space": space.to_json()}
+    files.write_json(asked, folder / files.OPTIONS)
+
+
+_ASKED = {"recipe", "options", "space"}
 
 
 def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
@@ -224,7 +248,6 @@ def recorded(
     conductor: Conductor,
     sweep: Sweep,
     space: SearchSpace,
-    recipe: str,
     *,
     data: str | None = None,
     concurrent: int | None = None,
@@ -247,9 +270,7 @@ def recorded(
     before = history.get("sessions", [])
     history.set("sessions", [*before, session])
     if not before:
-        asked = {"recipe": recipe, "options": describe(sweep), "space": space.to_json()}
         history.set("space", space.to_json())
-        files.write_json(asked, history.path.parent / files.OPTIONS)
     stop_reason: str | None = states.CRASHED
     try:
         yield

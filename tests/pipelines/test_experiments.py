@@ -198,7 +198,7 @@ def test_a_trial_by_its_number():
 def test_each_session_notes_its_versions_and_its_data(tmp_path):
     history = open_history(tmp_path)
     sweep = conductor(history, trials=1)
-    with sessions.recorded(history, sweep, Sweep(), LINE, "random_search", data="digits: 10 rows"):
+    with sessions.recorded(history, sweep, Sweep(), LINE, data="digits: 10 rows"):
         run_trial(sweep, [0.5])
     (session,) = history.get("sessions")
     history.close()

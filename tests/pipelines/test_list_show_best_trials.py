@@ -38,10 +38,11 @@ def write(folder, body, *, space=LINE, finished=True, **changes):
     """A sweep on disk whose trials ``body`` runs; without ``finished`` it has no end."""
     folder.mkdir(parents=True)
     asked = Sweep(trials=10, max_epochs=9, metric=METRIC)
+    sessions.note(asked, space, "random_search", folder)
     history = History(folder, name=folder.name, metric=METRIC, mode="max")
     clock = Clock()
     sweep = conductor(history, space=space, clock=clock, **changes)
-    noted = sessions.recorded(history, sweep, asked, space, "random_search", concurrent=2)
+    noted = sessions.recorded(history, sweep, asked, space, concurrent=2)
     noted.__enter__()
     body(sweep, clock)
     if finished:
@@ -97,7 +98,7 @@ def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
     history = History(tmp_path / "a", name=None, metric=METRIC, mode="max")
     sweep = conductor(history, max_epochs=3, session=1)
     sweep.replay(history.records())
-    noted = sessions.recorded(history, sweep, Sweep(trials=20), LINE, "random_search")
+    noted = sessions.recorded(history, sweep, Sweep(trials=20), LINE)
     noted.__enter__()
     run_trial(sweep, [0.875])
     one = standing.of(find(tmp_path / "a"))
@@ -112,7 +113,7 @@ def test_a_sweep_whose_driver_ended_with_an_error_is_no_finished_one(tmp_path):
     sweep.replay(history.records())
 
     def crash():
-        with sessions.recorded(history, sweep, Sweep(trials=20), LINE, "random_search"):
+        with sessions.recorded(history, sweep, Sweep(trials=20), LINE):
             run_trial(sweep, [0.875], error="RuntimeError")
             sweep.next()
             raise OSError("no space left")

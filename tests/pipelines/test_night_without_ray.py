@@ -45,6 +45,8 @@ def without_ray(clock, *, killed_after=None):
     def run(sweep, *, recipe, defenders):
         folder = Path(sweep.storage, sweep.name)
         folder.mkdir(parents=True, exist_ok=True)
+        if not sweep.resume:
+            sessions.note(sweep, LINE, recipe, folder)
         history = History(folder, name=sweep.name, metric=sweep.metric, mode=sweep.direction)
         which = conductor(
             history,
@@ -66,7 +68,7 @@ def without_ray(clock, *, killed_after=None):
             clock.now += 60 * MINUTES
             return accuracy(config, epoch)
 
-        with sessions.recorded(history, which, sweep, LINE, recipe):
+        with sessions.recorded(history, which, sweep, LINE):
             for _ in steps(which, curve=train):
                 pass
             found = summarise(which, name=sweep.name, recipe=recipe, folder=folder)
@@ -100,6 +102,28 @@ def test_gpu_hours_of_a_night_that_was_cut_off_count(plan, monkeypatch):
     assert night.run(plan) == night.BETTER_OR_SAME
     (whole,) = diary.read(plan.settings.folder)
     assert (whole.night, whole.epochs) == (cut.night, 10)
+
+
+def test_a_night_that_was_cut_off_before_it_had_a_history_begins_anew(plan, monkeypatch):
+    run = without_ray(Clock())
+
+    def killed(sweep, *, recipe, defenders):
+        folder = Path(sweep.storage, sweep.name)
+        folder.mkdir(parents=True)
+        sessions.note(sweep, LINE, recipe, folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        night.run(plan)
+    (cut,) = diary.read(plan.settings.folder)
+    assert cut.verdict == diary.CUT_OFF
+    asked = []
+    monkeypatch.setattr(
+        runner, "run", lambda sweep, **rest: asked.append(sweep) or run(sweep, **rest)
+    )
+    assert night.run(plan) == night.BETTER_OR_SAME
+    assert [(sweep.name, sweep.resume) for sweep in asked] == [(cut.night, False)]
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,8 @@ def two_trials(bucket, monkeypatch, tmp_path):
         mirror.copy()
 
     asked = Sweep(max_epochs=2, trials=10)
-    with sessions.recorded(history, sweep, asked, LINE, "random_search"):
+    sessions.note(asked, LINE, "random_search", history.path.parent)
+    with sessions.recorded(history, sweep, asked, LINE):
         train(0.25, 0.5)
         train(0.75, 0.5)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))

@@ -145,7 +145,8 @@ def test_a_new_folder_is_fine_and_is_not_left_behind(tmp_path):
     ("there", "message"),
     [
         ("x/notes.txt", "/x holds other files already: choose another --name"),
-        ("x/sweep.json", "/x holds other files already"),  # without a history: no sweep
+        ("x/sweep.json", "/x holds other files already"),  # somebody else's of that name
+        ("x/history.db", "/x holds other files already"),
         ("x", "/x holds other files already"),
     ],
 )
@@ -155,6 +156,34 @@ def test_a_folder_with_something_else_is_left_alone(there, message, tmp_path):
     with pytest.raises(UsageError, match=message):
         check(Sweep(), tmp_path / "x")
     assert (tmp_path / there).read_text() == "{}"
+
+
+def test_a_driver_killed_before_it_had_a_history_is_not_in_the_way(tmp_path):
+    sessions.note(Sweep(), LINE, "random_search", tmp_path)
+    check(Sweep(trials=9), tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match="holds other files already"):
+        check(Sweep(), tmp_path)
+
+
+@pytest.mark.parametrize("made", ["file", "study"])
+def test_a_driver_killed_before_its_first_session_goes_on(made, tmp_path):
+    (tmp_path / "x").mkdir()
+    sessions.note(FIRST, LINE, "random_search", tmp_path / "x")
+    if made == "file":
+        (tmp_path / "x" / "history.db").touch()
+    else:
+        History(tmp_path / "x", name="x", metric="val_accuracy", mode="max").close()
+    with pytest.raises(UsageError, match="holds a sweep already: add --resume"):
+        check(dataclasses.replace(FIRST, resume=False), tmp_path / "x")
+    check(FIRST, tmp_path / "x")
+    history = History(tmp_path / "x", name=None, metric="val_accuracy", mode="max")
+    running = conductor(history, clock=Clock(), trials=1)
+    with sessions.recorded(history, running, FIRST, LINE):
+        running.next()
+    assert (sessions.count(history), len(history.records())) == (1, 1)
+    assert history._study.study_name == "x"
+    history.close()
 
 
 @pytest.mark.parametrize("name", ["a?b", "50%", "a#b", "{x}"])
@@ -304,7 +333,7 @@ def session(history, clock, *, seconds, sweep=None, reason=None):
         running = conductor(history, **options)
     else:
         running = resumed(history, checkpoint=lambda record: ("a", record.epoch), **options)
-    with sessions.recorded(history, running, sweep or Sweep(), LINE, "random_search"):
+    with sessions.recorded(history, running, sweep or Sweep(), LINE):
         clock.now += seconds / 2
         running.next()
         report(running, 0, running.records[0].epoch + 1, 0.5)
@@ -331,7 +360,7 @@ def test_sessions_are_counted_and_their_seconds_add_up(tmp_path):
 def test_a_killed_session_counts_up_to_its_last_report(tmp_path):
     history, clock = WithAttributes(tmp_path), Clock()
     running = conductor(history, clock=clock, max_epochs=50)
-    noted = sessions.recorded(history, running, Sweep(), LINE, "random_search")
+    noted = sessions.recorded(history, running, Sweep(), LINE)
     with noted:
         running.next()
         for epoch in (1, 2):
@@ -347,7 +376,7 @@ def test_gpu_seconds_add_up_too_and_a_killed_session_counts_up_to_its_last_repor
     history, clock = WithAttributes(tmp_path), Clock()
     options = {"clock": clock, "max_epochs": 50, "gpus_per_trial": 0.5}
     running = conductor(history, **options)
-    with sessions.recorded(history, running, Sweep(), LINE, "random_search"):
+    with sessions.recorded(history, running, Sweep(), LINE):
         clock.now += 100  # no trial runs: no GPU is used
         running.next()
         running.next()
@@ -358,7 +387,7 @@ def test_gpu_seconds_add_up_too_and_a_killed_session_counts_up_to_its_last_repor
     assert sessions.gpu_seconds(history) == pytest.approx(14.0)
     options["gpus_per_trial"] = 2
     later = resumed(history, gpu_seconds=14.0, **options)
-    with sessions.recorded(history, later, Sweep(), LINE, "random_search"):
+    with sessions.recorded(history, later, Sweep(), LINE):
         later.next()
         clock.now += 3
         report(later, 0, 2, 0.5)
@@ -368,17 +397,18 @@ def test_gpu_seconds_add_up_too_and_a_killed_session_counts_up_to_its_last_repor
     assert sessions.gpu_seconds(history) == pytest.approx(14.0 + 2 * 3)
 
 
-def test_the_options_of_the_first_session_are_written_once(tmp_path):
-    history, clock = WithAttributes(tmp_path), Clock()
-    session(history, clock, seconds=2, sweep=Sweep(trials=3))
-    first = (tmp_path / "sweep.json").read_text()
-    session(history, clock, seconds=2, sweep=Sweep(trials=30))
-    assert (tmp_path / "sweep.json").read_text() == first
-    assert json.loads(first) == {
+def test_what_a_new_sweep_is_asked(tmp_path):
+    sessions.note(Sweep(trials=3), LINE, "random_search", tmp_path)
+    assert json.loads((tmp_path / "sweep.json").read_text()) == {
         "recipe": "random_search",
         "options": sessions.describe(Sweep(trials=3)),
         "space": LINE.to_json(),
     }
+
+
+def test_the_history_has_its_space(tmp_path):
+    history, clock = WithAttributes(tmp_path), Clock()
+    session(history, clock, seconds=2, sweep=Sweep(trials=3))
     assert history.get("space") == LINE.to_json()
 
 
@@ -387,7 +417,7 @@ def test_an_error_does_not_hide_the_seconds(tmp_path):
     running = conductor(history, clock=clock)
 
     def fails():
-        with sessions.recorded(history, running, Sweep(), LINE, "random_search"):
+        with sessions.recorded(history, running, Sweep(), LINE):
             clock.now += 7
             raise RuntimeError("the cluster is gone")
 

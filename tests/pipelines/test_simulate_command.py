@@ -163,9 +163,10 @@ def history(folder, *, trials=12, max_epochs=9, **changes):
     """A finished sweep on disk, written by the engine; trial 0 is the default configuration."""
     asked = Sweep(trials=trials, max_epochs=max_epochs, **changes)
     folder.mkdir()
+    sessions.note(asked, LINE, "random_search", folder)
     written = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
     sweep = conductor(written, trials=trials, max_epochs=max_epochs, scheduler=asked.scheduler)
-    with sessions.recorded(written, sweep, asked, LINE, "random_search"):
+    with sessions.recorded(written, sweep, asked, LINE):
         drive(sweep)
     written.close()
     return sweep

@@ -26,11 +26,12 @@ class Running:
 
     def __init__(self, folder):
         folder.mkdir(parents=True)
+        sessions.note(ASKED, LINE, "random_search", folder)
         self.history = History(folder, name=folder.name, metric=METRIC, mode="max")
         self.sweep = conductor(
             self.history, scheduler=ASHA, max_epochs=3, trials=4, clock=time.monotonic
         )
-        self._noted = sessions.recorded(self.history, self.sweep, ASKED, LINE, "random_search")
+        self._noted = sessions.recorded(self.history, self.sweep, ASKED, LINE)
         self._noted.__enter__()
 
     def two_trials(self):

@@ -26,6 +26,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
     """Run a sweep to its end. A trial that raises has failed; every epoch is saved if it counts."""
     folder.mkdir(parents=True)
     dataset, _ = loading.load_data(asked)
+    sessions.note(asked, space, RECIPE, folder)
     history = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
     conductor = Conductor(
         Plan(
@@ -42,7 +43,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
         scheduler=asked.scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history,
     )
-    noted = sessions.recorded(history, conductor, asked, space, RECIPE, data=dataset.describe())
+    noted = sessions.recorded(history, conductor, asked, space, data=dataset.describe())
     with noted:
         while (assignment := conductor.next()) is not None:
             error = _train(folder, asked, dataset, conductor, assignment.record)

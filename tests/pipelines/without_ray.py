@@ -244,9 +244,10 @@ def drive(sweep, *, curve=accuracy):
 def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):
     """A sweep on disk that was cut off after so many epochs, as a session leaves it behind."""
     folder.mkdir(parents=True)
+    sessions.note(asked, space, recipe, folder)
     history = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
     sweep = conductor(history, space=space, max_epochs=asked.max_epochs, seed=asked.seed)
-    with sessions.recorded(history, sweep, asked, space, recipe):
+    with sessions.recorded(history, sweep, asked, space):
         for _ in itertools.islice(steps(sweep), 1 + epochs):
             pass
     history.close()

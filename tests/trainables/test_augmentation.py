@@ -12,12 +12,12 @@ IMAGE = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 @pytest.mark.parametrize(
     ("down", "right", "expected"),
     [
-        (4, 4, [[1, 2], [3, 4]]),  # the margin of four zeros exactly
-        (5, 4, [[3, 4], [0, 0]]),
-        (4, 3, [[0, 1], [0, 3]]),
-        (3, 5, [[0, 0], [2, 0]]),
-        (0, 0, [[0, 0], [0, 0]]),
-        (8, 8, [[0, 0], [0, 0]]),
+        (1, 1, [[1, 2], [3, 4]]),  # the margin of one zero exactly
+        (2, 1, [[3, 4], [0, 0]]),
+        (1, 0, [[0, 1], [0, 3]]),
+        (0, 2, [[0, 0], [2, 0]]),
+        (0, 0, [[0, 0], [0, 1]]),
+        (2, 2, [[4, 0], [0, 0]]),
     ],
 )
 @pytest.mark.parametrize("channels", [None, 1, 3])
@@ -30,14 +30,25 @@ def test_crops_by_hand(down, right, expected, channels):
 
 
 def test_images_that_are_not_square():
-    x = torch.arange(2 * 3 * 4 * 5.0).view(2, 3, 4, 5)
-    assert torch.equal(_cut(x, torch.tensor([4, 4]), torch.tensor([4, 4])), x)
+    x = torch.arange(2 * 3 * 16 * 5.0).view(2, 3, 16, 5)
+    middle = torch.tensor([2, 2]), torch.tensor([1, 1])  # an eighth of 16, and at least a pixel
+    assert torch.equal(_cut(x, *middle), x)
+
+
+@pytest.mark.parametrize(("side", "margin"), [(32, 4), (28, 4), (8, 1), (224, 28)])
+def test_the_margin_goes_with_the_size_of_the_image(side, margin):
+    x = torch.ones(2000, side, 2)
+    augment = Augmentation("crop", rows=2000, sides=(side, 2), seed=0, device="cpu")
+    augment.begin(1)
+    lost = side - augment(x, slice(0, len(x))).amax(2).sum(1)  # rows that were pushed out
+    assert lost.max() == margin
+    assert lost.min() == 0
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (3, 2, 2)])
 def test_about_every_second_image_is_flipped_left_to_right(shape):
     x = IMAGE.expand(400, *shape).contiguous()
-    augment = Augmentation("flip", rows=400, seed=0, device="cpu")
+    augment = Augmentation("flip", rows=400, sides=(2, 2), seed=0, device="cpu")
     augment.begin(1)
     found = augment(x, slice(0, len(x)))
     flipped = (found == x.flip(-1)).flatten(1).all(1)
@@ -51,7 +62,7 @@ def test_chance_follows_from_seed_and_epoch(name):
     x = torch.rand(20, 1, 6, 6)
 
     def epoch(number, seed=0, batch=20):
-        augment = Augmentation(name, rows=20, seed=seed, device="cpu")
+        augment = Augmentation(name, rows=20, sides=(6, 6), seed=seed, device="cpu")
         augment.begin(number)
         return torch.cat(
             [augment(x[i : i + batch], slice(i, i + batch)) for i in range(0, 20, batch)]

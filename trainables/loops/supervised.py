@@ -322,8 +322,13 @@ class SupervisedLoop:
             raise ValueError(
                 f"augment changes images, but the rows have the shape {shape}: set it to none."
             )
+        height, width = self._data.x_train.shape[-2:]
         return Augmentation(
-            self._augment, rows=self._rows_an_epoch(), seed=self._seed, device=self._device
+            self._augment,
+            rows=self._rows_an_epoch(),
+            sides=(height, width),
+            seed=self._seed,
+            device=self._device,
         )
 
     def _rows_an_epoch(self) -> int:

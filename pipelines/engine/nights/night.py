@@ -78,7 +78,7 @@ def _tonight(folder: Path, nights: Sequence[Night], resume_hours: float) -> tupl
     if nights and nights[-1].verdict == diary.CUT_OFF:
         begun = (folder / nights[-1].night / files.OPTIONS).stat().st_mtime
         if time.time() - begun <= resume_hours * 3600:
-            return nights[-1].night, True
+            return nights[-1].night, files.has_history(folder / nights[-1].night)
     date = datetime.date.today().isoformat()
     taken = {night.night for night in nights}
     names = [date, *(f"{date}-{number}" for number in range(2, len(taken) + 3))]
