@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from trainables.devices import device_type
 from trainables.loop_trainable import LoopTrainable
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ class GeneratorTrainable(LoopTrainable):
                 generators of Python, numpy and torch, so that a trial that goes on draws what it
                 would have drawn.
         """
+
+    def prepare(self) -> None:
+        """Where trials share a GPU, a loop of one's own may take this trial's part of its memory,
+        if it is torch's."""
+        share = self._options.device.memory_share
+        if share is not None and device_type() == "cuda":
+            import torch
+
+            # By number, which torch insists on here.
+            torch.cuda.set_per_process_memory_fraction(share, torch.cuda.current_device())
 
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """The loop that runs the generator."""

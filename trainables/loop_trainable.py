@@ -6,6 +6,7 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from abc import ABC, abstractmethod
@@ -17,6 +18,7 @@ from ray import tune
 from trainables import saving
 from trainables.checks import one_of
 from trainables.configuration import Hyperparameters
+from trainables.devices import see_only_what_was_lent
 from trainables.options import TrialInfo, TrialOptions, split_config
 
 if TYPE_CHECKING:
@@ -162,6 +164,7 @@ class LoopTrainable(tune.Trainable, ABC):
                 f"{type(self).__name__} validates by itself and needs validation rows, but "
                 f"{data.name} is pooled and has none: train on the training rows alone."
             )
+        see_only_what_was_lent()
         torch.set_num_threads(options.cpu_threads)
         size = None if self._group is not None else self._too_large()
         if size is not None:
@@ -241,19 +244,18 @@ class LoopTrainable(tune.Trainable, ABC):
         loop = self._running()
         if loop.epoch >= self._options.max_epochs:
             return {**self._last, "done": True}
-        started = time.perf_counter()
+        epoch, started = loop.epoch + 1, time.perf_counter()
         try:
             self._last = loop.run_epoch()
+            self._best.offer(self._last, loop.weights)
+            return {**self._last, "done": loop.epoch >= self._options.max_epochs}
         except Diverged as error:
             self._last = self._nothing(error.epoch, error.seconds)
             return self._ended("diverged", str(error))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            epoch, words = loop.epoch + 1, str(error)
-        else:
-            self._best.offer(self._last, loop.weights)
-            return {**self._last, "done": loop.epoch >= self._options.max_epochs}
+            words = str(error)
         # Not above: while an exception is handled, its traceback holds on to the tensors.
         del loop
         return self._out_of_memory(epoch, time.perf_counter() - started, words)
@@ -294,8 +296,9 @@ class LoopTrainable(tune.Trainable, ABC):
         from trainables.loops import CheckpointError, Forks, is_out_of_memory, read_checkpoint
 
         loop = self._running()
-        device = "cpu" if self._leads else self._load_to()
-        saved = read_checkpoint(str(checkpoint), device=device)
+        # Whoever takes values over copies them to where its own are. There they would be twice, and
+        # torch.optim's counters of steps would be waited for at each step.
+        saved = read_checkpoint(str(checkpoint))
         load: Callable[[Mapping[str, Any]], None] = loop.load_state_dict
         if self._trial.fork and isinstance(loop, Forks):
             load = loop.fork
@@ -360,10 +363,6 @@ class LoopTrainable(tune.Trainable, ABC):
         """Whether all rows are training rows."""
         return self._dataset.is_pooled and self._options.folds == 1
 
-    def _load_to(self) -> Any:
-        """The device a checkpoint's tensors go to."""
-        return "cpu"
-
     def _start(self, config: dict[str, Any]) -> None:
         """Build everything a trial has from its configuration, and from nothing else."""
         from trainables.loops import BestEpoch, is_out_of_memory, seed_initial_weights
@@ -417,8 +416,12 @@ class LoopTrainable(tune.Trainable, ABC):
 
     def _let_go(self) -> None:
         """Drop everything a trial has."""
+        import torch
+
         self._loop = None
         self._best = None  # type: ignore[assignment]  # _start writes the next
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            gc.collect()  # a model that refers to itself holds its memory until then
 
     def _out_of_memory(self, epoch: int, seconds: float, words: str) -> dict[str, Any]:
         """Give the trial's memory back; the report of its end."""

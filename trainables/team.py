@@ -89,11 +89,13 @@ class Member:
     def join(self, rank: int, size: int, meeting: str) -> None:
         """Meet the others."""
         if sys.platform == "linux":
-            # Else gloo announces what the machine's name stands for, on many 127.0.0.1.
+            # Else gloo announces what the machine's name stands for, on many 127.0.0.1, and NCCL
+            # listens to whoever reaches the machine. What moves the gradients is NCCL's choice.
             address = "127.0.0.1" if meeting.startswith("file:") else self.node()[1]
             interface = interface_of(address)
             if interface is not None:
-                os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
+                for names in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+                    os.environ.setdefault(names, interface)
         self._peer.join(rank, size, meeting)
 
     def start(self, config: dict[str, Any], *, first: bool) -> _Answer:
@@ -250,7 +252,8 @@ class Team:
             size = len(self._members)
             self.dismiss()
             # A worker that dies makes the others fail, who lose the connection to it.
-            rank = min(errors, key=lambda rank: (not isinstance(errors[rank], RayActorError), rank))
+            # Of several that died, the first: NCCL ends a process that has lost another.
+            rank = min(errors, key=lambda rank: not isinstance(errors[rank], RayActorError))
             failure = WorkerError(f"Rank {rank} of {size} {_in_words(errors[rank])}")
             failure.reason = errors[rank]
             raise failure from errors[rank]

@@ -6,12 +6,10 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import ray
-
 from trainables.checks import whole
+from trainables.devices import device_type
 from trainables.loop_trainable import LoopTrainable
 from trainables.options import TrialInfo
 from trainables.understood import check_names, readers
@@ -36,8 +34,6 @@ if TYPE_CHECKING:
     from trainables.options import TrialOptions
 
 _BATCH_SIZE = 128
-_NVIDIA = Path("/proc/driver/nvidia/version")
-"""There where a GPU's driver is. Ray counts GPUs without it too, when told how many to count."""
 _COPIES = 4  # of the weights in a checkpoint, with Adam's two values for each and the best epoch's
 _IMAGES = (2, 3)  # dimensions of a row: height and width, in colour with the channels before
 
@@ -261,26 +257,9 @@ class TorchTrainable(LoopTrainable):
             return cls.build_model.__qualname__.partition(".")[0]
         return None
 
-    def _load_to(self) -> Any:
-        return self._device
-
     def _device_type(self) -> str:
-        """cuda where Ray lent this trial a GPU; outside an actor, where there is one; else cpu.
-
-        Raises RuntimeError where Ray lent a GPU that torch cannot use: on the CPU the trial would
-        keep it from others for hours, and nobody would know.
-        """
-        import torch
-
-        lent = ray.is_initialized() and bool(ray.get_gpu_ids())
-        if torch.cuda.is_available():
-            return "cuda" if lent or not ray.is_initialized() else "cpu"
-        if lent and _NVIDIA.exists():
-            raise RuntimeError(
-                "This trial has a GPU that torch cannot use: run caviar doctor on its machine, or "
-                "give the trials no GPU."
-            )
-        return "cpu"
+        """Where this trial trains: cuda or cpu."""
+        return device_type()
 
 
 def _is_ours(part: Any) -> bool:

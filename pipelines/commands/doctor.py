@@ -126,8 +126,20 @@ def devices() -> Iterator[Finding]:
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
-            memory = f"{properties.total_memory / _GIB:.0f} GiB"
-            yield Finding(f"GPU {index}", "ok", f"{properties.name}, {memory}")
+            found = f"{properties.name}, {properties.total_memory / _GIB:.0f} GiB"
+            try:  # is_available() says that there is a driver, not that torch has code for the GPU
+                (torch.ones(1, device=f"cuda:{index}") + 1).item()
+            except RuntimeError as error:
+                said = f"{found}; torch {torch.__version__} cannot compute on it"
+                yield Finding(
+                    f"GPU {index}",
+                    "wrong",
+                    f"{said} ({str(error).partition(chr(10))[0]})",
+                    "see whether others use all of its memory, or install a torch for this GPU "
+                    "(pytorch.org/get-started)",
+                )
+            else:
+                yield Finding(f"GPU {index}", "ok", found)
         return
     cpus = os.cpu_count() or 1
     if torch.version.cuda is None and Path("/proc/driver/nvidia/version").exists():
@@ -256,7 +268,7 @@ def _ray_line() -> str:
     from pipelines.engine import cluster
 
     cluster.prepare_environment(verbose=False)
-    with cluster.connected(workers=1, verbose=False) as private:
+    with cluster.connected(processes=1, verbose=False) as private:
         import ray
 
         @ray.remote(num_cpus=0)

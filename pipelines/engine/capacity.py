@@ -10,9 +10,9 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
+from pipelines.engine.autoscaler import Growth, NodeType, growth
 from pipelines.engine.errors import UsageError
 
 Answer = TypeVar("Answer")
@@ -22,8 +22,9 @@ REFRESH_SECONDS = 2.0
 JOIN_SECONDS = 120.0
 """How long a machine may take to join whose resources the autoscaler does not know."""
 
-_BOOTSTRAP = Path("~/ray_bootstrap_config.yaml")
 _A_BIT = 0.001  # of accelerator_type:..., which a machine has 1 of: enough to be placed there
+_HEAD = "node:__internal_head__"
+"""A resource that the head alone has: the autoscaler adds its machines to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ class Request:
     @property
     def worker(self) -> Request:
         """What one of its workers asks for."""
-        # Ray counts in ten-thousandths; rounded up, the parts would be more than the whole.
-        cpus = math.floor(self.cpus / self.workers * 1e4) / 1e4
+        cpus = _rounded_down(self.cpus / self.workers)
         return replace(self, cpus=cpus, gpus=self.gpus / self.workers, workers=1, spread=False)
 
     @property
@@ -62,7 +62,7 @@ class Request:
     @property
     def bundle(self) -> dict[str, float]:
         """As Ray takes it, all of it on one machine."""
-        bundle = {"CPU": self.cpus, "GPU": self.gpus}
+        bundle = {"CPU": self.cpus, "GPU": _rounded_down(self.gpus)}
         if self.accelerator is not None:
             bundle[f"accelerator_type:{self.accelerator}"] = _A_BIT
         return {name: amount for name, amount in bundle.items() if amount}
@@ -73,14 +73,13 @@ class Request:
         return f"{self.cpus:g} CPU and {self.gpus:g} GPU{kind}{several}"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeType:
-    """A kind of machine that an autoscaler may start."""
+def _rounded_down(amount: float) -> float:
+    """As Ray counts, in ten-thousandths; rounded up, the parts would be more than the whole.
 
-    name: str
-    resources: Mapping[str, float]
-    """Empty where only the machine itself knows."""
-    at_most: int
+    >>> _rounded_down(1 / 6), _rounded_down(0.3), _rounded_down(4)
+    (0.1666, 0.3, 4)
+    """
+    return math.floor(amount * 1e4 + 1e-6) / 1e4 if amount % 1 else amount
 
 
 def fits(resources: Mapping[str, float], request: Request) -> int:
@@ -113,18 +112,21 @@ def most(
 ) -> int:
     """How many such trials there can be at once, now or after the autoscaler has done its work.
 
-    ``workers`` is how many machines the autoscaler may run in all.
+    ``workers`` is how many machines the autoscaler may run in all. Of several kinds that hold the
+    request it starts those that it fills best, and so the smallest count here.
 
-    >>> gpu = NodeType("gpu", {"CPU": 4, "GPU": 4}, at_most=3)
-    >>> most([{"CPU": 0}], [gpu], Request(cpus=1, gpus=1), workers=2)
-    8
+    >>> gpu, big = NodeType("a", {"CPU": 4, "GPU": 1}, 3), NodeType("b", {"CPU": 96, "GPU": 8}, 1)
+    >>> most([{"CPU": 0}], [gpu, big], Request(cpus=1, gpus=1), workers=4)
+    11
+    >>> most([{"CPU": 0}], [gpu, big], Request(cpus=1, gpus=1), workers=3)
+    3
     """
     part = request.worker if request.spread else request
-    now = sum(fits(node, part) for node in nodes)
-    each = sorted(
-        (n for kind in types for n in [fits(kind.resources, part)] * kind.at_most), reverse=True
-    )
-    return max(now, sum(each[:workers])) // (request.workers if request.spread else 1)
+    held = [(fits(node, part), _HEAD in node) for node in nodes]
+    now = sum(n for n, _ in held)
+    each = sorted(n for kind in types for n in [fits(kind.resources, part)] * kind.at_most if n)
+    grown = sum(n for n, is_head in held if is_head) + sum(each[:workers])
+    return max(now, grown) // (request.workers if request.spread else 1)
 
 
 def alive() -> list[dict[str, Any]]:
@@ -134,51 +136,18 @@ def alive() -> list[dict[str, Any]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def node_types() -> tuple[list[NodeType], int | None]:
-    """What the autoscaler of this cluster may start, and how many in all; nothing without one."""
-    from ray._private.state import state
-
-    config = state.get_cluster_config()
-    if config is not None and config.node_group_configs:
-        kinds = [
-            NodeType(group.name, dict(group.resources), _count(group.max_count))
-            for group in config.node_group_configs
-        ]
-        return kinds, None
-    return _launched(_BOOTSTRAP.expanduser())
-
-
-def _count(at_most: int) -> int:
-    return at_most if at_most > 0 else 10**3  # KubeRay's -1: no bound
-
-
-def _launched(path: Path) -> tuple[list[NodeType], int | None]:
-    """From the file that ``ray up`` leaves on the head, where the driver runs."""
-    if not path.is_file():
-        return [], None
-    import yaml
-
-    config = yaml.safe_load(path.read_text())
-    head = config.get("head_node_type")
-    kinds = [
-        NodeType(name, kind.get("resources", {}), kind.get("max_workers", 0))
-        for name, kind in config.get("available_node_types", {}).items()
-        if name != head or config["provider"]["type"] == "local"
-    ]
-    return kinds, config.get("max_workers")
-
-
 def check(request: Request, *, private: bool, sleep: Callable[[float], None] = time.sleep) -> int:
     """How many such trials there can be at once, at least 1.
 
     Raises ``UsageError`` with the numbers where none ever will. Machines that have yet to join and
     whose resources nobody knows (``ray up`` of one's own machines) are waited for.
     """
-    kinds, workers = ([], None) if private else node_types()
+    grows = Growth() if private else growth()
+    kinds = grows.kinds
     until = time.monotonic() + JOIN_SECONDS
     while True:
         nodes = alive()
-        found = most(nodes, kinds, request, workers=workers)
+        found = most(nodes, kinds, request, workers=grows.at_most)
         unknown = sum(kind.at_most for kind in kinds if not kind.resources)
         if found or len(nodes) > unknown or time.monotonic() > until:
             break
@@ -188,6 +157,8 @@ def check(request: Request, *, private: bool, sleep: Callable[[float], None] = t
     have = [_in_words(node) for node in nodes]
     may = [f"{kind.name}: {_in_words(kind.resources)}" for kind in kinds if kind.resources]
     added = f" or may be added ({'; '.join(may)})" if may else ""
+    if grows.trouble:
+        added = f", and what may be added is not known ({grows.trouble})"
     lower = "--cpus-per-trial or --gpus-per-trial" + (
         "" if request.accelerator is None else ", or choose another --accelerator-type"
     )
@@ -223,8 +194,8 @@ def limit(request: Request, *, concurrent: int | None, private: bool) -> int:
     On a cluster that grows it counts the machines that may be added too: what is asked for at once
     is added at once, where one pending trial adds one machine at a time.
     """
-    kinds, workers = ([], None) if private else node_types()
-    found = most(alive(), kinds, request, workers=workers)
+    grows = Growth() if private else growth()
+    found = most(alive(), grows.kinds, request, workers=grows.at_most)
     return max(1, found if concurrent is None else min(found, concurrent))
 
 

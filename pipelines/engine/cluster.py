@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,11 +52,11 @@ def prepare_environment(*, verbose: bool) -> None:
 
 
 @contextlib.contextmanager
-def connected(*, workers: float, verbose: bool) -> Iterator[bool]:
+def connected(*, processes: float, verbose: bool) -> Iterator[bool]:
     """Ray for the length of a sweep, and whether it is private to it; one that was there is left.
 
     A machine of a cluster (``RAY_ADDRESS``, or ``ray start`` was run on it) joins that cluster.
-    A private Ray is made ready for about ``workers`` trials at once.
+    A private Ray is made ready for about so many ``processes`` that train at once.
     Raises ``UsageError`` when the cluster does not answer: no private Ray takes its place.
     """
     import ray
@@ -79,11 +80,12 @@ def connected(*, workers: float, verbose: bool) -> Iterator[bool]:
             ) from error
     else:
         # Ray starts a process a CPU at once. Where most of them will not be needed, none is.
-        early = "1" if 2 * workers >= (os.cpu_count() or 1) else "0"
+        early = "1" if 2 * processes >= (os.cpu_count() or 1) else "0"
         os.environ.setdefault("RAY_prestart_worker_first_driver", early)
         with ray_start.lean(verbose=verbose):
             ray.init(
                 address="local",
+                num_gpus=0 if sys.platform == "darwin" else None,  # see gpus_here
                 include_dashboard=False,
                 log_to_driver=verbose,
                 configure_logging=verbose,
@@ -119,6 +121,20 @@ def use_the_token() -> None:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".")
+
+
+def gpus_here() -> int:
+    """How many GPUs this machine has that trials can use.
+
+    Ray counts a Mac's own as one, and no trial of ours trains on it.
+    """
+    if sys.platform == "darwin":
+        return 0
+    from trainables.devices import gpus_of_this_machine
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = gpus_of_this_machine()
+    return there if visible is None else min(there, len([one for one in visible.split(",") if one]))
 
 
 def gpus() -> float:

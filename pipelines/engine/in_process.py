@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.engine.errors import UsageError
 from pipelines.engine.records import TrialRecord
 from trainables.options import RESERVED_KEY, TrialInfo, TrialOptions
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -74,10 +77,8 @@ def score(
 ) -> dict[str, float] | None:
     """The metrics of the test rows by a checkpoint's best epoch; None where it has none to give.
 
-    On the CPU where the GPU has no room for it.
+    On the CPU where the GPU fails, which other processes may still hold.
     """
-    from trainables.loops import is_out_of_memory
-
     if not hasattr(trainable, "score"):
         return None
     info = TrialInfo(number=number, restore_from=checkpoint)
@@ -89,9 +90,8 @@ def score(
             with trial(trainable, config, **given, gpus=gpus) as running:
                 if running.end is None:
                     return _scored(running)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
+        except (RuntimeError, MemoryError):
+            _log.info("The GPU could not score the test rows.", exc_info=True)
     with trial(trainable, config, **given, gpus=0) as running:
         return _scored(running)
 

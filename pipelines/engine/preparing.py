@@ -9,7 +9,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import capacity, loading
+from pipelines.engine import capacity, cluster, loading
+from pipelines.engine.errors import UsageError
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -48,6 +49,11 @@ def prepare(
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
     found, note = loaded or loading.load_data(sweep)
+    if sweep.workers_per_trial == 1 < sweep.gpus_per_trial and loading.distributes(trainable):
+        raise UsageError(
+            f"One worker trains on one GPU, and --gpus-per-trial is {sweep.gpus_per_trial:g}: "
+            "leave --workers-per-trial out, and each GPU has one."
+        )
     data, options = loading.for_trials(sweep, found)
     if sweep.workers_per_trial is not None or loading.distributes(trainable):
         # Else a loop of one's own has all GPUs of its trial in one process.
@@ -68,10 +74,13 @@ def request(sweep: Sweep, prepared: Prepared) -> capacity.Request:
     )
 
 
-def workers(sweep: Sweep) -> float:
-    """The trials that this machine alone could run at once, by its CPUs."""
+def processes(sweep: Sweep) -> float:
+    """The processes that train on this machine alone when it is full, by its CPUs and its GPUs."""
     fit = (os.cpu_count() or 1) / sweep.cpus_per_trial
-    return min(sweep.concurrent or math.inf, fit)
+    if sweep.gpus_per_trial:
+        fit = min(fit, cluster.gpus_here() / sweep.gpus_per_trial)
+    # Where workers train for a trial, its own actor is a process too.
+    return min(sweep.concurrent or math.inf, fit) * (sweep.workers + (sweep.workers > 1))
 
 
 def give_way() -> None:

@@ -146,6 +146,8 @@ def run(
     Returns what is in ``retrain.json``. Raises ``UsageError`` where nothing can be written there or
     the class cannot train on these rows, ``TrainingFailed`` where the training comes to nothing.
     """
+    from trainables.loops import is_out_of_memory
+
     _, options = loading.for_trials(replace(sweep, folds=1, max_epochs=asked.schedule_over), data)
     options = replace(
         options,
@@ -172,7 +174,21 @@ def run(
             curve.append(row["metrics"])
             on_epoch(row["epoch"], row["metrics"])
         running.save_checkpoint(str(part))
-        test = running.score()
+        try:
+            test = running.score()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            # The training is done, and these are the first rows that were only looked at.
+            test = in_process.score(
+                trainable,
+                record.config,
+                checkpoint=str(part),
+                number=record.number,
+                data=data,
+                options=options,
+                gpus=0,
+            )
         found = {
             "experiment": str(experiment.place),
             "recipe": experiment.recipe,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pipelines.engine import (
+    autoscaler,
     capacity,
     captured,
     checkpoints,
@@ -40,7 +41,7 @@ from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
 from pipelines.engine.output import SweepConsole
 from pipelines.engine.plan import Log, Plan
-from pipelines.engine.preparing import give_way, prepare, request, workers
+from pipelines.engine.preparing import give_way, prepare, processes, request
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searching import search
 from pipelines.engine.storage import Place
@@ -106,7 +107,7 @@ def run(
         if isinstance(sweep.trainable, type):
             captured.check(sweep.trainable)
         preparing = helper.submit(prepare, sweep, space, loaded)
-        with cluster.connected(workers=workers(sweep), verbose=sweep.verbose) as private:
+        with cluster.connected(processes=processes(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
             slots = capacity.check(request(sweep, prepared), private=private)
             shared = not private and _several_machines(folder, sweep)
@@ -146,6 +147,7 @@ def run(
                     console,
                     note=prepared.note,
                     concurrent=concurrent,
+                    workers=prepared.options.workers,
                     folder=folder,
                     session=conductor.session,
                 )
@@ -269,7 +271,7 @@ def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
 
     Raises ``UsageError`` where a machine lacks the code, or does not see ``folder``.
     """
-    grows = bool(capacity.node_types()[0])
+    grows = bool(autoscaler.growth().kinds)
     if len(capacity.alive()) == 1 and not grows:
         return False
     if grows and isinstance(folder, Path):

@@ -45,6 +45,7 @@ def start(
     *,
     note: str | None,
     concurrent: int,
+    workers: int,
     folder: Path | Place,
     session: int,
 ) -> None:
@@ -64,7 +65,7 @@ def start(
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
-    several = f" for {sweep.workers} workers" if sweep.workers > 1 else ""
+    several = f" for {workers} workers" if workers > 1 else ""
     console.print(
         f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
         f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",

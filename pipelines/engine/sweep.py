@@ -109,7 +109,7 @@ class Sweep:
     """Processes that train one trial together and share each batch, its CPUs and its GPUs; by
     default one, or one a GPU."""
     spread_trial: bool = False
-    """Let the workers of a trial lie on several machines; else they lie on one."""
+    """Spread the workers of a trial over several machines; else they lie on one."""
     accelerator_type: str | None = None
     """The kind of machine that trials run on, as Ray names it: A100, H100, T4; any by default."""
     retries: int = 0

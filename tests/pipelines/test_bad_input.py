@@ -58,7 +58,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ray_is_not_started(monkeypatch):
-    def connected(*, workers, verbose):
+    def connected(*, processes, verbose):
         raise AssertionError("Ray was started")
 
     monkeypatch.setattr("pipelines.engine.cluster.connected", connected)
@@ -305,7 +305,7 @@ def test_a_trainable_of_ones_own_is_imported_while_ray_starts(args, told, senten
     """Importing it early would cost every good one a second; no trial runs, nothing is written."""
     monkeypatch.setattr(
         "pipelines.engine.cluster.connected",
-        lambda *, workers, verbose: contextlib.nullcontext(True),
+        lambda *, processes, verbose: contextlib.nullcontext(True),
     )
     assert re.fullmatch(told, sentence("sweep", "asha_optuna", *DIGITS, *args))
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from pipelines.engine import capacity
-from pipelines.engine.capacity import NodeType, Request, fits, most
+from pipelines.engine.autoscaler import Growth, NodeType
+from pipelines.engine.capacity import Request, fits, most
 from pipelines.engine.errors import UsageError
 
 HEAD = {"CPU": 0, "GPU": 0}
@@ -45,7 +46,18 @@ def test_what_ray_is_asked_for():
     [
         ([{"CPU": 2}, {"CPU": 3}], [], None, 5),
         ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3)], None, 12),
-        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 2, 20),
+        # Of two kinds Ray starts the one that it fills best.
+        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 2, 8),
+        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 4, 28),
+        ([{"CPU": 0}], [NodeType("a", {"CPU": 0}, 3), NodeType("b", {"CPU": 16}, 1)], 1, 16),
+        # A head that trains is there beside what is added; a worker is one of them.
+        ([{"CPU": 2, "node:__internal_head__": 1}], [NodeType("a", {"CPU": 4}, 3)], None, 14),
+        (
+            [{"CPU": 0, "node:__internal_head__": 1}, {"CPU": 4}],
+            [NodeType("a", {"CPU": 4}, 3)],
+            2,
+            8,
+        ),
         ([{"CPU": 2}], [NodeType("a", {}, 3)], None, 2),
         ([{"CPU": 0}], [], None, 0),
     ],
@@ -60,7 +72,7 @@ class Cluster:
     def __init__(self, monkeypatch, nodes, types=(), workers=None):
         self.nodes, self.types = list(nodes), list(types)
         monkeypatch.setattr(capacity, "alive", lambda: self.nodes)
-        monkeypatch.setattr(capacity, "node_types", lambda: (self.types, workers))
+        monkeypatch.setattr(capacity, "growth", lambda: Growth(tuple(self.types), workers))
 
 
 def test_a_request_that_no_machine_can_ever_satisfy_is_refused_with_the_numbers(monkeypatch):
@@ -127,19 +139,16 @@ def test_a_cluster_that_has_lost_all_its_machines_for_a_while_is_waited_for(monk
     assert capacity.limit(Request(cpus=1, gpus=1), concurrent=None, private=False) == 1
 
 
-def test_what_ray_up_leaves_on_the_head_is_read(tmp_path):
-    path = tmp_path / "ray_bootstrap_config.yaml"
-    assert capacity._launched(path) == ([], None)
-    path.write_text(
-        "provider: {type: aws}\nhead_node_type: head\nmax_workers: 8\navailable_node_types:\n"
-        "  head: {resources: {CPU: 0}}\n  t4: {resources: {CPU: 4, GPU: 1}, max_workers: 2}\n"
-    )
-    assert capacity._launched(path) == ([NodeType("t4", {"CPU": 4, "GPU": 1}, 2)], 8)
-    path.write_text(
-        "provider: {type: local}\nhead_node_type: local.cluster.node\nmax_workers: 2\n"
-        "available_node_types:\n  local.cluster.node: {resources: {}, max_workers: 2}\n"
-    )
-    assert capacity._launched(path) == ([NodeType("local.cluster.node", {}, 2)], 2)
+def test_the_refusal_says_why_nobody_knows_what_may_be_added(monkeypatch):
+    Cluster(monkeypatch, [HEAD])
+    monkeypatch.setattr(capacity, "growth", lambda: Growth(trouble="the RayCluster: 403"))
+    with pytest.raises(UsageError, match=r"and what may be added is not known \(the RayCluster: 4"):
+        capacity.check(Request(cpus=1, gpus=1), private=False)
+
+
+def test_a_sixth_of_a_gpu_is_not_rounded_up():
+    """Ray rounds to ten-thousandths: of six times 0.1667 the last would wait for ever."""
+    assert Request(cpus=1, gpus=1 / 6).bundle == {"CPU": 1, "GPU": 0.1666}
 
 
 def test_a_trial_of_several_workers_has_a_bundle_for_each():

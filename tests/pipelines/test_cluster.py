@@ -1,8 +1,9 @@
-"""Whether a machine belongs to a cluster, and with which token it is spoken to."""
+"""Whether a machine belongs to a cluster, the token for it, and what a private Ray has."""
 
 import pytest
 
-from pipelines.engine import cluster
+from pipelines import Sweep
+from pipelines.engine import cluster, preparing
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,44 @@ def test_ray_start_says_which(nowhere, monkeypatch):
     assert cluster.cluster_address() == "10.0.0.1:6379"
     monkeypatch.setenv("RAY_ADDRESS", "local")
     assert cluster.cluster_address() is None, "asked for a Ray of its own"
+
+
+@pytest.mark.parametrize(
+    ("system", "visible", "there", "expected"),
+    [
+        ("linux", None, 8, 8),
+        ("linux", "2,5", 8, 2),
+        ("linux", "", 8, 0),
+        ("linux", None, 0, 0),
+        ("darwin", None, 1, 0),  # Ray counts the one of a Mac, which trains nothing of ours
+    ],
+)
+def test_the_gpus_that_trials_can_use(system, visible, there, expected, monkeypatch):
+    monkeypatch.setattr(cluster.sys, "platform", system)
+    monkeypatch.setattr("trainables.devices.gpus_of_this_machine", lambda: there)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert cluster.gpus_here() == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 96),
+        ({"cpus_per_trial": 4}, 24),
+        ({"concurrent": 3}, 3),
+        ({"gpus_per_trial": 1}, 8),
+        ({"gpus_per_trial": 0.25}, 32),
+        ({"gpus_per_trial": 4}, 2 * 5),  # two trials, each with four workers and its own actor
+        ({"gpus_per_trial": 1, "concurrent": 2}, 2),
+        ({"workers_per_trial": 2, "cpus_per_trial": 2}, 48 * 3),
+    ],
+)
+def test_the_processes_that_ray_is_to_have_ready(options, expected, monkeypatch):
+    monkeypatch.setattr(preparing.os, "cpu_count", lambda: 96)
+    monkeypatch.setattr(cluster, "gpus_here", lambda: 8)
+    assert preparing.processes(Sweep(**options)) == expected
 
 
 @pytest.mark.parametrize("kept", ["variable", "file", "path"])

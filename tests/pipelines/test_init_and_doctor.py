@@ -7,8 +7,10 @@ import sys
 from collections import namedtuple
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from commands import caviar, finish, start, summary
 
 from pipelines.cli import main
@@ -62,6 +64,30 @@ def test_the_doctor_finds_this_machine_fit(tmp_path):
     assert "wrong" not in out
     assert "starts here: 1 node" in out
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_doctor_computes_on_each_gpu(monkeypatch, works):
+    """That there is a driver says nothing about the code that torch was built with."""
+    card = SimpleNamespace(name="Tesla K80", total_memory=11 * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
+    ones = torch.ones
+
+    def on_card(*shape, device):
+        assert device == "cuda:0"
+        if works:
+            return ones(*shape)
+        raise RuntimeError("CUDA error: no kernel image is available\nCUDA kernel errors might")
+
+    monkeypatch.setattr(torch, "ones", on_card)
+    (found,) = doctor.devices()
+    assert (found.what, found.state) == ("GPU 0", "ok" if works else "wrong")
+    assert found.found.startswith("Tesla K80, 11 GiB")
+    if not works:
+        assert "cannot compute on it (CUDA error: no kernel image is available)" in found.found
+        assert "install a torch for this GPU" in found.do
 
 
 def test_the_doctor_says_what_is_wrong_and_counts_it(monkeypatch, capsys, tmp_path):

@@ -18,7 +18,7 @@ from pipelines import Sweep, cli
 from pipelines.engine import NoStopping, experiments, loading, retraining
 from search_spaces import Choice, Fixed, SearchSpace
 from trainables import GeneratorTrainable, TorchTrainable
-from trainables.loops import read_checkpoint
+from trainables.loops import SupervisedLoop, read_checkpoint
 from trainables.models import build_mlp
 
 SPACE = SearchSpace(
@@ -111,6 +111,24 @@ def test_the_test_score_is_that_of_the_kept_weights(retrain, experiment, tmp_pat
     with torch.inference_mode():
         predicted = model.eval()(torch.from_numpy(data.x_test)).argmax(1).numpy()
     assert found["test"]["accuracy"] == pytest.approx(np.mean(predicted == data.y_test), abs=1e-12)
+
+
+def test_a_finished_training_is_not_lost_where_the_test_rows_find_no_room(
+    retrain, tmp_path, monkeypatch
+):
+    retrain("x", "--epochs", 2, "--out", tmp_path / "expected")
+    real, calls = SupervisedLoop.score, []
+
+    def score(*args):
+        calls.append(1)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return real(*args)
+
+    monkeypatch.setattr(SupervisedLoop, "score", score)
+    retrain("x", "--epochs", 2, "--out", tmp_path / "out")
+    assert len(calls) == 2
+    assert notes(tmp_path / "out")["test"] == notes(tmp_path / "expected")["test"]
 
 
 @pytest.mark.parametrize(

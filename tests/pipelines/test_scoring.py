@@ -1,4 +1,4 @@
-"""The look at the test rows after the finals, in the driver: on its GPU where that has room."""
+"""The look at the test rows after the finals, in the driver: on its GPU where that can."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         (0.25, None, None, [0.25]),
         (1.0, {"outcome": "out_of_memory"}, None, [1.0, 0.0]),
         (1.0, None, FULL, [1.0, 0.0]),
+        (1.0, None, RuntimeError("CUDA error: devices are busy or unavailable"), [1.0, 0.0]),
     ],
 )
 def test_without_room_on_the_gpu_it_is_done_on_the_cpu(

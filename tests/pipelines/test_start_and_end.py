@@ -98,6 +98,7 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
         out,
         note="Sweeping the data set digits: [no] network",
         concurrent=2,
+        workers=3 if compiles else 1,
         folder=Path("/some/[where]"),
         session=1,
     )
@@ -112,7 +113,9 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     assert re.search(r"rung at epoch 3 +about 9 of the trials *\n", text)
     assert "trains     auto" in text
     assert "data       digits: 1,077 training, 360 validation and 360 test rows of 8 x 8" in text
-    assert "machines   1 node, 2 CPU; 2 trials side by side, each with 1 CPU and 0 GPU" in text
+    several = " for 3 workers" if compiles else ""
+    side = f"2 trials side by side, each with 1 CPU and 0 GPU{several}\n"
+    assert f"machines   1 node, 2 CPU; {side}" in text
     assert "goal       min val_loss, seed 5, session 2 of this sweep" in text
     assert "budget     27 trials\n" in text
     assert "folder     /some/[where]\n" in text

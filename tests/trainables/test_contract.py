@@ -365,6 +365,23 @@ def test_out_of_memory_while_a_trial_is_built(make, monkeypatch, name):
     assert train(trainable) == expected
 
 
+def test_out_of_memory_when_the_best_weights_are_kept(make, monkeypatch):
+    """They are copied on the device, when the epoch itself is over."""
+    trainable = make(MLP)
+    train(trainable, 1)
+    with monkeypatch.context() as patched:
+
+        def fail(*_):
+            raise out_of_memory("device")
+
+        patched.setattr("trainables.loops.best.BestEpoch._copy", fail)
+        patched.setattr("trainables.loops.best.BestEpoch._beats", lambda *_: True)
+        row = trainable.step()
+    assert (row["outcome"], row["done"], row["epoch"]) == ("out_of_memory", True, 2)
+    trainable.reset(trial(MLP, number=1))
+    assert train(trainable) == train(make(MLP, number=1))
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_out_of_memory_in_a_loop_of_ones_own(make, name):
     case = CASES[name]

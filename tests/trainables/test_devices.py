@@ -4,6 +4,7 @@ torch's meta device stands in for a GPU. It computes nothing, but its tensors ar
 CPU's, and each operation on tensors of both is refused, as CUDA refuses it.
 """
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from trainables import DeviceOptions, TorchTrainable
+from trainables import DeviceOptions, TorchTrainable, devices
 from trainables.loops import Execution, FoldData, TensorData, is_out_of_memory
 
 MOVES = {"_to_copy", "to", "copy_"}
@@ -112,6 +113,8 @@ def test_a_loss_with_weights_is_moved(build, digits, elsewhere):
         (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
         (MemoryError(), True),
+        (RuntimeError("CUDA driver error: out of memory"), True),
+        (RuntimeError("NCCL error: Cuda failure 2 'out of memory'"), True),
         (RuntimeError("CUDA error: device-side assert triggered"), False),
         (ValueError("CUDA error: out of memory"), False),
     ],
@@ -121,25 +124,45 @@ def test_running_out_of_memory_is_recognised(error, expected):
 
 
 @pytest.mark.parametrize(
-    ("lent", "has_driver", "usable", "expected"),
+    ("initialised", "refused", "expected"), [(False, 0, False), (True, 0, False), (True, 1, True)]
+)
+def test_a_convolution_that_found_no_algorithm(monkeypatch, initialised, refused, expected):
+    """For want of memory, or because the GPU is not one that cuDNN was made for."""
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: initialised)
+    monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": refused})
+    error = RuntimeError("GET was unable to find an engine to execute this computation")
+    assert is_out_of_memory(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("is_actor", "lent", "seen"), [(True, [], ""), (True, [1], "0,1"), (False, [], "0,1")]
+)
+def test_a_trial_without_a_gpu_sees_none(monkeypatch, is_actor, lent, seen):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr("ray.is_initialized", lambda: True)
+    monkeypatch.setattr("ray.get_gpu_ids", lambda: lent)
+    monkeypatch.setattr(devices, "_is_actor", lambda: is_actor)
+    devices.see_only_what_was_lent()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
+
+
+@pytest.mark.parametrize(
+    ("lent", "there", "usable", "expected"),
     [
-        ([], True, True, "cpu"),
-        ([0], True, True, "cuda"),
-        ([0], False, False, "cpu"),  # a number that Ray was told, without a GPU
-        ([], True, False, "cpu"),
-        ([0], True, False, "This trial has a GPU that torch cannot use: run caviar doctor"),
-        (None, True, True, "cuda"),  # without Ray
-        (None, True, False, "cpu"),
+        ([], 2, True, "cpu"),
+        ([0], 2, True, "cuda"),
+        ([0], 0, False, "cpu"),  # a number that Ray was told, without a GPU
+        ([], 2, False, "cpu"),
+        ([0], 2, False, "This trial has a GPU that torch cannot use: run caviar doctor"),
+        (None, 2, True, "cuda"),  # without Ray
+        (None, 2, False, "cpu"),
     ],
 )
-def test_the_device_is_what_ray_lent(monkeypatch, tmp_path, lent, has_driver, usable, expected):
+def test_the_device_is_what_ray_lent(monkeypatch, lent, there, usable, expected):
     monkeypatch.setattr("ray.is_initialized", lambda: lent is not None)
     monkeypatch.setattr("ray.get_gpu_ids", lambda: lent)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: usable)
-    driver = tmp_path / "version"
-    if has_driver:
-        driver.touch()
-    monkeypatch.setattr("trainables.torch_trainable._NVIDIA", driver)
+    monkeypatch.setattr(devices, "gpus_of_this_machine", lambda: there)
     trainable = TorchTrainable.__new__(TorchTrainable)
     if " " in expected:
         with pytest.raises(RuntimeError, match=expected):

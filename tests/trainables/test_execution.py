@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import CNNTrainable, DeviceOptions, TorchTrainable
+from trainables import CNNTrainable, DeviceOptions, GeneratorTrainable, TorchTrainable
 from trainables.loops import Execution
 
 MEMORY = 80 * 2**30
@@ -112,11 +112,32 @@ def test_only_images_lie_channels_last():
     assert weights[1].is_contiguous()
 
 
+@pytest.mark.parametrize(
+    ("layer", "expected"), [(nn.Conv2d(2, 3, 3), True), (nn.Linear(32, 3), False)]
+)
+def test_batches_lie_channels_last_where_a_layer_gains_by_it(layer, expected):
+    execution = Execution(DeviceOptions(channels_last=True), "cpu")
+    execution.prepare(nn.Sequential(layer))
+    x = execution.inputs(torch.zeros(5, 2, 4, 4))
+    assert x.is_contiguous(memory_format=torch.channels_last) is expected
+
+
 @pytest.mark.parametrize(("tf32", "matmul"), [(True, "high"), (False, "highest")])
 def test_tf32_and_the_share_of_memory_are_set_on_a_gpu(cuda, tf32, matmul):
     Execution(DeviceOptions(tf32=tf32, memory_share=0.25), "cuda")
     assert (cuda["matmul"], cuda["share"], cuda["device"]) == (matmul, 0.25, 0)
     assert torch.backends.cudnn.allow_tf32 is tf32
+
+
+@pytest.mark.parametrize("gpus", [0.25, 1])
+def test_a_loop_of_ones_own_has_its_share_of_memory_too(cuda, build, digits, monkeypatch, gpus):
+    class Own(GeneratorTrainable):
+        def run_epochs(self, config, data, state, epochs):
+            yield {"val_accuracy": 0.5}, {}
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    build(Own, {}, data=digits, device=DeviceOptions().sharing(gpus))
+    assert cuda.get("share") == (0.25 if gpus == 0.25 else None)
 
 
 @pytest.mark.parametrize(

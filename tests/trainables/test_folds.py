@@ -251,11 +251,14 @@ def test_metrics_of_ones_own_are_averaged(build, blobs):
         metrics = (*TorchTrainable.metrics, "val_first_logit", "val_rows")
 
         def measure(self, logits, labels):
-            return {"val_first_logit": logits[0, 0].item(), "val_rows": float(len(labels))}
+            return {"val_first_logit": logits[0, 0], "val_rows": len(labels)}
 
     row = build(Own, {}, folds=4).step()
+    assert {type(row[name]) for name in ("val_first_logit", "val_rows")} == {float}
     assert row["val_rows"] == 150 / 4
-    assert build(Own, {}).step()["val_rows"] == 50
+    row = build(Own, {}).step()
+    assert row["val_rows"] == 50
+    assert {type(row[name]) for name in ("val_first_logit", "val_rows")} == {float}
 
 
 def test_a_spread_can_be_optimised_with_folds_only(build):

@@ -82,6 +82,19 @@ def test_loaded_state_is_a_copy():
     assert torch.equal(first.state_dict()["velocities"][0], before)
 
 
+def test_weights_of_two_types_are_updated_pass_by_pass():
+    """The fused kernel of a GPU takes weights of one type alone."""
+    ours = [
+        torch.ones(3, dtype=dtype, requires_grad=True) for dtype in (torch.float32, torch.double)
+    ]
+    optimizer = SGD(ours, learning_rate=0.1, momentum=0.9)
+    assert not optimizer.fused
+    for weight in ours:
+        weight.grad = torch.full_like(weight, 0.5)
+    optimizer.step()
+    assert [weight.tolist() for weight in ours] == [[pytest.approx(0.95)] * 3] * 2
+
+
 def test_foreign_state_is_refused():
     optimizer = SGD([torch.zeros(3)], learning_rate=0.1)
     for velocities in ([], [torch.zeros(2)], [None, None]):

@@ -102,7 +102,7 @@ def test_large_rows_are_evaluated_fewer_at_a_time():
             (cnn, "cuda", 10**9),
         ]
     ]
-    assert found == [4096, 83, 256, 2048, 55, 1]
+    assert found == [4096, 83, 256, 512, 55, 1]
 
 
 def test_macro_f1_by_hand():

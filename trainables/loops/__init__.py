@@ -3,7 +3,7 @@
 from trainables.loops.best import BestEpoch
 from trainables.loops.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from trainables.loops.estimator import EstimatorLoop
-from trainables.loops.evaluation import Evaluation, evaluate, macro_f1
+from trainables.loops.evaluation import Evaluation, Measure, evaluate, macro_f1
 from trainables.loops.execution import Execution
 from trainables.loops.folds import SPREADS, FoldData, FoldsLoop
 from trainables.loops.generator import Epochs, GeneratorLoop
@@ -28,7 +28,7 @@ from trainables.loops.optimizers import (
 from trainables.loops.protocol import Diverged, Forks, Loop, Scores
 from trainables.loops.schedules import Schedule, build_schedule, schedule_names
 from trainables.loops.seeding import derive_seed, seed_initial_weights
-from trainables.loops.supervised import METRICS, Measure, Optimizer, SupervisedLoop
+from trainables.loops.supervised import METRICS, Optimizer, SupervisedLoop
 from trainables.loops.tensors import TensorData
 from trainables.manifest import CheckpointError, CorruptCheckpointError
 

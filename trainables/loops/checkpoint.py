@@ -77,14 +77,13 @@ def write_checkpoint(directory: str | Path, checkpoint: Checkpoint) -> None:
     _replace(directory / NAME, text.encode())
 
 
-def read_checkpoint(
-    directory: str | Path, *, device: torch.device | str = "cpu", training_state: bool = True
-) -> Checkpoint:
+def read_checkpoint(directory: str | Path, *, training_state: bool = True) -> Checkpoint:
     """Read a checkpoint directory, with torch's weights-only loading: no code in it is ever run.
+
+    The tensors are on the CPU, wherever they were when they were written.
 
     Args:
         directory: what `write_checkpoint` wrote.
-        device: where the tensors go.
         training_state: False leaves `state` with the epoch alone, for a reader of the best weights.
 
     Raises CorruptCheckpointError when a file is missing, cut short or altered, CheckpointError when
@@ -94,10 +93,10 @@ def read_checkpoint(
     manifest = read_manifest(directory)
     state: Mapping[str, Any] = {"epoch": manifest.epoch}
     if training_state:
-        state = _read_tensors(directory / _LAST, manifest, device)
+        state = _read_tensors(directory / _LAST, manifest)
     best = None
     if manifest.best_epoch is not None:
-        best = _read_tensors(directory / _BEST, manifest, device)["model"]
+        best = _read_tensors(directory / _BEST, manifest)["model"]
     return Checkpoint(
         state=state,
         configuration=manifest.configuration,
@@ -108,14 +107,14 @@ def read_checkpoint(
     )
 
 
-def _read_tensors(path: Path, manifest: Manifest, device: torch.device | str) -> Any:
+def _read_tensors(path: Path, manifest: Manifest) -> Any:
     if path.name not in manifest.files:
         raise CorruptCheckpointError(f"{path.parent} is damaged: {NAME} does not list {path.name}.")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest.files[path.name]["sha256"]:
         raise CorruptCheckpointError(f"{path} is damaged: its SHA-256 is not the one in {NAME}.")
     try:
-        return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CorruptCheckpointError(
             f"{path} holds more than tensors and plain values, and is not loaded: {error}"

@@ -11,7 +11,10 @@ from trainables.loops.execution import Execution
 
 _ROWS_AT_ONCE = 4096
 _NUMBERS_AT_ONCE = 2**23  # in these rows: the layers of large images take much more memory
-_IMAGES_AT_ONCE = {"cpu": 256, "cuda": 2048}  # of a convolutional network, whose layers are large
+_IMAGES_AT_ONCE = {"cpu": 256, "cuda": 512}  # of a convolutional network, whose layers are large
+
+Measure = Callable[[Tensor, Tensor], Mapping[str, float]]
+"""From validation logits [n, classes] and labels [n] to further metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ def evaluate(
     *,
     device: torch.device | None = None,
     execution: Execution | None = None,
-    measure: Callable[[Tensor, Tensor], Mapping[str, float]] | None = None,
+    measure: Measure | None = None,
 ) -> Evaluation:
     """Evaluate a model on rows x [n, ...] with labels y [n]; leaves it in evaluation mode.
 
@@ -76,8 +79,13 @@ def evaluate(
         loss=loss.item() / len(x),
         accuracy=counts.diagonal().sum().item() / len(x),
         f1=macro_f1(counts),
-        more={} if measure is None else dict(measure(whole, y)),
+        more={} if measure is None else measured(measure, whole, y),
     )
+
+
+def measured(measure: Measure, logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Further metrics as plain numbers: a tensor on a GPU could not be read by a driver without."""
+    return {name: float(value) for name, value in measure(logits, labels).items()}
 
 
 def confusion(y: Tensor, predicted: Tensor, classes: int) -> Tensor:

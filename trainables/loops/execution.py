@@ -36,6 +36,7 @@ class Execution:
         self.channels_last = on_gpu and not own_model
         if options.channels_last is not None:
             self.channels_last = options.channels_last
+        self._inputs_last = self.channels_last
         self._compiles = options.compile
         self._memory: int | None = None
         if on_gpu:
@@ -57,27 +58,33 @@ class Execution:
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """Move a model to the device, in the layout asked for, and have it compiled."""
-        model = model.to(self.device)
-        if self._is_automatic and self._has_bfloat16:
-            # Under CUDA's autocast a recurrent layer computes in float16, whatever was asked for,
-            # and float16 needs its losses scaled.
-            recurrent = any(isinstance(layer, nn.RNNBase) for layer in model.modules())
-            self.autocast_to = None if recurrent else torch.bfloat16
-        if self.channels_last:
-            for weight in (*model.parameters(), *model.buffers()):
-                if weight.dim() == _IMAGE_DIMENSIONS:  # Module.to fails at a weight with five
-                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         if self._compiles:
-            _log.warning(
-                "torch.compile compiles anew for every shape of model and batch that it has not "
-                "seen: in a sweep over shapes that can take longer than the training."
-            )
             from torch import _dynamo
 
             # Of the trial before: a compiled model refers to itself, and after a few shapes the
             # compiler gives up on code that it has seen before.
             _dynamo.reset()
             release_memory()
+        model = model.to(self.device)
+        if self._is_automatic and self._has_bfloat16:
+            # Under CUDA's autocast a recurrent layer computes in float16, whatever was asked for,
+            # and float16 needs its losses scaled.
+            recurrent = any(isinstance(layer, nn.RNNBase) for layer in model.modules())
+            self.autocast_to = None if recurrent else torch.bfloat16
+        weights = (*model.parameters(), *model.buffers())
+        images = [weight for weight in weights if weight.dim() == _IMAGE_DIMENSIONS]
+        # For an MLP the batches would be copied to and fro. The stack of a cross-validation has its
+        # images' weights in more dimensions.
+        looks = any(weight.dim() >= _IMAGE_DIMENSIONS for weight in weights)
+        self._inputs_last = self.channels_last and looks
+        if self._inputs_last:
+            for weight in images:  # Module.to fails at a weight with five dimensions
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        if self._compiles:
+            _log.warning(
+                "torch.compile compiles anew for every shape of model and batch that it has not "
+                "seen: in a sweep over shapes that can take longer than the training."
+            )
             # Not model.compile(): of a sequence of layers that compiles nothing (torch 2.13).
             # Not torch.compile(model): that gives the weights other names.
             model.forward = torch.compile(model.forward)
@@ -85,7 +92,7 @@ class Execution:
 
     def inputs(self, x: Tensor) -> Tensor:
         """A batch in the layout asked for; no copy where it has it."""
-        if self.channels_last and x.dim() == _IMAGE_DIMENSIONS:
+        if self._inputs_last and x.dim() == _IMAGE_DIMENSIONS:
             return x.contiguous(memory_format=torch.channels_last)
         return x
 

@@ -12,10 +12,10 @@ from torch.nn import functional
 from trainables.data import Dataset
 from trainables.data.dataset import statistic_axes
 from trainables.data.splits import deal_folds
-from trainables.loops.evaluation import confusion, macro_f1
+from trainables.loops.evaluation import confusion, macro_f1, measured
 from trainables.loops.seeding import BATCH_ORDER, derive_seed
 from trainables.loops.supervised import Optimizer, SupervisedLoop, batches_of
-from trainables.loops.tensors import TensorData
+from trainables.loops.tensors import TensorData, wrap
 
 SPREADS = ("val_loss_std", "val_accuracy_std", "val_f1_std")
 
@@ -51,7 +51,9 @@ class FoldData:
         fold = deal_folds(pooled.y_train, folds, seed)
         shift = factor = None
         if dataset.is_standardised:
-            shift, factor = _standards(pool.x_train, torch.from_numpy(fold), folds)
+            (x,) = wrap([pooled.x_train])  # on the CPU: in float64 it takes twice the data's memory
+            numbers = _standards(x, torch.from_numpy(fold), folds)
+            shift, factor = (number.to(device) for number in numbers)
         rows = np.arange(len(fold))
         return cls(
             pool=pool,
@@ -68,12 +70,12 @@ def _standards(x: Tensor, fold: Tensor, folds: int) -> tuple[Tensor, Tensor]:
     axes = statistic_axes(shape)
     counts, sums, squares = [], [], []
     for i in range(folds):
-        part = x[(fold == i).to(x.device)].double()
+        part = x[fold == i].double()
         counts.append(part.numel() / part.sum(axes).numel())
         sums.append(part.sum(axes, keepdim=True))
         squares.append(part.square().sum(axes, keepdim=True))
     # A fold's training rows are all rows but its own.
-    count = sum(counts) - torch.tensor(counts, dtype=torch.float64, device=x.device)
+    count = sum(counts) - torch.tensor(counts, dtype=torch.float64)
     count = count.view(-1, *[1] * x.dim())
     mean = (sum(sums) - torch.stack(sums)) / count
     variance = (sum(squares) - torch.stack(squares)) / count - mean.square()
@@ -163,7 +165,7 @@ class FoldsLoop(SupervisedLoop):
                 "val_f1": macro_f1(counts),
             }
             if self._measure is not None:
-                report.update(self._measure(own, labels))
+                report.update(measured(self._measure, own, labels))
             reports.append(report)
         means = {name: statistics.fmean(r[name] for r in reports) for name in reports[0]}
         spreads = {

@@ -9,18 +9,31 @@ import torch
 _WORDS = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
-    "CUDA error: out of memory",  # of the driver, where other processes have it all
+    "out of memory",  # of the driver, where other processes have it all; of NCCL, of a compiler
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
 )
+# What a convolution says when none of its algorithms ran: for want of memory, or on a GPU that it
+# was not made for.
+_NO_ALGORITHM = "unable to find an engine to execute this computation"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there was not enough memory, on the device or on the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
+    if not isinstance(error, RuntimeError):
+        return False
+    said = str(error)
+    return any(word in said for word in _WORDS) or (_NO_ALGORITHM in said and _was_refused())
+
+
+def _was_refused() -> bool:
+    """Whether the GPU has had no room for something that this process asked for."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return False
+    return int(torch.cuda.memory_stats().get("num_ooms", 0)) > 0
 
 
 def release_memory() -> None:

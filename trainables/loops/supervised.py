@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.loops.augmentation import Augmentation
-from trainables.loops.evaluation import Evaluation, evaluate, rows_at_once
+from trainables.loops.evaluation import Evaluation, Measure, evaluate, rows_at_once
 from trainables.loops.execution import Execution
 from trainables.loops.group import Alone, Share
 from trainables.loops.losses import Loss
@@ -34,9 +34,6 @@ METRICS = (
 # Looking at a loss costs microseconds on the CPU, but on an accelerator a wait for all that is
 # queued: there the losses of this many batches are looked at together.
 _BATCHES_UNSEEN = 25
-
-Measure = Callable[[Tensor, Tensor], Mapping[str, float]]
-"""From validation logits [n, classes] and labels [n] to further metrics."""
 
 
 class Optimizer(Protocol):

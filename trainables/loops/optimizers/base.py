@@ -27,8 +27,8 @@ class ElementwiseOptimizer(ABC):
     based training) goes on with the changed values.
 
     `fused` updates in one pass over the weights where torch has a kernel for that, which it has for
-    SGD, Adam and AdamW; else each operation of the update is a pass. Both compute the same, but for
-    the last digits.
+    SGD, Adam and AdamW, and for weights of one type on one device; else each operation of the
+    update is a pass. Both compute the same, but for the last digits.
 
     Raises ValueError when learning_rate or weight_decay is negative or not a number, or there is no
     parameter.
@@ -51,7 +51,8 @@ class ElementwiseOptimizer(ABC):
             raise ValueError(f"{name} must be given at least one parameter, but it got none.")
         self.learning_rate = at_least_zero("learning_rate", learning_rate)
         self.weight_decay = at_least_zero("weight_decay", weight_decay)
-        self.fused = fused
+        # A GPU's kernel takes weights of one kind alone.
+        self.fused = fused and len({(p.dtype, p.device) for p in self._parameters}) == 1
         self._steps = 0
         self._running: dict[str, list[Tensor | None]] = {
             name: [None] * len(self._parameters) for name in self.running
