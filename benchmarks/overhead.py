@@ -148,6 +148,13 @@ def j1_part(runs: Runs, seconds: float) -> list[str]:
     reached = [mine.reaches(its.best) for mine, its in zip(ours, plain, strict=True)]
     caught = ["never" if at is None else f"{at:.1f} s" for at in reached]
     moments = [moment for moment in j1.MOMENTS if moment <= seconds]
+    from trainables.loops.onednn import is_faster
+
+    products = (
+        ", and the large products of matrices by oneDNN, which this processor runs faster than MKL"
+        if is_faster()
+        else ""
+    )
     return [
         f"## (c) Job J1, {seconds:g} s from the start of the process, two workers",
         "",
@@ -158,8 +165,8 @@ def j1_part(runs: Runs, seconds: float) -> list[str]:
         f"Plain Ray's best after {seconds:g} s was reached after {', '.join(caught)} "
         f"(expected: {EXPECTED['catch_up']:g} s).",
         "",
-        "The layers are the same: Caviar trains its own MLP, with He's initial weights and dropout "
-        "masks drawn ahead, plain Ray an `nn.Sequential` as one writes it, with torch's, and a "
+        "The layers are the same: Caviar trains its own MLP, with He's initial weights, dropout "
+        f"masks drawn ahead{products}; plain Ray an `nn.Sequential` as one writes it, with torch's, and a "
         "DataLoader, as Ray's documentation has it. Ray by hand is what someone writes who knows "
         "where its seconds go: a class trainable whose actors are reused, rows in the object store "
         f"and slices of them. It has {times(reused, plain):.1f} times plain Ray's epochs, and "

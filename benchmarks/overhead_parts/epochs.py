@@ -53,7 +53,8 @@ def _compare(rounds: int) -> dict[str, list[float]]:
     from torch.utils.data import DataLoader, TensorDataset
 
     from trainables.data import load
-    from trainables.loops import SGD, SupervisedLoop, TensorData
+    from trainables.loops import SGD, Execution, SupervisedLoop, TensorData
+    from trainables.options import DeviceOptions
 
     torch.set_num_threads(1)
     data = TensorData.of(load("fashion_mnist", train_size=ROWS, val_size=VAL_ROWS))
@@ -64,7 +65,7 @@ def _compare(rounds: int) -> dict[str, list[float]]:
             nn.Flatten(), nn.Linear(784, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, data.classes)
         )
 
-    our_model = model()
+    our_model = Execution(DeviceOptions(), "cpu").prepare(model())  # as a sweep prepares its MLP
     optimizer = SGD(our_model.parameters(), learning_rate=LEARNING_RATE, momentum=MOMENTUM)
     loop = SupervisedLoop(our_model, optimizer, data, batch_size=BATCH, seed=0)
 

@@ -60,7 +60,18 @@ def test_an_epoch_depends_on_the_state_of_the_generator_alone():
         layer.train()
         torch.manual_seed(3)
         assert torch.equal(layer(x), found)
-    assert "_masks" not in copy.deepcopy(layer).__dict__
+    layer(x)
+    assert "_ahead" not in copy.deepcopy(layer).__dict__
+
+
+def test_a_layer_that_is_called_with_several_shapes():
+    """The last batch of an epoch is smaller."""
+    torch.manual_seed(0)
+    layer = Dropout(0.5)
+    for shape in ((6, 4), (2, 4), (6, 4), (0, 4), (3, 2, 2)):
+        found = layer(torch.ones(shape))
+        assert found.shape == shape
+        assert set(found.unique().tolist()) <= {0.0, 2.0}
 
 
 def test_half_precision_stays_half():

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.loops.memory import release_memory
+from trainables.loops.onednn import by_onednn
 from trainables.options import DeviceOptions
 
 _IMAGE_DIMENSIONS = 4
@@ -19,7 +20,8 @@ class Execution:
     Args:
         options: what was asked for.
         device: where model and data are.
-        own_model: whether the model is a user's own, which may rely on the usual memory layout.
+        own_model: whether the model is a user's own, which may rely on the usual memory layout,
+            and on what torch's own layers can do.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Execution:
         if options.channels_last is not None:
             self.channels_last = options.channels_last
         self._inputs_last = self.channels_last
+        self._own_model = own_model
         self._compiles = options.compile
         self._memory: int | None = None
         if on_gpu:
@@ -57,7 +60,8 @@ class Execution:
         return self.device
 
     def prepare(self, model: nn.Module) -> nn.Module:
-        """Move a model to the device, in the layout asked for, and have it compiled."""
+        """Move a model to the device, in the layout asked for, and have it compiled; on a CPU the
+        linear layers of ours may become `OneDNNLinear`."""
         if self._compiles:
             from torch import _dynamo
 
@@ -80,6 +84,8 @@ class Execution:
         if self._inputs_last:
             for weight in images:  # Module.to fails at a weight with five dimensions
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        if self.device.type == "cpu" and not self._own_model:
+            by_onednn(model)
         if self._compiles:
             _log.warning(
                 "torch.compile compiles anew for every shape of model and batch that it has not "
