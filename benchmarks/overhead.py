@@ -27,6 +27,7 @@ from overhead_parts import children, epochs, j1, trivial
 
 from pipelines.engine.summary import versions
 from trainables.data import find_fashion_mnist
+from trainables.loops.onednn import is_faster
 
 RESULTS = Path(__file__).parent / "results"
 WAITING = ("between epochs", "between trials")
@@ -148,8 +149,6 @@ def j1_part(runs: Runs, seconds: float) -> list[str]:
     reached = [mine.reaches(its.best) for mine, its in zip(ours, plain, strict=True)]
     caught = ["never" if at is None else f"{at:.1f} s" for at in reached]
     moments = [moment for moment in j1.MOMENTS if moment <= seconds]
-    from trainables.loops.onednn import is_faster
-
     products = (
         ", and the large products of matrices by oneDNN, which this processor runs faster than MKL"
         if is_faster()
@@ -166,10 +165,10 @@ def j1_part(runs: Runs, seconds: float) -> list[str]:
         f"(expected: {EXPECTED['catch_up']:g} s).",
         "",
         "The layers are the same: Caviar trains its own MLP, with He's initial weights, dropout "
-        f"masks drawn ahead{products}; plain Ray an `nn.Sequential` as one writes it, with torch's, and a "
-        "DataLoader, as Ray's documentation has it. Ray by hand is what someone writes who knows "
-        "where its seconds go: a class trainable whose actors are reused, rows in the object store "
-        f"and slices of them. It has {times(reused, plain):.1f} times plain Ray's epochs, and "
+        f"masks drawn ahead{products}; plain Ray an `nn.Sequential` as one writes it, with "
+        "torch's, and a DataLoader, as Ray's documentation has it. Ray by hand is what someone "
+        "writes who knows where its seconds go: a class trainable whose actors are reused, rows in "
+        f"the object store and slices of them. It has {times(reused, plain):.1f} times plain Ray's epochs, and "
         f"Caviar {times(ours, reused):.1f} times the epochs of that.",
         "",
         *table(

@@ -112,21 +112,26 @@ def most(
 ) -> int:
     """How many such trials there can be at once, now or after the autoscaler has done its work.
 
-    ``workers`` is how many machines the autoscaler may run in all. Of several kinds that hold the
-    request it starts those that it fills best, and so the smallest count here.
+    ``workers`` is how many machines the autoscaler may run in all, beside the head. Of several
+    kinds that hold the request it starts those that it fills best, and so the smallest count here.
 
+    >>> head = {"CPU": 0, "node:__internal_head__": 1}
     >>> gpu, big = NodeType("a", {"CPU": 4, "GPU": 1}, 3), NodeType("b", {"CPU": 96, "GPU": 8}, 1)
-    >>> most([{"CPU": 0}], [gpu, big], Request(cpus=1, gpus=1), workers=4)
+    >>> most([head], [gpu, big], Request(cpus=1, gpus=1), workers=4)
     11
-    >>> most([{"CPU": 0}], [gpu, big], Request(cpus=1, gpus=1), workers=3)
+    >>> most([head], [gpu, big], Request(cpus=1, gpus=1), workers=3)
     3
     """
     part = request.worker if request.spread else request
     held = [(fits(node, part), _HEAD in node) for node in nodes]
-    now = sum(n for n, _ in held)
-    each = sorted(n for kind in types for n in [fits(kind.resources, part)] * kind.at_most if n)
-    grown = sum(n for n, is_head in held if is_head) + sum(each[:workers])
-    return max(now, grown) // (request.workers if request.spread else 1)
+    added = [n for n, is_head in held if not is_head]
+    more = sorted(n for kind in types for n in [fits(kind.resources, part)] * kind.at_most if n)
+    for n in added:
+        if n in more:  # one of those that the autoscaler may run, and does
+            more.remove(n)
+    left = None if workers is None else max(0, workers - len(added))
+    whole = sum(n for n, _ in held) + sum(more[:left])
+    return whole // (request.workers if request.spread else 1)
 
 
 def alive() -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from pipelines.engine.autoscaler import Growth, NodeType
 from pipelines.engine.capacity import Request, fits, most
 from pipelines.engine.errors import UsageError
 
-HEAD = {"CPU": 0, "GPU": 0}
+HEAD = {"CPU": 0, "GPU": 0, "node:__internal_head__": 1}
 T4 = {"CPU": 4, "GPU": 1, "accelerator_type:T4": 1}
 A100 = {"CPU": 96, "GPU": 8, "accelerator_type:A100": 1}
 
@@ -45,21 +45,18 @@ def test_what_ray_is_asked_for():
     ("nodes", "types", "workers", "expected"),
     [
         ([{"CPU": 2}, {"CPU": 3}], [], None, 5),
-        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3)], None, 12),
+        ([HEAD], [NodeType("a", {"CPU": 4}, 3)], None, 12),
         # Of two kinds Ray starts the one that it fills best.
-        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 2, 8),
-        ([{"CPU": 0}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 4, 28),
-        ([{"CPU": 0}], [NodeType("a", {"CPU": 0}, 3), NodeType("b", {"CPU": 16}, 1)], 1, 16),
+        ([HEAD], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 2, 8),
+        ([HEAD], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 4, 28),
+        ([HEAD], [NodeType("a", {"CPU": 0}, 3), NodeType("b", {"CPU": 16}, 1)], 1, 16),
         # A head that trains is there beside what is added; a worker is one of them.
-        ([{"CPU": 2, "node:__internal_head__": 1}], [NodeType("a", {"CPU": 4}, 3)], None, 14),
-        (
-            [{"CPU": 0, "node:__internal_head__": 1}, {"CPU": 4}],
-            [NodeType("a", {"CPU": 4}, 3)],
-            2,
-            8,
-        ),
+        ([{**HEAD, "CPU": 2}], [NodeType("a", {"CPU": 4}, 3)], None, 14),
+        ([HEAD, {"CPU": 4}], [NodeType("a", {"CPU": 4}, 3)], 2, 8),
+        ([HEAD, {"CPU": 16}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 3, 24),
+        ([HEAD, {"CPU": 16}], [NodeType("a", {"CPU": 4}, 3), NodeType("b", {"CPU": 16}, 1)], 1, 16),
         ([{"CPU": 2}], [NodeType("a", {}, 3)], None, 2),
-        ([{"CPU": 0}], [], None, 0),
+        ([HEAD], [], None, 0),
     ],
 )
 def test_all_of_them(nodes, types, workers, expected):
