@@ -168,8 +168,8 @@ def j1_part(runs: Runs, seconds: float) -> list[str]:
         f"masks drawn ahead{products}; plain Ray an `nn.Sequential` as one writes it, with "
         "torch's, and a DataLoader, as Ray's documentation has it. Ray by hand is what someone "
         "writes who knows where its seconds go: a class trainable whose actors are reused, rows in "
-        f"the object store and slices of them. It has {times(reused, plain):.1f} times plain Ray's epochs, and "
-        f"Caviar {times(ours, reused):.1f} times the epochs of that.",
+        f"the object store and slices of them. It has {times(reused, plain):.1f} times plain Ray's "
+        f"epochs, and Caviar {times(ours, reused):.1f} times the epochs of that.",
         "",
         *table(
             ["", "trials", "epochs", "first result, s", *(f"best at {m} s" for m in moments)],
