@@ -3,6 +3,7 @@ is lost but those since the last checkpoint. The table is printed at the end of 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -82,11 +83,17 @@ def test_a_host_is_taken_back_with_notice(whole):
 
 
 def fill(folder):
-    """A file that takes all the room there is."""
-    path = folder / "filler"
-    room = os.statvfs(folder)
+    """A file that takes all the room there is, and what a sweep frees while it grows."""
+    path, size = folder / "filler", 0
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_bsize)
+        for step in (2**24, 2**16, 2**12):
+            try:
+                while True:
+                    os.posix_fallocate(file.fileno(), size, step)
+                    size += step
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
     return path
 
 

@@ -78,6 +78,7 @@ def test_what_it_is_not_made_for_goes_the_usual_way(faster, called, x):
     assert called.rows == []
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_autocast_and_traces_go_the_usual_way(faster, called):
     _, ours = layers()
     x = torch.randn(MANY, 300)
