@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 install: $(READY)
 
 sweep: $(READY)
-	$(BIN)/caviar sweep asha_optuna --train-size 10000 --val-size 5000 --trials 100 --max-epochs 27 --time-budget 200
+	$(BIN)/caviar sweep asha_optuna --train-size 10000 --val-size 5000 --trials 100 --max-epochs 27 --scheduler.min-epochs 3 --finalists 2 --time-budget 200
 
 lint: $(READY)
 	$(BIN)/ruff check .
