@@ -60,8 +60,8 @@ def is_faster() -> bool:
     """Whether this is an AMD processor with AVX-512 and a torch that multiplies by Intel's MKL.
 
     MKL uses AVX2 there, oneDNN, which torch has for convolutions, AVX-512. An MLP 784-200-10 takes
-    two thirds of the time for an epoch in batches of 256 rows, and for an evaluation 60 %. On
-    Intel's processors both use AVX-512.
+    70 % of the time for an epoch in batches of 256 rows, and 60 % for an evaluation. On Intel's
+    processors both use AVX-512.
     """
     return (
         torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
