@@ -416,11 +416,11 @@ class LoopTrainable(tune.Trainable, ABC):
 
     def _let_go(self) -> None:
         """Drop everything a trial has."""
-        import torch
+        from trainables.loops import uses_gpu
 
         self._loop = None
         self._best = None  # type: ignore[assignment]  # _start writes the next
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        if uses_gpu():
             gc.collect()  # a model that refers to itself holds its memory until then
 
     def _out_of_memory(self, epoch: int, seconds: float, words: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.engine import files
-from pipelines.engine.storage import Place, cannot_be_used, holds_sweep, local_folder
+from pipelines.engine.storage import Place, cannot_be_used, local_folder
 from trainables.manifest import NAME, Manifest
 
 _COPIED = (files.OPTIONS, files.SUMMARY, files.DECISIONS, files.HISTORY_URL, files.HISTORY)
@@ -21,7 +21,7 @@ def names(storage: Place) -> list[str]:
     Raises ``UsageError`` where the store does not answer.
     """
     try:
-        return [one.name for one in storage.glob("*") if holds_sweep(one)]
+        return [one.name for one in storage.glob("*") if files.has_sweep(one)]
     except OSError as error:
         raise cannot_be_used(storage, error) from error
 
@@ -34,7 +34,7 @@ def copy(sweep: Place) -> Path | None:
     """
     folder = local_folder(sweep, "looked-at") / sweep.name
     try:
-        if not holds_sweep(sweep):
+        if not files.has_sweep(sweep):
             return None
         errors = [f"{files.ERRORS}/{one.name}" for one in (sweep / files.ERRORS).glob("*.txt")]
         for name in (*_COPIED, *errors):

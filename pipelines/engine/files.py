@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.engine.storage import Place
 
 HISTORY = "history.db"
 """Every report and every end of every trial: an Optuna storage in SQLite."""
@@ -23,9 +26,14 @@ ERRORS = "errors"
 """The tracebacks of failed trials."""
 
 
-def has_history(folder: Path) -> bool:
+def has_history(folder: Path | Place) -> bool:
     """Whether there is a history, or the address of one."""
     return (folder / HISTORY).is_file() or (folder / HISTORY_URL).is_file()
+
+
+def has_sweep(folder: Path | Place) -> bool:
+    """Whether a sweep lies there: what it was asked, and its history."""
+    return (folder / OPTIONS).is_file() and has_history(folder)
 
 
 def write_json(value: Any, path: Path) -> None:

@@ -67,7 +67,7 @@ def stored(folder: Path) -> dict[str, Any] | None:
     """What the sweep in ``folder`` was first asked: recipe, options, space; None without one."""
     path = folder / files.OPTIONS
     with _usable(folder):
-        if not path.is_file() or not files.has_history(folder):
+        if not files.has_sweep(folder):
             return None
         text = path.read_text()
     try:

@@ -182,7 +182,7 @@ def on_disk(lies: Path | Place, *, resume: bool) -> Path:
         return lies
     mirror = Mirror(lies)
     try:
-        taken = holds_sweep(lies)
+        taken = files.has_sweep(lies)
         if taken and not resume:
             raise UsageError(
                 f"{lies} holds a sweep already: "
@@ -196,13 +196,6 @@ def on_disk(lies: Path | Place, *, resume: bool) -> Path:
     except OSError as error:
         raise cannot_be_used(lies, error) from error
     return mirror.folder
-
-
-def holds_sweep(lies: Place) -> bool:
-    """Whether a sweep lies there: what it was asked, and its history or where that is."""
-    return (lies / files.OPTIONS).is_file() and any(
-        (lies / name).is_file() for name in (files.HISTORY, files.HISTORY_URL)
-    )
 
 
 def cannot_be_used(lies: Place, error: OSError) -> UsageError:

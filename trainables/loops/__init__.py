@@ -10,7 +10,7 @@ from trainables.loops.generator import Epochs, GeneratorLoop
 from trainables.loops.group import Alone, Group
 from trainables.loops.losses import Loss, build_loss, loss_names
 from trainables.loops.mean_of_folds import MeanOfFolds
-from trainables.loops.memory import is_out_of_memory, release_memory
+from trainables.loops.memory import is_out_of_memory, release_memory, uses_gpu
 from trainables.loops.optimizers import (
     SGD,
     Adadelta,
@@ -82,5 +82,6 @@ __all__ = [
     "release_memory",
     "schedule_names",
     "seed_initial_weights",
+    "uses_gpu",
     "write_checkpoint",
 ]

@@ -79,8 +79,8 @@ class Execution:
         images = [weight for weight in weights if weight.dim() == _IMAGE_DIMENSIONS]
         # For an MLP the batches would be copied to and fro. The stack of a cross-validation has its
         # images' weights in more dimensions.
-        looks = any(weight.dim() >= _IMAGE_DIMENSIONS for weight in weights)
-        self._inputs_last = self.channels_last and looks
+        has_images = any(weight.dim() >= _IMAGE_DIMENSIONS for weight in weights)
+        self._inputs_last = self.channels_last and has_images
         if self._inputs_last:
             for weight in images:  # Module.to fails at a weight with five dimensions
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)

@@ -31,9 +31,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _was_refused() -> bool:
     """Whether the GPU has had no room for something that this process asked for."""
-    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        return False
-    return int(torch.cuda.memory_stats().get("num_ooms", 0)) > 0
+    return uses_gpu() and int(torch.cuda.memory_stats().get("num_ooms", 0)) > 0
+
+
+def uses_gpu() -> bool:
+    """Whether this process has used a GPU: asking anything else of CUDA would make it do so."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 def release_memory() -> None:
