@@ -108,7 +108,7 @@ def reader(tmp_path_factory):
     return Reader(tmp_path_factory.mktemp("reader"), skips={**ELSEWHERE, **TWICE})
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_run(page, reader):
     reader.read(page)

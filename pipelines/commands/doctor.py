@@ -275,6 +275,6 @@ def _ray_line() -> str:
         def answers() -> bool:
             return True
 
-        ray.get(answers.remote(), timeout=60)
+        ray.get(answers.remote(), timeout=180)
         where = "starts here" if private else "joined"
         return f"{where}: {cluster.resources_line()}"

@@ -26,16 +26,17 @@ def say(
     name: str,
     first: Mapping[str, Any],
     ran: bool,
+    finals: str | None = None,
 ) -> None:
     """Print it; nothing when the last trial has run.
 
-    ``first`` holds the options of the first session, which the line need not repeat, and ``ran``
-    says whether this session trained an epoch.
+    ``first`` holds the options of the first session, which the line need not repeat, ``ran`` says
+    whether this session trained an epoch, and ``finals`` why they stopped before their end.
     """
-    reason = conductor.ended_because
+    reason = finals or conductor.ended_because
     if reason is None:
         return
-    if reason == Stop.EXHAUSTED:
+    if finals is None and reason == Stop.EXHAUSTED:
         who, count = type(sweep.searcher).__name__, len(conductor.records)
         text = f"Ended ({reason}): {who} knows of {count} trials and no more."
     else:
@@ -43,7 +44,12 @@ def say(
         command += ["--name", name]
         command += ["--resume", *_options(reason, conductor, sweep, first)]
         stopped = "Stopped" if ran else "Nothing was run"
-        why = _hopeless(conductor, sweep, name) if reason == Stop.FAILURES else _why(reason, sweep)
+        if finals is not None:
+            stopped, why = "Stopped in the finals", ""
+        elif reason == Stop.FAILURES:
+            why = _hopeless(conductor, sweep, name)
+        else:
+            why = _why(reason, sweep)
         text = f"{stopped} ({reason}){why}. Go on with:\n  {shlex.join(command)}"
     # A folder may have brackets in its name.
     console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)

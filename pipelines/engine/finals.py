@@ -269,17 +269,17 @@ def check(
     working: Path,
     gpus: float,
     train: Callable[[Conductor, Path | Place, Path], None],
-) -> Finals | None:
+) -> tuple[Finals | None, str | None]:
     """Run the finals as ``run`` does, look at the test rows for the winner, write ``finals.json``.
 
-    None while trainings are left, which a resumed sweep goes on with. The test rows are looked at
-    again only for another winner than the last session's. ``gpus``: those that this process may use
-    to look, once nothing trains any more.
+    Returns what they came to, None while trainings are left, which a resumed sweep goes on with,
+    and why they are left. The test rows are looked at again only for another winner than the last
+    session's. ``gpus``: those that this process may use to look, once nothing trains any more.
     """
     before = read(working)
     last, stopped = run(sweep, space, entrants, folder=folder, working=working, train=train)
     if stopped is not None:
-        return None
+        return None, stopped
 
     def score(config: Mapping[str, Any], number: int, checkpoint: str) -> Any:
         return in_process.score(
@@ -297,7 +297,7 @@ def check(
     else:
         last = replace(last, test=before.test, checkpoint=before.checkpoint)
     files.write_json(last.to_json(), working / FILE)
-    return last
+    return last, None
 
 
 def with_test(

@@ -31,6 +31,7 @@ from pipelines.engine import (
     ray_start,
     sessions,
     show,
+    states,
     storage,
     summary,
     trackers,
@@ -63,7 +64,7 @@ class Result:
     folder: Path
     """Everything the sweep has written."""
     stop_reason: str | None
-    """Why the sweep ended before its last trial; None when it did not."""
+    """Why the sweep ended before its last trial, or its finals before theirs; None when neither."""
     finals: finals.Finals | None = None
     """What the winner came to with fresh seeds; None without finals, or before their end."""
 
@@ -180,10 +181,12 @@ def run(
                 ):
                     train(conductor, folder, working)
                 last: finals.Finals | None = None
+                cut_off: str | None = None
                 if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED:
                     entrants = finals.candidates(conductor, sweep.finalists, defenders)
                     show.finals_begin(sweep, len(entrants), console)
-                    last = finals.check(
+                    sessions.note_finals(history, states.RUNNING)
+                    last, cut_off = finals.check(
                         sweep,
                         space,
                         entrants,
@@ -194,6 +197,7 @@ def run(
                         gpus=sweep.gpus_per_trial if private else 0,
                         train=train,
                     )
+                    sessions.note_finals(history, cut_off)
                 _prune(conductor, folder / files.TRIALS)
                 winner = None if last is None or last.winner is None else last.winner.trial
                 found = summary.summarise(
@@ -208,8 +212,10 @@ def run(
         show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
     first = (sessions.stored(on_disk) or {}).get("options", {})
-    ending.say(conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran)
-    return Result(found, on_disk, conductor.ended_because, last)
+    ending.say(
+        conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran, finals=cut_off
+    )
+    return Result(found, on_disk, cut_off or conductor.ended_because, last)
 
 
 def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: Path) -> History:

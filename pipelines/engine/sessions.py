@@ -280,3 +280,10 @@ def recorded(
         session["gpu_seconds"] = conductor.meter.gpu_seconds
         session["stop_reason"] = stop_reason
         history.set("sessions", [*before, session])
+
+
+def note_finals(history: History, how: str | None) -> None:
+    """Note in the last session how its finals stand: ``states.RUNNING``, or why they stopped
+    before their end; None when they are over."""
+    *before, last = history.get("sessions", [])
+    history.set("sessions", [*before, {**last, "finals": how}])

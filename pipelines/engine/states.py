@@ -20,13 +20,21 @@ def state(sessions: Sequence[Mapping[str, Any]]) -> str:
     """The state of a sweep by its sessions as the history has them, in one or two words.
 
     ``finished``, or why it stopped (``interrupted``, ``time budget``, ``crashed``), or ``running``,
-    ``killed`` and ``unfinished`` for one whose last session has no end.
+    ``killed`` and ``unfinished`` for one whose last session has no end. After a search that came to
+    its end, its finals: ``finals running``, ``finals interrupted``.
     """
     if not sessions:
         return KILLED  # before it could note its first session
     last = sessions[-1]
-    if "stop_reason" in last:
+    if "stop_reason" not in last:
+        return _driver(last)
+    if last["stop_reason"] is not None or last.get("finals") is None:
         return str(last["stop_reason"] or FINISHED)
+    return f"finals {_driver(last) if last['finals'] == RUNNING else last['finals']}"
+
+
+def _driver(last: Mapping[str, Any]) -> str:
+    """Whether the driver of the last session lives."""
     if last.get("host") != platform.node() or "pid" not in last:
         return UNKNOWN
     return RUNNING if _alive(int(last["pid"])) else KILLED

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,6 +50,18 @@ def caviar(*args: object) -> list[str]:
     return [sys.executable, "-m", "pipelines.cli", *map(str, args)]
 
 
+@contextmanager
+def port_of_our_own() -> Iterator[int]:
+    """A port of loopback that a server can listen on, and that nobody else is given meanwhile.
+
+    While nobody listens, it refuses.
+    """
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
+
+
 def sweep(*args: object, code: int = 0, seconds: float = 200) -> tuple[str, str]:
     """Run ``caviar sweep ...`` to its end; what it wrote to stdout and stderr."""
     returned, out, err = finish(start(caviar("sweep", *args)), seconds)
@@ -81,11 +97,22 @@ def count(folder: Path, query: str) -> int:
             return 0
 
 
+def held(place: Path, *, epochs: int = sys.maxsize, trials: int = sys.maxsize) -> dict[str, str]:
+    """The environment of a sweep of ``faulty:Slow`` that comes to a certain state and stands still
+    there until the file ``place`` is removed, however late a test looks.
+
+    After so many ``epochs`` no other ends; of trials with number ``trials`` and above, none does.
+    """
+    place.write_text("")
+    asked = {"place": str(place), "epochs": epochs, "trials": trials}
+    return {**os.environ, "CAVIAR_TEST_HELD": json.dumps(asked)}
+
+
 def wait_for(process: subprocess.Popen[str], folder: Path, query: str, least: int) -> None:
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     while count(folder, query) < least:
         assert process.poll() is None, f"ended too early: {process.communicate()}"
-        assert time.monotonic() < until, f"fewer than {least} after 90 s: {query}"
+        assert time.monotonic() < until, f"fewer than {least} after 300 s: {query}"
         time.sleep(0.05)
 
 
@@ -142,13 +169,19 @@ def check_kept(folder: Path, every: dict[int, TrialRecord], most: int = 3) -> No
 
 
 def kill_mid_way(
-    recipe: str, options: list[object], folder: Path, query: str, least: int
+    recipe: str, options: list[object], folder: Path, **after: int
 ) -> dict[int, TrialRecord]:
-    """Start a sweep, end its driver with SIGKILL when the count is reached; what is on disk."""
-    process = start(caviar("sweep", recipe, *options))
-    wait_for(process, folder, query, least)
+    """Start a sweep of ``faulty:Slow``, end its driver with SIGKILL when it has come as far as
+    ``held`` lets it; what is on disk."""
+    place = folder.with_name("held")
+    process = start(caviar("sweep", recipe, *options), env=held(place, **after))
+    if "epochs" in after:
+        wait_for(process, folder, REPORTS, after["epochs"])
+    else:
+        wait_for(process, folder, STARTED, after["trials"] + 1)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
+    place.unlink()
     before = records(folder)
     assert any(r.outcome is Outcome.RUNNING for r in before.values()), "the kill came too late"
     assert not (folder / "summary.json").exists()

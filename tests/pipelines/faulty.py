@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -49,12 +51,34 @@ class Killed(TorchTrainable):
         return super().step()
 
 
+def hold(trial: int) -> None:
+    """Wait before an epoch of a sweep that is to stand still: see ``commands.held``."""
+    if (asked := os.environ.get("CAVIAR_TEST_HELD")) is None:
+        return
+    held = json.loads(asked)
+    place = Path(held["place"])
+    try:
+        begun = os.open(place, os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:
+        return
+    try:
+        os.write(begun, b"x")
+        goes_on = os.lseek(begun, 0, os.SEEK_CUR) <= held["epochs"] and trial < held["trials"]
+    finally:
+        os.close(begun)
+    until = time.monotonic() + 500
+    while not goes_on and place.exists():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{place} is still there")
+        time.sleep(0.02)
+
+
 class Slow(TorchTrainable):
-    """An epoch takes a fifth of a second, so that a test can interrupt a sweep in its middle."""
+    """An epoch takes a fifth of a second and can be held, so that a test can interrupt a sweep in
+    its middle."""
 
     def step(self) -> dict[str, Any]:
-        import time
-
+        hold(self.trial.number)
         time.sleep(0.2)
         return super().step()
 

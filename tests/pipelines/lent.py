@@ -26,7 +26,7 @@ class Sees(GeneratorTrainable):
             begin = time.time()
             append(begun, "x")
             while begun.stat().st_size < int(together.read_text()):
-                if time.time() > begin + 60:
+                if time.time() > begin + 500:
                     raise TimeoutError(f"{begun.stat().st_size} of {together.read_text()} began")
                 time.sleep(0.02)
             time.sleep(0.2)

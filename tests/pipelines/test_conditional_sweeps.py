@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from commands import STARTED, check_nothing_lost, check_whole, kill_mid_way, records, sweep
+from commands import check_nothing_lost, check_whole, kill_mid_way, records, sweep
 from conditional import SPACE
 
 from pipelines.engine.records import Outcome
@@ -13,7 +13,7 @@ KILLED_AFTER = 23  # trials have started: the model proposes by then, and goes o
 SEED = 2
 CONDITIONAL = {p.name for p in SPACE if p.when is not None}
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("recipe", ["asha_optuna", "asha_hyperopt"])
@@ -24,7 +24,7 @@ def test_a_conditional_sweep_survives_a_kill(recipe, tmp_path):
     options += ["--trainable", "conditional:Checked", "--checkpoint-seconds", 0]
     options += ["--trials", TRIALS, "--max-epochs", 4]
 
-    before = kill_mid_way(recipe, [*options, *where], folder, STARTED, KILLED_AFTER)
+    before = kill_mid_way(recipe, [*options, *where], folder, trials=KILLED_AFTER - 1)
     sweep(recipe, *where, "--resume")
 
     check_whole(folder, trials=TRIALS, max_epochs=4)

@@ -3,15 +3,30 @@
 import json
 import math
 import random
+import shlex
+import signal
 from types import SimpleNamespace
 
 import pytest
-from commands import check_whole, records, summary, sweep
+from commands import (
+    REPORTS,
+    SLOW,
+    caviar,
+    check_nothing_lost,
+    check_whole,
+    finish,
+    held,
+    records,
+    start,
+    summary,
+    sweep,
+    wait_for,
+)
 from ray.train._internal.storage import StorageContext
 from without_ray import LINE, METRIC
 
 from pipelines import Sweep
-from pipelines.engine import files, finals
+from pipelines.engine import experiments, files, finals, standing
 from pipelines.engine.finals import Finalist, Finals
 from pipelines.engine.ray_start import own_staging
 from pipelines.engine.records import trial_seed
@@ -150,12 +165,47 @@ def test_written_and_read_again(tmp_path):
     assert finals.read(tmp_path) is None
 
 
-def test_runs_of_tune_in_one_second_do_not_share_a_folder(tmp_path):
+def test_runs_of_tune_in_one_second_do_not_share_a_folder(tmp_path, monkeypatch):
     """The finals would find the folders of the search's trials, and name their own otherwise."""
+    monkeypatch.setattr("ray.tune.utils.date_str", lambda: "2026-01-01_00-00-00")
     with own_staging():
         stamps = {StorageContext(str(tmp_path), "trials")._timestamp for _ in range(9)}
     assert len(stamps) == 9
-    assert len({StorageContext(str(tmp_path), "trials")._timestamp for _ in range(9)}) <= 2
+    assert len({StorageContext(str(tmp_path), "trials")._timestamp for _ in range(9)}) == 1
+
+
+def state(folder):
+    """As ``caviar list`` has it."""
+    return standing.of(experiments.find(folder)).state
+
+
+@pytest.mark.timeout(800)
+def test_interrupted_finals_are_said_and_go_on(tmp_path):
+    folder, place = tmp_path / "x", tmp_path / "held"
+    options = [*SLOW, "--trials", 2, "--max-epochs", 2, "--scheduler.min-epochs", 2]
+    options += ["--finalists", 1, "--final-seeds", 2, "--storage", tmp_path, "--name", "x"]
+    process = start(caviar("sweep", "random_search", *options), env=held(place, epochs=5))
+    wait_for(process, folder / finals.FOLDER, REPORTS, 1)
+    assert state(folder) == "finals running"
+    process.send_signal(signal.SIGINT)
+    place.unlink()
+    code, out, err = finish(process)
+    assert (code, err) == (130, ""), out
+    assert "\nStopped in the finals (interrupted). Go on with:\n" in out
+    assert state(folder) == "finals interrupted"
+    line = out.strip().splitlines()[-1].strip()
+    before = records(folder / finals.FOLDER)
+    assert finals.read(folder) is None
+
+    code, out, err = finish(start(caviar(*shlex.split(line)[1:])))
+    assert (code, err) == (0, ""), out
+    assert "Go on with" not in out
+    assert state(folder) == "finished"
+    assert finals.read(folder).winner is not None
+    check_nothing_lost(before, records(folder / finals.FOLDER))
+    check_whole(folder, trials=2, max_epochs=2)
+    page = (folder / files.REPORT).read_text(encoding="utf-8")
+    assert "<td>finals interrupted</td>" in page, "in the table of its sessions"
 
 
 def test_a_real_sweep_checks_its_winner(tmp_path):

@@ -7,7 +7,6 @@ import itertools
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import made_up
 import pytest
+from commands import port_of_our_own
 from without_ray import METRIC, conductor, steps
 
 from pipelines import cli
@@ -40,10 +40,7 @@ def server():
     if there is None:
         reason = "no PostgreSQL server here: apt-get install postgresql"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with tempfile.TemporaryDirectory() as name, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with tempfile.TemporaryDirectory() as name, port_of_our_own() as port:
         folder = Path(name)
         (folder / "password").write_text(PASSWORD)
         os.chmod(folder, 0o755)
@@ -65,22 +62,23 @@ def server():
         )
         try:
             address = f"postgresql://me@127.0.0.1:{port}/postgres"
-            wait_for(address)
+            wait_for(address, process)
             yield address
         finally:
             process.terminate()
             process.wait(timeout=30)
 
 
-def wait_for(address):
+def wait_for(address, process):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGPASSWORD", PASSWORD)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 200
         while True:
+            assert process.poll() is None, "PostgreSQL has ended"
             with contextlib.suppress(UsageError):
                 return databases.check(address)
             if time.monotonic() > until:
-                pytest.fail("PostgreSQL does not answer after 60 s")
+                pytest.fail("PostgreSQL does not answer after 200 s")
             time.sleep(0.2)
 
 

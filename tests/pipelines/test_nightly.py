@@ -1,14 +1,24 @@
 """Nights in a row on digits: a champion, a worse night, one killed half-way, two at once."""
 
-import datetime
 import http.server
 import json
 import os
 import signal
 import threading
+import time
 
 import pytest
-from commands import STARTED, caviar, finish, records, start, summary, wait_for
+from commands import (
+    REPORTS,
+    STARTED,
+    caviar,
+    finish,
+    held,
+    records,
+    start,
+    summary,
+    wait_for,
+)
 
 from pipelines.engine.nights import champion, diary
 
@@ -53,11 +63,11 @@ def web_hook():
         server.shutdown()
 
 
-def begin(folder, url="", **changes):
+def begin(folder, url="", env=None, **changes):
     usual = {"recipe": "random_search", "trials": 3, "max_epochs": 2, "warm": 9, "keep": 9}
     path = folder / "nightly.toml"
     path.write_text(PLAN.format(storage=folder, **{**usual, "more": "", **changes}))
-    environment = {**os.environ, "NIGHT_MESSAGES": url}
+    environment = {**(env or os.environ), "NIGHT_MESSAGES": url}
     return start(caviar("nightly", "--config", path), env=environment)
 
 
@@ -67,7 +77,7 @@ def night(folder, code, url="", **changes):
     return out
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_first_night_crowns_a_champion(tmp_path, web_hook):
     url, messages = web_hook
     out = night(tmp_path, 0, url)
@@ -151,7 +161,7 @@ def test_the_panda_takes_its_daily_turn(tmp_path):
         assert all(r.forked_at == 0 or r.forked_at % 2 == 0 for r in quanta.values())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_panda_goes_on_from_the_night_before(tmp_path):
     """A night's budget is a quantum; the model trains on from its last good checkpoint."""
     panda = {"recipe": "panda", "trials": 1, "max_epochs": 6}
@@ -162,8 +172,8 @@ def test_the_panda_goes_on_from_the_night_before(tmp_path):
     before = records(folder / first)
     assert [(r.epoch, r.parent) for r in before.values()] == [(2, None)]
     out = night(tmp_path, 0, **panda, more=turns)
-    assert f"night      {first}-2, going on from {first}" in out
     one, two = diary.read(folder)
+    assert f"night      {two.night}, going on from {first}" in out
     after = records(folder / two.night)
     assert after[0].reports == before[0].reports == records(folder / one.night)[0].reports
     quanta = [after[number] for number in sorted(after) if number]
@@ -176,20 +186,30 @@ def test_the_panda_goes_on_from_the_night_before(tmp_path):
     # Nothing was adjusted yet: finalist and champion are one configuration, trained with 2 seeds.
     assert (one.epochs, two.epochs) == (2 + 2 * 6, 2 + 2 * 6)
     assert (one.trials["total"], two.trials["total"]) == (1, len(quanta))
-    assert two.seconds < one.seconds * 3
+    earlier = json.loads((folder / two.night / "goes-on.json").read_text())["seconds"]
+    assert earlier == pytest.approx(one.seconds, abs=0.01)
+    assert two.seconds == pytest.approx(
+        summary(folder / two.night)["wall_seconds"] - earlier, abs=0.01
+    )
     assert one.conditions["max_total_epochs"] == two.conditions["max_total_epochs"] == 2
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_two_never_overlap(tmp_path):
-    first = begin(tmp_path, trials=40)
+    place = tmp_path / "held"
+    slow = {"more": 'trainable = "faulty:Slow"'}
+    first = begin(tmp_path, env=held(place, epochs=1), **slow)
     folder = tmp_path / "digits"
     try:
-        wait_for(first, folder / datetime.date.today().isoformat(), STARTED, 1)
-        out = night(tmp_path, 1, trials=40)
+        while not (tonight := [path.parent for path in folder.glob("*/history.db")]):
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.05)
+        wait_for(first, tonight[0], REPORTS, 1)
+        out = night(tmp_path, 1, **slow)
         assert f"is running already (process {first.pid} on" in out
     finally:
         first.send_signal(signal.SIGINT)
+        place.unlink()
         code, said, err = finish(first, seconds=280)
     assert code == 130, said + err
     assert [one.verdict for one in diary.read(folder)] == ["cut off"]

@@ -59,6 +59,7 @@ def opened(browser):
             color_scheme=scheme,
             reduced_motion="reduce",
         )
+        page.set_default_timeout(200_000)
         pages.append(page)
         page.on("console", lambda said: wrong.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
@@ -70,7 +71,7 @@ def opened(browser):
         page.goto(path.as_uri())
         for figure in page.locator(draw).all():
             figure.scroll_into_view_if_needed()
-            figure.locator(".main-svg").first.wait_for(timeout=60_000)
+            figure.locator(".main-svg").first.wait_for()
         return page
 
     yield go

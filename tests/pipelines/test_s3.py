@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import caviar, finish, start
+from commands import caviar, finish, port_of_our_own, start
 from without_ray import LINE, METRIC, conductor, run_trial, steps
 
 from pipelines import cli
@@ -27,24 +27,22 @@ from pipelines.engine.watched import Watched
 @pytest.fixture(scope="module")
 def server():
     """The address of an S3 of these tests' own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 60
-        while True:
-            assert process.poll() is None, "moto's server has ended"
-            with socket.socket() as tried:
-                if tried.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < until, "moto's server does not answer after 60 s"
-            time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with port_of_our_own() as port:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + 200
+            while True:
+                assert process.poll() is None, "moto's server has ended"
+                with socket.socket() as tried:
+                    if tried.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert time.monotonic() < until, "moto's server does not answer after 200 s"
+                time.sleep(0.1)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 @pytest.fixture
@@ -215,7 +213,7 @@ def test_a_sweep_that_no_bucket_has(bucket):
         experiments.names(Path(silent))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_whole_sweep_and_more_trials_for_it(bucket):
     common = ["--storage", bucket, "--name", "x"]
     options = ["--dataset", "digits", "--trials", 3, "--max-epochs", 2]

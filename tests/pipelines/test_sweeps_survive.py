@@ -18,6 +18,7 @@ from commands import (
     check_nothing_lost,
     check_whole,
     finish,
+    held,
     kill_mid_way,
     records,
     start,
@@ -28,13 +29,13 @@ from commands import (
 
 from pipelines.engine.records import Outcome
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(800)
 
 
 def test_a_killed_driver_loses_no_result_and_repeats_no_trial(tmp_path):
     folder = tmp_path / "x"
     options = [*SLOW, "--trials", 10, "--max-epochs", 6, "--storage", tmp_path, "--name", "x"]
-    before = kill_mid_way("asha_optuna", options, folder, REPORTS, 12)
+    before = kill_mid_way("asha_optuna", options, folder, epochs=12)
 
     sweep("asha_optuna", "--storage", tmp_path, "--name", "x", "--resume")
     check_whole(folder, trials=10, max_epochs=6)
@@ -54,7 +55,7 @@ def test_a_killed_driver_loses_no_result_and_repeats_no_trial(tmp_path):
 def test_paused_trials_are_promoted_in_a_killed_and_resumed_sweep_too(tmp_path):
     folder = tmp_path / "x"
     options = [*SLOW, "--trials", 12, "--max-epochs", 4, "--storage", tmp_path, "--name", "x"]
-    kill_mid_way("random_search", [*options, "--scheduler.promote"], folder, REPORTS, 14)
+    kill_mid_way("random_search", [*options, "--scheduler.promote"], folder, epochs=14)
     before = records(folder)
     out, err = sweep("random_search", "--storage", tmp_path, "--name", "x", "--resume")
     assert err == ""
@@ -75,10 +76,12 @@ def test_paused_trials_are_promoted_in_a_killed_and_resumed_sweep_too(tmp_path):
 def test_ctrl_c_ends_with_a_summary_and_the_line_to_go_on(tmp_path):
     folder = tmp_path / "x"
     options = [*SLOW, "--trials", 6, "--max-epochs", 6, "--storage", tmp_path, "--name", "x"]
-    process = start(caviar("sweep", "random_search", *options))
+    place = tmp_path / "held"
+    process = start(caviar("sweep", "random_search", *options), env=held(place, epochs=6))
     wait_for(process, folder, REPORTS, 6)
     process.send_signal(signal.SIGINT)
-    code, out, err = finish(process, 60)
+    place.unlink()
+    code, out, err = finish(process)
     assert code == 130, f"{out}\n{err}"
     assert err == ""
     assert list(summary(folder)) == SUMMARY_KEYS
@@ -108,10 +111,10 @@ def test_a_spent_time_budget_can_be_raised_and_finished_sweeps_grow(tmp_path):
     # a busy machine may spend the budget on starting: then there is no trial yet
     assert len(before) < 60 or any(r.outcome is Outcome.RUNNING for r in before.values())
     spent = summary(folder)["wall_seconds"]
-    sweep("random_search", *common, "--resume", "--time-budget", 100)
+    sweep("random_search", *common, "--resume", "--time-budget", 100_000)
     check_whole(folder, trials=60, max_epochs=4)
     assert summary(folder)["wall_seconds"] > spent
-    sweep("random_search", *common, "--resume", "--time-budget", 100, "--trials", 62)
+    sweep("random_search", *common, "--resume", "--trials", 62)
     check_whole(folder, trials=62, max_epochs=4)
     for number, record in before.items():
         assert records(folder)[number].reports[: record.epoch] == record.reports

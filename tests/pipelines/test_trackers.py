@@ -49,6 +49,12 @@ class Noted(Tracker):
         self._note("close")
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """What is real here, the packages and their databases, may take its time."""
+    monkeypatch.setattr(followed, "PATIENCE", 250)
+
+
 def follow(*found, run, history=None):
     """What was said, of a sweep that these trackers follow."""
     said = []
@@ -242,7 +248,7 @@ def test_nothing_is_asked_by_default(tmp_path):
     assert trackers.chosen(Sweep(), tmp_path, None, name="x") == []
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_a_sweep_tells_all_three(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     uri = f"sqlite:///{tmp_path}/mlflow.db"

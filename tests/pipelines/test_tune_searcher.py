@@ -273,13 +273,14 @@ ENVIRONMENT = {
 }
 
 
+@pytest.mark.timeout(700)
 def test_an_interrupted_tuner_is_restored_with_its_errored_trials(tmp_path):
     """With seed 10, trials 1 and 3 fail in the first session and trial 4 fails in both: then plain
     Ray's OptunaSearch ends ``fit`` with a KeyError."""
 
     def session(which):
         command = [sys.executable, "-c", SCRIPT, str(tmp_path / "results"), which]
-        code, out, err = finish(start(command, env=ENVIRONMENT), 140)
+        code, out, err = finish(start(command, env=ENVIRONMENT), 300)
         found = [line for line in out.splitlines() if line.startswith("RESULT ")]
         assert code == 0, f"{out}\n{err}"
         assert len(found) == 1, f"{out}\n{err}"

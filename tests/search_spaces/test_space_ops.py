@@ -243,7 +243,7 @@ def test_zoom_refuses(configs, margin, match):
         MLP.zoom(configs, margin=margin)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(NAMES),
     st.integers(0, 2**32 - 1),
@@ -266,7 +266,7 @@ def test_a_zoomed_space_lies_inside_and_contains_the_good(name, seed, count, mar
     again.zoom(good, margin=margin).validate(good[-1])  # a second time, from the narrower one
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(NAMES), st.sampled_from(NAMES), st.integers(0, 2**32 - 1))
 def test_composed_spaces_are_valid_part_by_part(one, other, seed):
     first, second = search_spaces.get(one).prefix("a."), search_spaces.get(other).prefix("b.")
@@ -276,7 +276,7 @@ def test_composed_spaces_are_valid_part_by_part(one, other, seed):
     second.validate({k: v for k, v in config.items() if k.startswith("b.")})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_random_spaces_keep_their_promises(data):
     """Spaces of any shape: default, sample, encode, key, JSON, grid size."""

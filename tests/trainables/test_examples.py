@@ -89,7 +89,7 @@ def test_examples_run_in_a_sweep(example, tmp_path, name):
     command = [sys.executable, "-m", "pipelines.cli", "sweep", "random_search"]
     command += ["--trainable", name, *space, "--dataset", "digits", "--trials", "4"]
     command += ["--max-epochs", "3", "--storage", str(tmp_path), "--name", "x"]
-    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=150)
+    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     summary = json.loads((tmp_path / "x" / "summary.json").read_text())
     assert summary["trials"]["total"] == 4

@@ -118,9 +118,11 @@ def test_where_it_is_found(directory, tmp_path, monkeypatch):
     assert find_fashion_mnist() == tmp_path / "cache" / "fashion_mnist"
 
 
-def test_no_network_is_one_clear_error(tmp_path, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]  # closed again, so that it refuses
+def test_no_network_is_one_clear_error(tmp_path, monkeypatch, request):
+    silent = socket.socket()  # nobody listens there, so it refuses; nobody else is given it
+    request.addfinalizer(silent.close)
+    silent.bind(("127.0.0.1", 0))
+    port = silent.getsockname()[1]
     monkeypatch.setattr(fashion_mnist, "DEBIAN_DIRECTORY", tmp_path / "debian")
     monkeypatch.setattr(fashion_mnist, "BASE_URL", f"http://127.0.0.1:{port}/")
     monkeypatch.setenv("CAVIAR_DATA", str(tmp_path / "cache"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.engine import same_again, standing
+from pipelines.engine import same_again, standing, states
 from pipelines.engine.causes import causes
 from pipelines.engine.records import Outcome
 from pipelines.engine.report import figures_space, figures_time
@@ -396,13 +396,20 @@ def _provenance(findings: Findings, section: Section) -> None:
         _sessions(facts, section)
 
 
+def _ended(session: Mapping[str, Any]) -> str:
+    """How a session ended, in words."""
+    if "stop_reason" not in session:
+        return "cut off"
+    return str(session["stop_reason"] or states.state([session]))
+
+
 def _sessions(facts: Facts, section: Section) -> None:
     rows = [
         [
             place,
             time.strftime("%Y-%m-%d %H:%M", _local(session["started"])),
             duration(float(session["until"]) - float(session.get("from", 0.0))),
-            session.get("stop_reason") or ("finished" if "stop_reason" in session else "cut off"),
+            _ended(session),
             standing.commit(session) or "not known",
         ]
         for place, session in enumerate(facts.sessions, start=1)
