@@ -103,16 +103,56 @@ def test_images_and_other_rows(shape, dtype, rows):
         ({"x": X, "y": Y[:-1]}, r"one label for each row, .* \(100, 4\) and \(99,\)"),
         (
             {"x": X, "y": np.zeros(100)},
-            r"must have two classes at least, but it has \[.*0.0.*\] only",
+            r"must have two classes at least, but it has \[0.0\] only",
+        ),
+        (
+            {"x": X, "y": np.where(Y == 3, np.nan, Y)},
+            "y of .* must have a label in every row, but 25 are missing",
+        ),
+        ({"x": X, "y": Y / 2}, "y of .* must hold classes, but it holds numbers with fractions"),
+        (
+            {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y.astype(str)},
+            "whole numbers only, or words only, but it holds numbers and words: write",
+        ),
+        ({"x": X, "y": Y * 1j}, "whole numbers only, or words only, but it holds complex128"),
+        (
+            {"x": X, "y": np.maximum(np.arange(100), 30)},
+            "but 69 of its 70 have one row only: make a few ranges of numbers",
+        ),
+        ({"x": X[:2], "y": Y[:2]}, "3 rows at least, one each for train, val, test, but it has 2"),
+        (
+            {"x_train": X[:1], "y_train": Y[:1], "x_test": X, "y_test": Y},
+            "must have 2 rows at least, one each for train, val, but it has 1: add rows",
         ),
         ({"x": np.where(X > 2, np.nan, X), "y": Y}, "x_train in .* rows must be finite"),
         ({"x": np.full((100, 2), "a"), "y": Y}, "rows must be numbers, but they are of type <U1"),
-        ({"x": X.astype(object), "y": Y}, "cannot be read: .*allow_pickle"),
+        ({"x": X * 1e300, "y": Y}, r"x_train in .* within ±3.4e38, the range of float32"),
+        ({"x": X, "y": Y.astype(str).astype(object)}, r"y\.npy must .* Python objects: .*astype"),
+        ({"x": np.array(1.0), "y": Y}, r"x_train in .* rows of one value at least, .* is \(\)"),
+        ({"x": X[:, 0], "y": Y}, r"its shape is \(100,\): one value a row is \[n, 1\]"),
+        ({"x": X[:, :0], "y": Y}, r"its shape is \(100, 0\)"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_refused(tmp_path, arrays, message):
     with pytest.raises(ValueError, match=message):
         load("arrays", data_dir=save(tmp_path, "npy", arrays))
+
+
+def test_python_objects_in_an_npz(tmp_path):
+    place = save(tmp_path, "npz", {"x": X, "y": Y.astype(str).astype(object)})
+    with pytest.raises(ValueError, match=r"mine\.npz must hold numbers or text, but .* objects"):
+        load("arrays", data_dir=place)
+
+
+def test_three_rows_are_enough(tmp_path):
+    found = load("arrays", data_dir=save(tmp_path, "npy", {"x": X[:3], "y": np.array([0, 1, 0])}))
+    assert [len(part) for part in (found.x_train, found.x_val, found.x_test)] == [1, 1, 1]
+
+
+def test_half_of_the_classes_may_have_one_row(tmp_path):
+    labels = np.repeat(np.arange(4), [1, 1, 49, 49])
+    assert load("arrays", data_dir=save(tmp_path, "npy", {"x": X, "y": labels})).classes == 4
 
 
 @pytest.mark.parametrize(
@@ -209,6 +249,11 @@ def test_columns_are_standardised_one_by_one(tmp_path):
         (lambda f: f.assign(target=1), "Name the target"),
         (lambda f: f.assign(Label=f["Label"].where(f["size"] > 9)), "label in every row, but"),
         (lambda f: f[["Label"]], "must have a column beside 'Label'"),
+        (
+            lambda f: f.assign(Label=f.index),
+            "'Label' .* 100 of its 100 have one row only: make a few ranges of numbers",
+        ),
+        (lambda f: f[:2], "mine must have 3 rows at least"),
         (lambda f: f.assign(size=np.inf), "column 'size' .* must be finite"),
         (
             lambda f: pd.concat([f.assign(colour=[f"{n} {i}" for i in range(100)]) for n in "ab"]),

@@ -1,6 +1,8 @@
 """Any labelled rows that lie as numpy arrays in a folder or in one .npz."""
 
+import contextlib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from trainables.data.splits import SPLIT_SEED, stratified_order, train_and_val
 
 _VAL_SHARE = 0.2
 _TEST_SHARE = 0.2
+_NUMBERS, _WORDS = "numbers", "words"
 _NAMES = (
     "x_train and y_train, or x and y; with x_val, y_val and x_test, y_test where there are such"
 )
@@ -32,8 +35,8 @@ def load_arrays(data_dir: str | None, train_size: int | None, val_size: int | No
         train_size: rows to train with.
         val_size: rows to validate with.
 
-    Raises ValueError when data_dir is missing, an array is missing or damaged, or a size is
-    impossible.
+    Raises ValueError when data_dir is missing, an array is missing or damaged, the labels are no
+    classes, or a size is impossible.
     """
     check_arrays(data_dir)
     place = Path(str(data_dir)).expanduser()
@@ -48,7 +51,13 @@ def load_arrays(data_dir: str | None, train_size: int | None, val_size: int | No
             raise ValueError(f"{place} must hold {_NAMES}, but it lacks {', '.join(missing)}.")
         if not missing:
             pairs[part] = _pair(place, part, *(found[name] for name in names))
-    return assemble(place.stem or str(place), pairs, train_size=train_size, val_size=val_size)
+    return assemble(
+        place.stem or str(place),
+        pairs,
+        labels=f"y of {place}",
+        train_size=train_size,
+        val_size=val_size,
+    )
 
 
 def check_arrays(data_dir: str | None) -> None:
@@ -65,6 +74,7 @@ def assemble(
     name: str,
     pairs: dict[str, tuple[NDArray[np.float32], NDArray[Any]]],
     *,
+    labels: str,
     train_size: int | None,
     val_size: int | None,
 ) -> Dataset:
@@ -72,13 +82,21 @@ def assemble(
 
     Args:
         name: the data set's name.
-        pairs: "train", and "val" and "test" if given, to rows and their labels, of any type.
+        pairs: "train", and "val" and "test" if given, to rows and their labels, numbers or words.
+        labels: what a sentence about the labels calls them.
 
-    Raises ValueError when a size is impossible, or there is one class only.
+    Raises ValueError when the labels are no classes, there are too few rows, or a size is
+    impossible. Labels are no classes when one is missing, numbers have fractions, some are numbers
+    and some words, there is one class only, or more than half of the classes have one row only.
     """
-    values = np.unique(np.concatenate([y for _, y in pairs.values()]))
-    if len(values) < 2:
-        raise ValueError(f"{name} must have two classes at least, but it has {list(values)} only.")
+    split_off = [part for part in ("val", "test") if part not in pairs]
+    rows = len(pairs["train"][1])
+    if rows <= len(split_off):
+        raise ValueError(
+            f"{name} must have {len(split_off) + 1} rows at least, one each for "
+            f"{', '.join(['train', *split_off])}, but it has {rows}: add rows."
+        )
+    values = _classes(name, labels, [y for _, y in pairs.values()])
     numbered = {
         part: (x, np.searchsorted(values, y).astype(np.int64)) for part, (x, y) in pairs.items()
     }
@@ -110,16 +128,54 @@ def assemble(
     )
 
 
+def _classes(name: str, labels: str, parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The classes that the labels of all parts name, in their order."""
+    kinds = {_kind(y) for y in parts}
+    if kinds not in ({_NUMBERS}, {_WORDS}):
+        raise ValueError(
+            f"{labels} must hold whole numbers only, or words only, but it holds "
+            f"{' and '.join(sorted(kinds))}: write all labels in one way."
+        )
+    y = np.concatenate(parts)
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError(
+            f"{labels} must have a label in every row, but {(~np.isfinite(y)).sum():,} are missing "
+            "or infinite: leave these rows out."
+        )
+    if y.dtype.kind == "f" and (y % 1 != 0).any():
+        raise ValueError(
+            f"{labels} must hold classes, but it holds numbers with fractions: make a few ranges "
+            "of them, and a class of each."
+        )
+    values, counts = np.unique(y, return_counts=True)
+    if len(values) < 2:
+        raise ValueError(
+            f"{name} must have two classes at least, but it has {values.tolist()} only."
+        )
+    alone = int((counts == 1).sum())
+    if 2 * alone > len(values):
+        raise ValueError(
+            f"{labels} must hold classes, most of them in several rows, but {alone:,} of its "
+            f"{len(values):,} have one row only: make a few ranges of numbers, and a class of "
+            "each, or add rows of these classes."
+        )
+    return values
+
+
+def _kind(y: NDArray[Any]) -> str:
+    """What labels are: numbers, words, or the name of another type."""
+    if y.dtype.kind in "US":
+        return _WORDS
+    return _NUMBERS if y.dtype.kind in "buif" else str(y.dtype)
+
+
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Read all arrays of an .npz, none of them by running code in it.
 
     Raises ValueError, naming the file, when it cannot be read.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+    with _readable(path), np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def _first(name: str, option: str, order: NDArray[np.int64], size: int | None) -> NDArray[np.int64]:
@@ -155,11 +211,22 @@ def _files(place: Path) -> list[Path]:
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
-    try:
+    with _readable(path):
         array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        return array
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if str(error).startswith("Object arrays"):
+            raise ValueError(
+                f"{path} must hold numbers or text, but it holds Python objects: save rows as "
+                "numbers, and labels that are text with .astype(str)."
+            ) from error
         raise ValueError(f"{path} cannot be read: {error}") from error
-    return array
 
 
 def _pair(
@@ -168,6 +235,11 @@ def _pair(
     """Rows and labels [n] of one part."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
+    if x.ndim < 2 or 0 in x.shape[1:]:
+        raise ValueError(
+            f"x_{part} in {place} must hold rows of one value at least, [n, ...], but its shape is "
+            f"{x.shape}: one value a row is [n, 1]."
+        )
     if y.ndim != 1 or len(x) != len(y) or len(y) == 0:
         raise ValueError(
             f"{place} must hold one label for each row, but x_{part} and y_{part} have the shapes "

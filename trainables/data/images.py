@@ -15,7 +15,8 @@ def as_rows(x: NDArray[Any]) -> NDArray[np.float32]:
     Of images [n, a, b, c] with 1, 3 or 4 channels last and not first, the channels go first; a
     single channel is dropped. Any other shape stays.
 
-    Raises ValueError when a value is infinite or not a number, or the values are no numbers.
+    Raises ValueError when a value is infinite, beyond the range of float32 or not a number, or the
+    values are no numbers.
     """
     if x.dtype.kind not in "buif":
         raise ValueError(f"rows must be numbers, but they are of type {x.dtype}.")
@@ -26,7 +27,11 @@ def as_rows(x: NDArray[Any]) -> NDArray[np.float32]:
     if x.dtype == np.uint8:
         bright: NDArray[np.float32] = np.multiply(x, _WHITE, dtype=np.float32, order="C")
         return bright
-    rows = np.ascontiguousarray(x, dtype=np.float32)
+    with np.errstate(over="ignore"):  # refused below
+        rows = np.ascontiguousarray(x, dtype=np.float32)
     if not np.isfinite(rows).all():
-        raise ValueError("rows must be finite, but some values are infinite or not a number.")
+        raise ValueError(
+            "rows must be finite and within ±3.4e38, the range of float32, but some values are "
+            "beyond it, infinite or not a number: put them right, or leave these rows out."
+        )
     return rows

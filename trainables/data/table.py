@@ -44,17 +44,18 @@ def load_table(
             f"The column {name!r} of {path} must have a label in every row, but "
             f"{int(labels.isna().sum()):,} are missing."
         )
-    if labels.dtype.kind == "f" and (labels % 1 != 0).any():
-        raise ValueError(
-            f"The column {name!r} of {path} must hold classes, but it holds numbers with "
-            "fractions: make a few ranges of them, and a class of each."
-        )
     # The split first, over row numbers: what a column becomes is learnt from the training rows.
     numbers = np.arange(len(table), dtype=np.float32).reshape(-1, 1)
     if len(table) >= 2**24:
         raise ValueError(f"{path} must have fewer than 2^24 rows, but it has {len(table):,}.")
-    pair = numbers, labels.to_numpy()
-    split = assemble(path.stem, {"train": pair}, train_size=train_size, val_size=val_size)
+    y = labels.to_numpy()
+    split = assemble(
+        path.stem,
+        {"train": (numbers, y if y.dtype.kind in "buif" else y.astype(str))},
+        labels=f"The column {name!r} of {path}",
+        train_size=train_size,
+        val_size=val_size,
+    )
     train = split.x_train[:, 0].astype(np.int64)
     columns = [_column(path, table[column], train) for column in table.columns]
     if sum(column.shape[1] for column in columns) == 0:
