@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data import load, load_table
+from trainables.data import check, load, load_table
 from trainables.data.images import as_rows
 
 GENERATOR = np.random.default_rng(0)
@@ -249,22 +249,127 @@ def test_columns_are_standardised_one_by_one(tmp_path):
         (lambda f: f.assign(target=1), "Name the target"),
         (lambda f: f.assign(Label=f["Label"].where(f["size"] > 9)), "label in every row, but"),
         (lambda f: f[["Label"]], "must have a column beside 'Label'"),
+        (lambda f: f.assign(size=np.inf), "column 'size' .* must be finite"),
+        (lambda f: f.assign(size=f["size"] * 1e300), "'size' .* within ±3.4e38, the range of flo"),
+        (
+            lambda f: f.assign(size=f["size"].astype(str).where(f.index % 9 > 0, "?")),
+            r"'size' of .* most of its values are numbers and some are not, such as '\?': make",
+        ),
+        (
+            lambda f: f.assign(size=f.index.map("{:,}".format)).replace("7", "1,000"),
+            r"'size' of .* numbers and some are not, such as '1,000': make numbers of these",
+        ),
+        (
+            lambda f: f.assign(size=(f.index * 1000).map("{:,}".format)),
+            r"'size' of .* some are not, such as '1,000', '2,000', '3,000': make numbers",
+        ),
+        (
+            lambda f: f.assign(Label=f["Label"].replace("yes", "1").replace("no", "NA")[:99]),
+            "must have a label in every row, but 1 are missing",
+        ),
+        (
+            lambda f: f.assign(Label=["0", "1", "2", "NA"] * 25),
+            "'Label' of .* most of its values are numbers and some are not, such as 'NA'",
+        ),
         (
             lambda f: f.assign(Label=f.index),
             "'Label' .* 100 of its 100 have one row only: make a few ranges of numbers",
         ),
         (lambda f: f[:2], "mine must have 3 rows at least"),
-        (lambda f: f.assign(size=np.inf), "column 'size' .* must be finite"),
+        *(
+            (lambda f, day=day: f.assign(day=[day, "unknown", day, day] * 25), "'day' .* holds dat")
+            for day in ("2026-11-21", "2026-11-21T10:00:00Z", "11/21/2026 10:00", "21.11.2026")
+        ),
         (
             lambda f: pd.concat([f.assign(colour=[f"{n} {i}" for i in range(100)]) for n in "ab"]),
             "column 'colour' of .* must have 100 words at most, but it has 128",
         ),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_tables_refused(tmp_path, change, message):
     path = write(change(table()), tmp_path / "mine.csv")
     with pytest.raises(ValueError, match=message):
         load("table", data_dir=path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_long_table_is_read_as_a_whole(tmp_path):
+    """pandas reads a CSV in parts of a million cells, each with types of its own."""
+    cells = {f"x{number}": np.arange(30_000) % 7 for number in range(40)}
+    frame = pd.DataFrame(cells).assign(x0=[*range(29_999), "?"], label=cells["x1"])
+    with pytest.raises(ValueError, match=r"'x0' of .* some are not, such as '\?': make"):
+        load("table", data_dir=write(frame, tmp_path / "mine.csv"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["1-2", "3-4", "5", "10-20"],
+        ["10.0.0.1", "10.0.0.2", "2.1", "1.2.3"],
+        ["today", "now", "may", None],
+        ["True", "False", "a", "1"],
+        ["1", "2", "many", "few"],
+    ],
+)
+def test_words_that_are_neither_numbers_nor_dates(tmp_path, words):
+    frame = table().assign(words=words * 25)
+    found = load("table", data_dir=write(frame, tmp_path / "mine.csv"))
+    assert found.input_shape == (5 + len(set(words) - {None}),)
+
+
+def test_text_in_a_parquet_file_that_is_all_numbers_stays_words(tmp_path):
+    frame = table().assign(code=["007", "008", "009", None] * 25)
+    assert load("table", data_dir=write(frame, tmp_path / "mine.parquet")).input_shape == (8,)
+
+
+@pytest.mark.parametrize(
+    ("index", "columns"),
+    [
+        (range(100), 5),
+        (np.random.default_rng(0).permutation(100), 5),
+        ([f"row {n}" for n in range(100)], 5),
+        (np.arange(100) % 50, 6),  # no index: a column whose name is missing
+    ],
+)
+def test_the_index_that_pandas_writes_is_left_out(tmp_path, index, columns):
+    frame = table().set_index(pd.Index(index))
+    frame.to_csv(tmp_path / "mine.csv")
+    found = load("table", data_dir=str(tmp_path))
+    assert found.input_shape == (columns,)
+    pd.read_csv(tmp_path / "mine.csv").to_csv(tmp_path / "mine.csv")  # and one more
+    assert load("table", data_dir=str(tmp_path)).input_shape == (columns,)
+
+
+@pytest.mark.parametrize("word", ["None", "NA", "null"])
+def test_a_class_may_be_called_as_what_is_missing(tmp_path, word):
+    frame = table()
+    frame["Label"] = frame["Label"].replace("no", word)
+    found = load("table", data_dir=write(frame, tmp_path / "mine.csv"))
+    assert found.classes == 2
+
+
+def test_columns_that_are_called_by_numbers(tmp_path):
+    frame = table().set_axis([0, 1, 2, 3], axis=1)
+    path = write(frame, tmp_path / "mine.parquet")
+    assert load_table(path, None, None, "3").classes == 2
+
+
+@pytest.mark.parametrize("name", ["UP.CSV", "Up.Parquet"])
+def test_endings_in_capitals(tmp_path, name):
+    frame = table()
+    path = tmp_path / name
+    frame.to_csv(path, index=False) if name == "UP.CSV" else frame.to_parquet(path)
+    for place in (path, tmp_path):
+        check("table", data_dir=str(place))
+        assert load("table", data_dir=str(place)).input_shape == (5,)
+
+
+@pytest.mark.parametrize(("name", "end"), [("x.tsv", r"in \.tsv"), ("x", "in neither")])
+def test_a_file_of_another_kind_says_what_is_read(tmp_path, name, end):
+    (tmp_path / name).write_text("a\tlabel\n")
+    with pytest.raises(ValueError, match=rf"a \.csv or a \.parquet, the endings .* ends {end}: "):
+        check("table", data_dir=str(tmp_path / name))
 
 
 def test_dates_and_damage_are_refused(tmp_path):

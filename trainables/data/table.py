@@ -1,6 +1,7 @@
 """Any table of labelled rows: a CSV or Parquet file with a column that is to be predicted."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from trainables.data.dataset import Dataset
 
 _TARGETS = ("target", "label", "class")
 _SUFFIXES = (".csv", ".parquet")
+_SHOWN = 3  # values that a sentence names
+_LARGEST = float(np.finfo(np.float32).max)
+_UNNAMED = "Unnamed:"  # how pandas begins the name of a column that has none
+_DATE = re.compile(r"(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{4})([ T].*)?")
 _MOST_VALUES = 100  # of a column of words; more are names or free text, of which nothing is learnt
 
 
@@ -23,35 +28,33 @@ def load_table(
     """Load a table as [n, columns], split into 64 / 16 / 20 % in a fixed, stratified way.
 
     A column of numbers stays as it is; where one is missing it is the mean of the training rows'.
-    A column of words becomes a column of 0 and 1 for each word that the training rows have.
+    A column of words becomes a column of 0 and 1 for each word that the training rows have. A
+    column without a name that numbers or names the rows, an index, is left out.
 
     Args:
         data_dir: the .csv or .parquet file, or a folder with exactly one.
         train_size: rows to train with.
         val_size: rows to validate with.
-        target: the column with the labels, numbers or words. None for the one column named target,
-            label or class.
+        target: the column with the labels, whole numbers or words; of a CSV only an empty cell is
+            a missing one, None and NA are words. None for the one column named target, label or
+            class.
 
-    Raises ValueError when data_dir is missing, the file cannot be read, a label is missing, a
-    column is of no use (dates; more than 100 words), or a size is impossible.
+    Raises ValueError when data_dir is missing, the file cannot be read, the labels are no classes,
+    a column is of no use (dates; numbers with some words among them, or beyond the range of
+    float32; more than 100 words), or a size is impossible.
     """
     path = _find(data_dir)
     table = _read(path)
     name = _target(path, list(table.columns), target)
-    labels = table.pop(name)
-    if labels.isna().any():
-        raise ValueError(
-            f"The column {name!r} of {path} must have a label in every row, but "
-            f"{int(labels.isna().sum()):,} are missing."
-        )
+    labels = _labels(path, table.pop(name))
+    table = table.drop(columns=[column for column in table if _is_index(table[column])])
     # The split first, over row numbers: what a column becomes is learnt from the training rows.
     numbers = np.arange(len(table), dtype=np.float32).reshape(-1, 1)
     if len(table) >= 2**24:
         raise ValueError(f"{path} must have fewer than 2^24 rows, but it has {len(table):,}.")
-    y = labels.to_numpy()
     split = assemble(
         path.stem,
-        {"train": (numbers, y if y.dtype.kind in "buif" else y.astype(str))},
+        {"train": (numbers, labels)},
         labels=f"The column {name!r} of {path}",
         train_size=train_size,
         val_size=val_size,
@@ -90,10 +93,17 @@ def _find(data_dir: str | None) -> Path:
         )
     place = Path(data_dir).expanduser()
     if not place.exists():
-        raise ValueError(f"data_dir must be a .csv or a .parquet, but there is no {place}.")
-    if place.is_file() and place.suffix in _SUFFIXES:
-        return place
-    found = [path for suffix in _SUFFIXES for path in sorted(place.glob(f"*{suffix}"))]
+        raise ValueError(
+            f"data_dir must be a .csv or a .parquet, but there is no {place}: say where it lies."
+        )
+    if place.is_file():
+        if place.suffix.lower() in _SUFFIXES:
+            return place
+        raise ValueError(
+            f"data_dir must be a .csv or a .parquet, the endings that are read, but {place} ends "
+            f"in {place.suffix or 'neither'}: save the table as one of them."
+        )
+    found = [path for path in sorted(place.glob("*")) if path.suffix.lower() in _SUFFIXES]
     if len(found) != 1:
         raise ValueError(
             f"data_dir must be a .csv or a .parquet, or a folder with exactly one, but {place} "
@@ -107,18 +117,25 @@ def _read(path: Path) -> Any:
     import pandas as pd  # type: ignore[import-untyped]
 
     with _readable(path):
-        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        # Read as a whole: of a file read in parts a column may come out as numbers and words.
+        table = pd.read_csv(path, low_memory=False) if _is_csv(path) else pd.read_parquet(path)
+    table.columns = table.columns.map(str)
+    return table
 
 
 def _columns(path: Path) -> list[str]:
     import pandas as pd
 
     with _readable(path):
-        if path.suffix == ".csv":
+        if _is_csv(path):
             return list(pd.read_csv(path, nrows=0).columns)
         import pyarrow.parquet as parquet
 
         return list(parquet.read_schema(path).names)
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
 
 
 @contextlib.contextmanager
@@ -133,17 +150,69 @@ def _target(path: Path, columns: list[str], asked: str | None) -> str:
     if asked is not None:
         if asked not in columns:
             hint = did_you_mean(asked, columns)
-            raise ValueError(
-                f"{path} has no column {asked!r}. {hint}It has {', '.join(map(str, columns))}."
-            )
+            raise ValueError(f"{path} has no column {asked!r}. {hint}It has {', '.join(columns)}.")
         return asked
-    found = [column for column in columns if str(column).lower() in _TARGETS]
+    found = [column for column in columns if column.lower() in _TARGETS]
     if len(found) != 1:
         raise ValueError(
-            f"Name the target, the column of {path} with the labels: one of "
-            f"{', '.join(map(str, columns))}."
+            f"Name the target, the column of {path} with the labels: one of {', '.join(columns)}."
         )
     return found[0]
+
+
+def _labels(path: Path, values: Any) -> NDArray[Any]:
+    """The labels [n], numbers or text."""
+    import pandas as pd
+
+    if _is_csv(path) and values.isna().any():  # a class may be called None or NA
+        options = {"usecols": [values.name], "keep_default_na": False, "na_values": [""]}
+        with _readable(path):
+            values = pd.read_csv(path, low_memory=False, **options)[values.name]
+    if values.isna().any():
+        raise ValueError(
+            f"The column {values.name!r} of {path} must have a label in every row, but "
+            f"{int(values.isna().sum()):,} are missing: leave these rows out."
+        )
+    labels: NDArray[Any] = values.to_numpy()
+    if labels.dtype.kind in "buif":
+        return labels
+    _check_words(path, values)
+    return labels.astype(str)
+
+
+def _is_index(values: Any) -> bool:
+    """Whether a column numbers or names the rows, as the index does that pandas writes."""
+    return bool(values.name.startswith(_UNNAMED) and values.dtype.kind != "f" and values.is_unique)
+
+
+def _check_words(path: Path, values: Any) -> None:
+    """Raise ValueError for a column of words that is one of numbers, but for some values."""
+    import pandas as pd
+
+    words, rows = _words(values)
+    are_numbers = pd.to_numeric(words, errors="coerce").notna()
+    # 1,000 is no number as it is written, but meant to be one.
+    meant = pd.to_numeric(words.str.replace(",", ""), errors="coerce").notna()
+    if 2 * rows[meant].sum() > rows.sum() and not are_numbers.all():
+        odd = ", ".join(map(repr, words[~are_numbers][:_SHOWN]))
+        raise ValueError(
+            f"The column {values.name!r} of {path} must hold numbers only, or words only, but "
+            f"most of its values are numbers and some are not, such as {odd}: make numbers of "
+            "these (1000, not 1,000; an empty cell where one is missing), or words of all."
+        )
+
+
+def _are_dates(values: Any) -> bool:
+    """Whether most values of a column of words are dates: 2026-11-21, 11/21/2026, with a time."""
+    words, rows = _words(values)
+    dates = [_DATE.fullmatch(word) is not None for word in words]
+    return bool(2 * rows[dates].sum() > rows.sum())
+
+
+def _words(values: Any) -> tuple[Any, NDArray[np.int64]]:
+    """The different values of a column as words, and how many rows have each."""
+    counts = values.dropna().astype(str).value_counts(sort=False)
+    return counts.index.to_series(), counts.to_numpy()
 
 
 def _column(path: Path, values: Any, train: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -153,12 +222,16 @@ def _column(path: Path, values: Any, train: NDArray[np.int64]) -> NDArray[np.flo
     kind = values.dtype
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.isinf(numbers).any():
-            raise ValueError(f"The column {values.name!r} of {path} must be finite, but is not.")
+        if (np.abs(numbers) > _LARGEST).any():
+            raise ValueError(
+                f"The column {values.name!r} of {path} must be finite and within ±3.4e38, the "
+                "range of float32, but is not: put it right, or leave it out."
+            )
         known = numbers[train][~np.isnan(numbers[train])]
         mean = known.mean() if len(known) else 0.0
         return np.where(np.isnan(numbers), mean, numbers).astype(np.float32).reshape(-1, 1)
-    if pd.api.types.is_datetime64_any_dtype(kind):
+    _check_words(path, values)
+    if pd.api.types.is_datetime64_any_dtype(kind) or _are_dates(values):
         raise ValueError(
             f"The column {values.name!r} of {path} holds dates: make numbers of them, or leave it "
             "out."
