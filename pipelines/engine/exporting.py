@@ -132,7 +132,7 @@ def write(
     _check_trainable(trainable)
     saved = _read(source.place)
     raw = retraining.raw_rows(sweep, source.rows)
-    data = raw.standardised() if sweep.standardise else raw
+    data = loading.standardised(sweep, raw)
     # On the CPU and as it was written: what is exported is the same whatever machine exports it.
     single = replace(sweep, folds=1, gpus_per_trial=0, device=DeviceOptions())
     _, options = loading.for_trials(single, data)

@@ -229,7 +229,18 @@ def check_metric(sweep: Sweep, trainable: type[Any]) -> None:
 def load_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     """The data set and, where ``auto`` took digits for Fashion-MNIST, a line that says so."""
     dataset, note = _find_data(sweep)
-    return (dataset.standardised() if sweep.standardise else dataset), note
+    return standardised(sweep, dataset), note
+
+
+def standardised(sweep: Sweep, data: Dataset) -> Dataset:
+    """``data`` standardised, if the sweep's is.
+
+    Raises ``UsageError`` where nothing varies.
+    """
+    try:
+        return data.standardised() if sweep.standardise else data
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def for_trials(sweep: Sweep, data: Dataset) -> tuple[Dataset, TrialOptions]:

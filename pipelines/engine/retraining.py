@@ -101,8 +101,7 @@ def load_rows(sweep: Sweep, rows: Rows) -> Dataset:
 
     Raises ``UsageError`` where it is not to be had.
     """
-    found = raw_rows(sweep, rows)
-    return found.standardised() if sweep.standardise else found
+    return loading.standardised(sweep, raw_rows(sweep, rows))
 
 
 def raw_rows(sweep: Sweep, rows: Rows) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 
@@ -11,7 +12,7 @@ from without_ray import CONDITIONAL, LINE
 
 import search_spaces
 from pipelines import Sweep
-from pipelines.engine import Grid, UsageError, loading
+from pipelines.engine import Grid, UsageError, loading, retraining
 from pipelines.engine.sweep import by_name
 from search_spaces import Choice, SearchSpace
 from trainables import data
@@ -312,6 +313,16 @@ def test_damaged_data_is_a_sentence(tmp_path):
     loading.check(asked)  # the files are there
     with pytest.raises(UsageError, match=r"train-images-idx3-ubyte.gz"):
         loading.load_data(asked)
+
+
+def test_data_that_never_varies_is_a_sentence(tmp_path):
+    np.savez(tmp_path / "same.npz", x=np.ones((40, 2)), y=np.arange(40) % 2)
+    asked = Sweep(dataset="arrays", data_dir=tmp_path / "same.npz")
+    with pytest.raises(UsageError, match=r"x_train of same must vary .* but it is 1 all over"):
+        loading.load_data(asked)
+    assert not loading.load_data(dataclasses.replace(asked, standardise=False))[0].is_standardised
+    with pytest.raises(UsageError, match=r"x_train of same must vary"):
+        retraining.load_rows(asked, "train+val")
 
 
 def test_what_every_trial_is_given():
