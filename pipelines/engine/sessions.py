@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import files, schedulers, searchers, states
+from pipelines.engine import files, schedulers, searchers, states, storage
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
@@ -44,7 +44,7 @@ def default_name(recipe: str, sweep: Sweep) -> str:
 
 
 def describe(sweep: Sweep) -> dict[str, Any]:
-    """The options of a sweep as JSON values."""
+    """The options of a sweep as JSON values; its data lies there from any working directory."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(sweep):
         value = getattr(sweep, field.name)
@@ -54,6 +54,8 @@ def describe(sweep: Sweep) -> dict[str, Any]:
             values[field.name] = dataclasses.asdict(value)
         elif field.name in ("space", "trainable"):
             values[field.name] = by_name(value)
+        elif field.name == "data_dir" and value is not None:
+            values[field.name] = str(storage.place(value))
         else:
             values[field.name] = value if isinstance(value, int | float | None) else _plain(value)
     return values

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,6 +288,21 @@ def test_a_damaged_checkpoint(storage, export, tmp_path, monkeypatch):
         "no checkpoint" in err
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_data_of_a_relative_path_is_found_from_elsewhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows, labels = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    np.savez("mine.npz", x=rows, y=labels)
+    asked = replace(ASKED, dataset="arrays", data_dir=Path("mine.npz"), trials=1, max_epochs=1)
+    train_sweep(tmp_path / "x", asked, space=SPACE)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    command = ["export", str(tmp_path / "x"), "--out"]
+    assert cli.main([*command, "found"]) == 0
+    np.savez(tmp_path / "mine.npz", x=np.ones((60, 3)), y=labels)
+    assert cli.main([*command, "changed"]) == 2
+    assert "caviar: x_train of mine must vary to be standardised" in capsys.readouterr().err
 
 
 def test_another_sweeps_retraining(export, storage, tmp_path):

@@ -99,6 +99,27 @@ def test_options_as_json():
     assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
 
 
+@pytest.mark.parametrize(
+    ("data_dir", "noted"),
+    [
+        ("rows.csv", "{here}/rows.csv"),
+        ("../data", "{above}/data"),
+        ("~/data", "{home}/data"),
+        ("/data", "/data"),
+        ("s3://bucket/data", "s3://bucket/data"),
+    ],
+)
+def test_where_the_data_lies_is_noted_for_any_folder(data_dir, noted, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    noted = noted.format(here=tmp_path, above=tmp_path.parent, home=Path.home())
+    described = sessions.describe(Sweep(data_dir=Path(data_dir)))
+    assert described["data_dir"] == noted
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = sessions.with_stored_options(Sweep(), {"options": described})
+    assert sessions.describe(again)["data_dir"] == noted
+
+
 def test_what_was_given_from_python_stays_the_object_it_is():
     sweep = Sweep(space=LINE, trainable=Model)
     stored = {"options": {**sessions.describe(sweep), "trials": 7, "no longer": 1}}
