@@ -187,7 +187,7 @@ def test_the_panda_goes_on_from_the_night_before(tmp_path):
     assert (one.epochs, two.epochs) == (2 + 2 * 6, 2 + 2 * 6)
     assert (one.trials["total"], two.trials["total"]) == (1, len(quanta))
     earlier = json.loads((folder / two.night / "goes-on.json").read_text())["seconds"]
-    assert earlier == pytest.approx(one.seconds, abs=0.01)
+    assert 0 < earlier <= one.seconds
     assert two.seconds == pytest.approx(
         summary(folder / two.night)["wall_seconds"] - earlier, abs=0.01
     )
