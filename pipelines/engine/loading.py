@@ -8,6 +8,7 @@ import importlib.util
 import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 import search_spaces
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.sweep import AUTO, Sweep, by_name
-from search_spaces import SearchSpace
+from search_spaces import Choice, SearchSpace
+from search_spaces.text import show
 from trainables import understood
 from trainables.options import TrialOptions
 
@@ -77,7 +79,9 @@ def _fixed(space: SearchSpace, assignments: tuple[str, ...]) -> SearchSpace:
             raise UsageError(f"--fix takes NAME=VALUE, and it got {assignment!r}.")
         if name in values:
             raise UsageError(f"--fix takes every parameter once, and it got {name!r} twice.")
-        values[name] = _value(text)
+        parameter = space[name] if name in space else None
+        options = parameter.options if isinstance(parameter, Choice) else ()
+        values[name] = _value(text, options)
         if name in space or name not in known:
             space = space.fix(name, values[name])
     for name in values:
@@ -91,7 +95,11 @@ def _fixed(space: SearchSpace, assignments: tuple[str, ...]) -> SearchSpace:
     return space
 
 
-def _value(text: str) -> Any:
+def _value(text: str, options: Sequence[Any]) -> Any:
+    """The one option that is printed like this, such as True; else JSON, or the text itself."""
+    printed = [option for option in options if show(option) == text]
+    if len(printed) == 1:
+        return printed[0]
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -25,6 +25,7 @@ MIXED = SearchSpace(
         Choice(name="nesterov", options=[True, False]),
         Choice(name="clip", options=[None, 1.0]),
         Choice(name="digits", options=["7", 7]),
+        Choice(name="only_text", options=["7", "True"]),
     ],
 )
 
@@ -72,12 +73,18 @@ def test_a_space_by_name_or_as_it_is(here):
         ("widths=[8, 8]", [8, 8]),
         ("nesterov=true", True),
         ("nesterov=false", False),
+        ("nesterov=True", True),
+        ("nesterov=False", False),
         ("clip=null", None),
+        ("clip=None", None),
+        ("clip=1", 1.0),
         ("digits=7", 7),
         ('digits="7"', "7"),
+        ("only_text=7", "7"),
+        ("only_text=True", "True"),
     ],
 )
-def test_fixed_values_are_read_as_json_or_as_text(text, value):
+def test_fixed_values_are_read_as_printed_as_json_or_as_text(text, value):
     space = loading.load_space(Sweep(space=MIXED, fix=(text,)))
     name = text.partition("=")[0]
     assert space[name].value == value
