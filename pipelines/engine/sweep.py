@@ -121,7 +121,8 @@ class Sweep:
     metric: str = "val_accuracy"
     """What is optimised; the report of the best epoch counts."""
     mode: Literal["max", "min"] | None = None
-    """Whether more is better; by default min for a loss and max for the rest."""
+    """Whether more is better; by default min where the metric is named as a loss, an error or a
+    time (val_loss, val_mae, rmse, nll, perplexity …), and max for the rest."""
 
     storage: Path = Path("results")
     """The folder of all sweeps."""
@@ -227,8 +228,18 @@ class Sweep:
         """``mode``, or what the metric's name says: a loss and a time are better when small."""
         if self.mode is not None:
             return self.mode
-        return "min" if self.metric.endswith(("loss", "error", "seconds")) else "max"
+        name = self.metric.lower()
+        small = name.endswith(("loss", "error", "seconds")) or _SMALL.intersection(name.split("_"))
+        return "min" if small else "max"
 
+
+_SMALL = frozenset(
+    {
+        "loss", "error", "err", "mae", "mse", "rmse", "msle", "rmsle", "mape", "smape", "nll",
+        "perplexity", "ppl", "brier", "ece", "wer", "cer", "eer", "fid",
+    }
+)  # fmt: skip
+"""Words in a metric's name of which less is better."""
 
 _LEAST: dict[str, float] = {
     "train_size": 1,
