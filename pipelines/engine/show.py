@@ -195,7 +195,7 @@ def finals(found: Finals, metric: str, console: Console) -> None:
         table.add_row(
             "brought" if one.trial is None else str(one.trial),
             number(one.mean),
-            number(one.std),
+            number(one.std) if len(one.scores) > 1 else "–",
             " ".join(number(score) for score in one.scores.values())
             + ("" if one.is_whole else f" and {one.asked - len(one.scores)} without a value"),
         )

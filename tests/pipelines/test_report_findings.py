@@ -143,6 +143,13 @@ def test_the_verdict_of_checked_finalists():
     assert "GPU-hours" in found.sentence
 
 
+def test_one_seed_has_no_spread():
+    told = facts(trial(0, [0.5]), trial(1, [0.9]), finalists=(finalist(1, {7: 0.75}),))
+    found = found_of(told)
+    assert (found.score, found.spread, found.seeds) == (0.75, None, 1)
+    assert f"{METRIC} 0.7500 (over 1 fresh seed), 0.2500 better than" in found.sentence
+
+
 def test_a_default_that_is_a_finalist_is_compared_by_its_seeds():
     finalists = (
         finalist(1, {7: 0.76, 8: 0.75, 9: 0.74}),

@@ -267,9 +267,10 @@ def test_the_default_that_won_is_compared_with_nothing():
 
 
 def test_finalists_with_their_seeds():
-    final = finalist(3, {11: 0.5, 12: 0.75})
-    made = page(find_out(facts(*sampled(30), space=SPACE, finalists=(final,)))).html()
+    final, one_seed = finalist(3, {11: 0.5, 12: 0.75}), finalist(4, {11: 0.25})
+    made = page(find_out(facts(*sampled(30), space=SPACE, finalists=(final, one_seed)))).html()
     assert "0.6250 ± 0.18" in made
+    assert "<td>0.2500</td>" in made
     assert "0.5000 (seed 11), 0.7500 (seed 12)" in made
     assert "(± 0.18 over 2 fresh seeds)" in made
 

@@ -12,6 +12,7 @@ from without_ray import LINE, METRIC, Clock, conductor, report, run_trial
 
 from pipelines import Sweep
 from pipelines.engine import show, summary
+from pipelines.engine.finals import Finalist, Finals
 from pipelines.engine.words import number
 
 
@@ -61,6 +62,16 @@ def test_the_end_without_anything_finite():
     assert "1 trials (1 completed), 1 epochs in 0 s" in text
     assert "No trial reported a finite value: there is no best one." in text
     assert "errors" not in text
+
+
+def test_the_finals_with_one_seed_have_no_spread():
+    several = Finalist(trial=3, config={}, scores={11: 0.5, 12: 0.75}, asked=2)
+    one_seed = Finalist(trial=4, config={}, scores={11: 0.25}, asked=1)
+    out = console(width=100)
+    show.finals(Finals(finalists=[several, one_seed], epochs=3), METRIC, out)
+    rows = [line.split() for line in said(out).splitlines()]
+    assert ["3", "0.625", "0.1768", "0.5", "0.75"] in rows
+    assert ["4", "0.25", "–", "0.25"] in rows
 
 
 def test_the_end_before_the_first_trial():

@@ -109,7 +109,7 @@ def _sentence(best: Sequence[str], scored: Mapping[str, Verdict], first: Facts) 
         f"{best[0]} has the best {first.metric}, {top.score:.4f}: {gap:.4f} better than {best[1]}"
     )
     if top.spread is None or second.spread is None:
-        return f"{said}. At least one of the two was not checked with other seeds."
+        return f"{said}. At least one of the two was not checked with several seeds."
     return f"{said}; the spreads over seeds are {top.spread:.2g} and {second.spread:.2g}."
 
 

@@ -336,7 +336,7 @@ def _finalists(findings: Findings, section: Section) -> None:
     rows = [
         [
             number,
-            f"{one.mean:.4f} ± {one.std:.2g}",
+            f"{one.mean:.4f}" + (f" ± {one.std:.2g}" if len(one.scores) > 1 else ""),
             ", ".join(f"{score:.4f} (seed {seed})" for seed, score in one.scores.items()),
             f"{chosen[number]:.4f}",
             _changes(facts, number),

@@ -27,7 +27,7 @@ class Verdict:
     score: float
     """The mean over the final seeds where the winner was checked, else its best epoch."""
     spread: float | None
-    """The standard deviation over the final seeds; None where it was not checked."""
+    """The standard deviation over the final seeds; None without two of them."""
     seeds: int
     baseline: float | None
     """The default configuration: its mean over the final seeds where it was a finalist too, else
@@ -63,9 +63,10 @@ class Verdict:
     @property
     def checked(self) -> str:
         """Whether the score was checked with fresh seeds, in words."""
-        if self.spread is None:
+        if not self.seeds:
             return "one run, not checked with other seeds"
-        return f"± {self.spread:.2g} over {_count(self.seeds, 'fresh seed')}"
+        spread = "" if self.spread is None else f"± {self.spread:.2g} "
+        return f"{spread}over {_count(self.seeds, 'fresh seed')}"
 
     @property
     def against(self) -> str:
@@ -142,7 +143,7 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
         config=winner.config,
         changes=changes,
         score=score,
-        spread=None if final is None else final.std,
+        spread=None if final is None or len(final.scores) < 2 else final.std,
         seeds=0 if final is None else len(final.scores),
         baseline=baseline,
         baseline_seeds=baseline_seeds,
