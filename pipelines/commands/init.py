@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def _init(asked: argparse.Namespace) -> int:
         ) from error
     for file in files:
         print(f"{folder / file.name}: {_first_line(file)}")
-    print(f"\ncd {folder} && python sweep.py")
+    print(f"\ncd {shlex.quote(str(folder))} && python sweep.py")
     return 0
 
 

@@ -43,6 +43,12 @@ def test_a_new_project_passes_its_test_and_sweeps(tmp_path, capsys):
     assert set(found["best"]["config"]) >= {"hidden_units", "dropout"}
 
 
+def test_what_init_prints_can_be_typed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "proj ü"]) == 0
+    assert capsys.readouterr().out.endswith("\ncd 'proj ü' && python sweep.py\n")
+
+
 def test_init_overwrites_nothing(tmp_path, capsys):
     (tmp_path / "sweep.py").write_text("mine")
     assert main(["init", str(tmp_path)]) == 2

@@ -206,6 +206,21 @@ def test_idle_workers():
     assert evidence.startswith("1 workers were idle 57% of the time")  # 40 of 94 s busy
 
 
+@pytest.mark.parametrize(
+    ("trials", "what"),
+    [
+        (1, "try more configurations, for 2 side by side take no longer"),
+        (3, "lower --concurrent"),
+        (8, "let an epoch take longer (more data, a larger batch of work) or run fewer at once"),
+    ],
+)
+def test_what_would_help_idle_workers(trials, what):
+    told = facts(*[trial(n, [], started=10.0 * n, ended=10.0 * n + 4) for n in range(trials)])
+    two = schedule(told.records, [{"concurrent": 2}])
+    ((text, _),) = said(advice.idle_workers(told, two))
+    assert text == f"The workers waited: {what}."
+
+
 def test_a_parameter_without_effect():
     told = facts(trial(0, [0.5]), space=CONDITIONAL)
     weights = [

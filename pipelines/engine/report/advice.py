@@ -265,11 +265,12 @@ def idle_workers(facts: Facts, schedule: Schedule) -> Iterator[Advice]:
     if schedule.idle is None or schedule.idle < _IDLE or schedule.lanes < 1:
         return
     short = schedule.busy / max(1, facts.epochs)
-    what = (
-        "lower --concurrent"
-        if schedule.lanes > 1 and len(schedule.spans) < 3 * schedule.lanes
-        else "let an epoch take longer (more data, a larger batch of work) or run fewer at once"
-    )
+    if len(facts.records) < schedule.lanes:
+        what = f"try more configurations, for {schedule.lanes} side by side take no longer"
+    elif schedule.lanes > 1 and len(schedule.spans) < 3 * schedule.lanes:
+        what = "lower --concurrent"
+    else:
+        what = "let an epoch take longer (more data, a larger batch of work) or run fewer at once"
     yield Advice(
         "idle workers",
         f"The workers waited: {what}.",
