@@ -9,7 +9,6 @@ import dataclasses
 import io
 import re
 import sys
-import types
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import tyro
 
 from pipelines.engine.budget import Stop
 from pipelines.engine.errors import UsageError, did_you_mean
+from pipelines.engine.kinds import in_words
 from pipelines.engine.sweep import Sweep
 
 EXIT_FAILURES = 1
@@ -146,7 +146,7 @@ def _sentence(error: BaseException, box: str, sweep: Sweep, args: Sequence[str])
         return text or "The options could not be read."
     given = _given(option, args)
     got = "nothing" if given is None else repr(given)
-    return f"{option} takes {_in_words(kind)}, and it got {got}."
+    return f"{option} takes {in_words(kind)}, and it got {got}."
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -163,38 +163,6 @@ def _given(option: str, args: Sequence[str]) -> str | None:
         if name.replace("_", "-") == option:
             given = value if equals else following
     return None if given is None or given.startswith("--") else given
-
-
-def _in_words(kind: Any) -> str:
-    """A type as a person says it.
-
-    >>> _in_words(int | None), _in_words(typing.Literal["max", "min"] | None)
-    ('a whole number or None', 'max, min or None')
-    """
-    *most, last = dict.fromkeys(_words(kind, alone=True))
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def _words(kind: Any, *, alone: bool) -> Iterator[str]:
-    origin = typing.get_origin(kind)
-    if origin in (typing.Union, types.UnionType):
-        for one in typing.get_args(kind):
-            yield from _words(one, alone=False)
-    elif kind is bool and not alone:  # no switch: it has a third value
-        yield from ("True", "False")
-    elif origin is typing.Literal:
-        yield from map(str, typing.get_args(kind))
-    else:
-        yield _WORDS.get(kind, "text")
-
-
-_WORDS: dict[Any, str] = {
-    int: "a whole number",
-    float: "a number",
-    Path: "a path",
-    bool: "no value",
-    types.NoneType: "None",
-}
 
 
 def _text(box: str) -> str:

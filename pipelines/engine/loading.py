@@ -72,6 +72,7 @@ def space_depends_on_data(sweep: Sweep) -> bool:
 
 def _fixed(space: SearchSpace, assignments: tuple[str, ...]) -> SearchSpace:
     known = space.names
+    options = {p.name: p.options for p in space if isinstance(p, Choice)}
     values: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -79,9 +80,7 @@ def _fixed(space: SearchSpace, assignments: tuple[str, ...]) -> SearchSpace:
             raise UsageError(f"--fix takes NAME=VALUE, and it got {assignment!r}.")
         if name in values:
             raise UsageError(f"--fix takes every parameter once, and it got {name!r} twice.")
-        parameter = space[name] if name in space else None
-        options = parameter.options if isinstance(parameter, Choice) else ()
-        values[name] = _value(text, options)
+        values[name] = _value(text, options.get(name, ()))
         if name in space or name not in known:
             space = space.fix(name, values[name])
     for name in values:

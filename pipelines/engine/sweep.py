@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import typing
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ import tyro
 
 from pipelines.engine.budget import Limits
 from pipelines.engine.errors import UsageError
+from pipelines.engine.kinds import converted, fits, in_words
 from pipelines.engine.schedulers import Asha, SchedulerOptions
 from pipelines.engine.searchers import Random, SearcherOptions
 from search_spaces import SearchSpace
@@ -158,6 +160,8 @@ class Sweep:
     """How the GPU, or the CPU, computes."""
 
     def __post_init__(self) -> None:
+        for option in fields(self):
+            object.__setattr__(self, option.name, _checked(option, getattr(self, option.name)))
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
@@ -181,8 +185,6 @@ class Sweep:
                 f"With GPUs each worker of a trial has one, and --workers-per-trial is {several} "
                 f"with --gpus-per-trial {self.gpus_per_trial:g}: make them the same."
             )
-        if self.mode not in (None, "max", "min"):
-            raise UsageError(f"--mode must be max or min, and it is {self.mode!r}.")
         if all(getattr(self, name) is None for name in _ENDS):
             raise UsageError(
                 "A sweep needs an end: give --trials or --time-budget, or --max-total-epochs, "
@@ -267,6 +269,22 @@ _FINITE = (
 )  # fmt: skip
 _ENDS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience")
 """Options that end a sweep by themselves."""
+
+
+_KINDS = typing.get_type_hints(Sweep)
+
+
+def _checked(option: Field[Any], given: Any) -> Any:
+    """What was given for an option, of its type; raises ``UsageError`` where it is of another."""
+    kind = _KINDS[option.name]
+    value = converted(given, kind)
+    if fits(value, kind):
+        return value
+    example = getattr(option.default_factory, "__name__", None)
+    if example is not None:  # a part, which only Python can give
+        raise UsageError(f"{option.name} takes options such as {example}(), and it got {given!r}.")
+    words = "True or False" if kind is bool else in_words(kind)
+    raise UsageError(f"{_option(option.name)} takes {words}, and it got {given!r}.")
 
 
 def _option(name: str) -> str:

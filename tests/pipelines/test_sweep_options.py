@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
+import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 from without_ray import LINE
 
 from pipelines import Sweep
-from pipelines.engine import Asha, HyperBand, NoStopping, UsageError
+from pipelines.engine import Asha, HyperBand, NoStopping, UsageError, kinds, sessions
 from pipelines.engine.sweep import by_name
 
 
@@ -65,7 +69,20 @@ def test_the_direction_is_the_mode_or_what_the_metric_says(metric, mode, directi
         ({"cpus_per_trial": math.inf}, "--cpus-per-trial must be finite, and it is inf"),
         ({"gpus_per_trial": -0.5}, "--gpus-per-trial must be at least 0, and it is -0.5"),
         ({"gpus_per_trial": 2.5}, "--gpus-per-trial is whole above 1.*and it is 2.5"),
-        ({"mode": "best"}, "--mode must be max or min, and it is 'best'"),
+        ({"mode": "best"}, "--mode takes max, min or None, and it got 'best'"),
+        ({"augment": "rotate"}, "--augment takes none, flip, crop or crop_flip, and it got 'rot"),
+        ({"trials": "3"}, "--trials takes a whole number or None, and it got '3'"),
+        ({"trials": True}, "--trials takes a whole number or None, and it got True"),
+        ({"seed": 0.5}, "--seed takes a whole number, and it got 0.5"),
+        ({"time_budget": "1h"}, "--time-budget takes a number or None, and it got '1h'"),
+        ({"resume": "yes"}, "--resume takes True or False, and it got 'yes'"),
+        ({"space": 3}, "--space takes text or a SearchSpace, and it got 3"),
+        ({"trainable": 3}, "--trainable takes text or a class, and it got 3"),
+        ({"storage": None}, "--storage takes a path, and it got None"),
+        ({"warm_start": (1,)}, r"--warm-start takes text, and it got \(1,\)"),
+        ({"searcher": "parzen"}, r"searcher takes options such as Random\(\), and it got 'parzen'"),
+        ({"scheduler": Asha}, r"scheduler takes options such as Asha\(\), and it got <class"),
+        ({"device": {"tf32": False}}, r"device takes options such as DeviceOptions\(\), and"),
         ({"name": ""}, "--name is one folder inside --storage, and it is ''"),
         ({"name": "."}, r"--name is one folder inside --storage, and it is '\.'"),
         ({"name": ".."}, r"--name is one folder inside --storage, and it is '\.\.'"),
@@ -108,6 +125,23 @@ def test_a_trial_has_a_worker_a_gpu_or_as_many_as_are_asked_for(gpus, asked, wor
 def test_the_bounds_themselves_are_fine(options):
     sweep = Sweep(**options)
     assert {name: getattr(sweep, name) for name in options} == options
+
+
+@pytest.mark.parametrize(
+    ("options", "held"),
+    [
+        ({"warm_start": "t1"}, {"warm_start": ("t1",)}),
+        ({"fix": "dropout=0"}, {"fix": ("dropout=0",)}),
+        ({"fix": ["dropout=0", "units=8"]}, {"fix": ("dropout=0", "units=8")}),
+        ({"storage": "here", "data_dir": "there"}, {"storage": Path("here")}),
+        ({"trials": np.int64(3), "time_budget": np.float32(0.5)}, {"trials": 3}),
+        ({"time_budget": 60}, {"time_budget": 60}),
+    ],
+)
+def test_what_is_meant_without_doubt_is_taken(options, held):
+    sweep = Sweep(**options)
+    assert {name: getattr(sweep, name) for name in held} == held
+    json.dumps(sessions.describe(sweep))
 
 
 def test_a_sweep_is_a_value():
@@ -188,3 +222,7 @@ def test_without_a_number_of_trials_the_table_has_shares():
         ("rung at epoch 1", "about 1 in 3 goes on"),
         ("end at epoch 3", "about 1 in 3 goes on"),
     ]
+
+
+def test_the_examples_in_the_docstrings():
+    assert doctest.testmod(kinds) == (0, 3)
