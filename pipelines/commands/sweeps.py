@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,28 +123,27 @@ def _show(asked: argparse.Namespace) -> int:
     console.print()
     console.print(space_table(experiment.space, source=False))
     console.print()
-    _print_best(experiment, console)
+    found = standing.best_and_default(experiment, experiment.records())
+    if found["best"] is None:
+        console.print(_nothing(experiment), markup=False, highlight=False, soft_wrap=True)
+    else:
+        _print_best(found, console)
     return 0
 
 
 def _best(asked: argparse.Namespace) -> int:
     experiment = experiments.find(asked.experiment, asked.storage)
-    if not asked.json:
-        _print_best(experiment, _console())
-        return 0
-    records = experiment.records()
-    found = standing.best_and_default(experiment, records)
+    found = standing.best_and_default(experiment, experiment.records())
     if found["best"] is None:
         raise UsageError(_nothing(experiment))
-    print(json.dumps(found, indent=2, allow_nan=False))
+    if asked.json:
+        print(json.dumps(found, indent=2, allow_nan=False))
+    else:
+        _print_best(found, _console())
     return 0
 
 
-def _print_best(experiment: Experiment, console: Console) -> None:
-    found = standing.best_and_default(experiment, experiment.records())
-    if found["best"] is None:
-        console.print(_nothing(experiment), markup=False, highlight=False, soft_wrap=True)
-        return
+def _print_best(found: Mapping[str, Any], console: Console) -> None:
     console.print(show.best_table(found["metric"], found["best"], found["baseline"]))
     checkpoint = found["best"]["checkpoint"]
     if checkpoint is not None:

@@ -19,6 +19,7 @@ import tyro
 from pipelines.engine.budget import Stop
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.kinds import in_words
+from pipelines.engine.records import Outcome
 from pipelines.engine.sweep import Sweep
 
 EXIT_FAILURES = 1
@@ -29,8 +30,8 @@ EXIT_INTERRUPTED = 130
 def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int:
     """Run a recipe with the options of the command line; the exit code.
 
-    0 when the sweep has reached its end or its budget, 1 when it was given up because every trial
-    failed, 2 for input that cannot be carried out, 130 after Ctrl-C.
+    0 when the sweep has reached its end or its budget, 1 when trials have ended and none reported
+    a finite value, 2 for input that cannot be carried out, 130 after Ctrl-C.
     """
     try:
         asked = parse(sweep, recipe=recipe, args=sys.argv[1:] if args is None else args)
@@ -48,8 +49,12 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
 
         output.say_no_more()
         return output.EXIT
-    stops = {Stop.INTERRUPTED: EXIT_INTERRUPTED, Stop.FAILURES: EXIT_FAILURES}
-    return next((code for stop, code in stops.items() if stop == result.stop_reason), 0)
+    if result.stop_reason == Stop.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    trials = result.summary["trials"]
+    # A budget that was spent before any trial ended has done what it was to do.
+    vain = result.summary["best"] is None and any(trials.get(outcome) for outcome in Outcome)
+    return EXIT_FAILURES if vain or result.stop_reason == Stop.FAILURES else 0
 
 
 def parse(sweep: Sweep, *, recipe: str, args: Sequence[str]) -> Sweep:

@@ -14,13 +14,14 @@ from rich.text import Text
 
 from pipelines.engine import cluster, files
 from pipelines.engine.best_curves import best_curves
+from pipelines.engine.causes import causes
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.records import Outcome
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.space_table import space_table
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep, by_name
-from pipelines.engine.words import duration, how_it_ended, number
+from pipelines.engine.words import duration, how_it_ended, number, shortened
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -119,7 +120,13 @@ def end(
         style="bold",
     )
     if best is None:
-        console.print("No trial reported a finite value: there is no best one.", style="red")
+        console.print(
+            f"No trial reported a finite value: there is no best one.{_why_none(conductor)}",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     else:
         console.print(best_table(found["metric"], best, found["baseline"]))
         console.print(best_curves(conductor))
@@ -136,6 +143,17 @@ def end(
     for what, where in rows.items():
         if where is not None:
             console.print(f"{what:<11}{where}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _why_none(conductor: Conductor) -> str:
+    """What most of the trials ended of."""
+    failed, diverged = conductor.count(Outcome.FAILED), conductor.count(Outcome.DIVERGED)
+    if failed > diverged:
+        commonest = causes(conductor.records)[0]
+        return f" {failed} failed, most often with {shortened(commonest.error)}."
+    if diverged:
+        return f" {diverged} diverged: lower the upper bounds, the learning rate's first."
+    return ""
 
 
 def advice(found: Sequence[Advice], console: Console) -> None:

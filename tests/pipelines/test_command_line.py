@@ -335,22 +335,26 @@ def test_a_resumed_sweep_has_the_options_of_its_first_session(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("end", "code", "said"),
+    ("end", "trials", "best", "code", "said"),
     [
-        (None, 0, ""),
-        ("time budget", 0, ""),
-        ("interrupted", 130, ""),
-        ("every trial fails", 1, ""),
-        (KeyboardInterrupt(), 130, "caviar: interrupted before the first trial\n"),
-        (UsageError("No."), 2, "caviar: No.\n"),
+        (None, {"completed": 3}, {"trial": 0}, 0, ""),
+        (None, {"failed": 3, "completed": 0}, None, 1, ""),
+        (None, {"diverged": 2, "failed": 1}, None, 1, ""),
+        ("time budget", {"stopped_early": 1, "failed": 2}, {"trial": 0}, 0, ""),
+        ("time budget", {"failed": 0, "total": 2}, None, 0, ""),  # none has ended
+        ("time budget", {"failed": 1, "total": 2}, None, 1, ""),
+        ("interrupted", {"failed": 1}, None, 130, ""),
+        ("every trial fails", {"failed": 10, "completed": 9}, {"trial": 0}, 1, ""),
+        (KeyboardInterrupt(), {}, None, 130, "caviar: interrupted before the first trial\n"),
+        (UsageError("No."), {}, None, 2, "caviar: No.\n"),
     ],
 )
-def test_exit_codes(end, code, said, monkeypatch, capsys):
+def test_exit_codes(end, trials, best, code, said, monkeypatch, capsys):
     def run(sweep, *, recipe):
         assert (recipe, sweep.trials) == ("random_search", 3)
         if isinstance(end, BaseException):
             raise end
-        return pipelines.Result({}, None, end)
+        return pipelines.Result({"trials": trials, "best": best}, None, end)
 
     monkeypatch.setattr("pipelines.engine.runner.run", run)
     sweep = recipe_sweep("random_search")

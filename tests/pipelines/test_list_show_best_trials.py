@@ -215,13 +215,15 @@ def test_the_best_as_json(how, tmp_path, run):
     }
 
 
-def test_no_best_yet(tmp_path, run):
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_no_best_yet(form, tmp_path, run):
     write(tmp_path / "a", lambda sweep, clock: run_trial(sweep, [math.nan], diverged=True))
-    code, out, err = run("best", tmp_path / "a", "--json")
+    code, out, err = run("best", tmp_path / "a", *form)
     assert (code, out) == (2, "")
     assert err == f"caviar: No trial of 'a' has reported a finite {METRIC}.\n"
-    code, out, _ = run("best", tmp_path / "a")
-    assert (code, out) == (0, f"No trial of 'a' has reported a finite {METRIC}.\n")
+    code, out, err = run("show", tmp_path / "a")
+    assert (code, err) == (0, "")
+    assert out.endswith(f"\nNo trial of 'a' has reported a finite {METRIC}.\n")
 
 
 @pytest.mark.parametrize("command", ["show", "best", "trials"])

@@ -64,6 +64,28 @@ def test_the_end_without_anything_finite():
     assert "errors" not in text
 
 
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        ([{"error": "OSError: [no] disk"}], "1 failed, most often with OSError: [no] disk."),
+        (
+            [{"error": f"ValueError: {n} is no size"} for n in range(2)] + [{"diverged": True}],
+            "2 failed, most often with ValueError: 0 is no size.",
+        ),
+        (
+            [{"diverged": True}, {"error": "OSError: no disk"}],
+            "1 diverged: lower the upper bounds, the learning rate's first.",
+        ),
+    ],
+)
+def test_the_end_without_a_best_says_why(ends, why):
+    sweep = conductor()
+    for end in ends:
+        run_trial(sweep, [math.nan] if "diverged" in end else [], **end)
+    text = ended(sweep, Path("/x"))
+    assert f"No trial reported a finite value: there is no best one. {why}\n" in text
+
+
 def test_the_finals_with_one_seed_have_no_spread():
     several = Finalist(trial=3, config={}, scores={11: 0.5, 12: 0.75}, asked=2)
     one_seed = Finalist(trial=4, config={}, scores={11: 0.25}, asked=1)
