@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import io
 import re
+import shlex
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -33,11 +34,13 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
     0 when the sweep has reached its end or its budget, 1 when trials have ended and none reported
     a finite value, 2 for input that cannot be carried out, 130 after Ctrl-C.
     """
+    script = _script() if args is None else None
     try:
-        asked = parse(sweep, recipe=recipe, args=sys.argv[1:] if args is None else args)
+        args = sys.argv[1:] if args is None else args
+        asked = parse(sweep, recipe=recipe, args=args, script=script)
         from pipelines.engine.runner import run
 
-        result = run(asked, recipe=recipe)
+        result = run(asked, recipe=recipe, script=script)
     except UsageError as error:
         print(f"caviar: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -57,25 +60,30 @@ def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int
     return EXIT_FAILURES if vain or result.stop_reason == Stop.FAILURES else 0
 
 
-def parse(sweep: Sweep, *, recipe: str, args: Sequence[str]) -> Sweep:
-    """``sweep`` with the options of ``args``. On resume, options left out are as they were."""
-    from pipelines.engine import sessions
-
-    folder = _resumed(sweep, args)
-    before = None if folder is None else sessions.stored(folder)
-    if before is None or before["recipe"] != recipe:
-        return _parse(sweep, recipe, args)  # a sentence about it comes from sessions.check
-    return _parse(sessions.with_stored_options(sweep, before), recipe, args)
+def _script() -> list[str]:
+    """What starts this program again."""
+    module = sys.modules["__main__"].__spec__  # of python -m
+    return ["python", sys.argv[0]] if module is None else ["python", "-m", module.name]
 
 
-def _resumed(sweep: Sweep, args: Sequence[str]) -> Path | None:
-    """The folder of the sweep to go on with. Of the other options some make sense only beside
-    those that it was given before."""
-    from pipelines.engine import storage
+def parse(
+    sweep: Sweep, *, recipe: str, args: Sequence[str], script: Sequence[str] | None = None
+) -> Sweep:
+    """``sweep`` with the options of ``args``. On resume, options left out are as they were in the
+    last session. ``script`` is what takes them in place of ``caviar sweep``."""
+    prog = shlex.join(script or ["caviar", "sweep", recipe])
+    return _parse(_resumed(sweep, recipe, args) or sweep, prog, args)
+
+
+def _resumed(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep | None:
+    """``sweep`` as it was asked last, where it is to be gone on with and is there; where it is not,
+    ``sessions.check`` says so. Some options make sense only beside those of before."""
+    from pipelines.engine import experiments, sessions, storage
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--storage", type=Path, default=sweep.storage)
     parser.add_argument("--name", default=sweep.name)
+    parser.add_argument("--history-url", default=sweep.history_url)
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=sweep.resume)
     try:
         asked, _ = parser.parse_known_args(list(args))
@@ -83,16 +91,21 @@ def _resumed(sweep: Sweep, args: Sequence[str]) -> Path | None:
         return None  # tyro says what is wrong
     if not asked.resume or asked.name is None:
         return None
-    return storage.on_disk(storage.home(asked.storage, asked.name), resume=True)
+    folder = storage.on_disk(storage.home(asked.storage, asked.name), resume=True)
+    before = sessions.stored(folder)
+    if before is None or before["recipe"] != recipe:
+        return None
+    with experiments.find(folder).history(asked.history_url) as history:
+        return sessions.with_stored_options(sweep, sessions.last_options(history, before))
 
 
-def _parse(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep:
+def _parse(sweep: Sweep, prog: str, args: Sequence[str]) -> Sweep:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             parsed, unknown = tyro.cli(
                 Sweep,
-                prog=f"caviar sweep {recipe}",
+                prog=prog,
                 description=f"{Sweep.__doc__}",
                 default=sweep,
                 args=list(args),
@@ -106,7 +119,7 @@ def _parse(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep:
         raise UsageError(
             f"There is no option {unknown[0]!r}."
             + did_you_mean(unknown[0].partition("=")[0], option_names(sweep))
-            + f" See: caviar sweep {recipe} --help"
+            + f" See: {prog} --help"
         )
     return parsed
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from pipelines.engine import files, sessions
+from pipelines.engine import files, same_again
 from pipelines.engine.budget import HOPELESS, Stop
 from pipelines.engine.causes import causes
 from pipelines.engine.conductor import Conductor
@@ -24,14 +23,15 @@ def say(
     *,
     recipe: str,
     name: str,
-    first: Mapping[str, Any],
     ran: bool,
+    script: Sequence[str] | None = None,
     finals: str | None = None,
 ) -> None:
     """Print it; nothing when the last trial has run.
 
-    ``first`` holds the options of the first session, which the line need not repeat, ``ran`` says
-    whether this session trained an epoch, and ``finals`` why they stopped before their end.
+    ``ran`` says whether this session trained an epoch, ``script`` what starts it as of ``run``, and
+    ``finals`` why they stopped before their end. The line says what to raise: a sweep that goes on
+    takes the other options from its last session.
     """
     reason = finals or conductor.ended_because
     if reason is None:
@@ -40,9 +40,8 @@ def say(
         who, count = type(sweep.searcher).__name__, len(conductor.records)
         text = f"Ended ({reason}): {who} knows of {count} trials and no more."
     else:
-        command = ["caviar", "sweep", recipe, "--storage", written(sweep.storage)]
-        command += ["--name", name]
-        command += ["--resume", *_options(reason, conductor, sweep, first)]
+        raised = _raised(reason, conductor, sweep)
+        line = _line(sweep, raised, recipe=recipe, name=name, script=script)
         stopped = "Stopped" if ran else "Nothing was run"
         if finals is not None:
             stopped, why = "Stopped in the finals", ""
@@ -50,7 +49,7 @@ def say(
             why = _hopeless(conductor, sweep, name)
         else:
             why = _why(reason, sweep)
-        text = f"{stopped} ({reason}){why}. Go on with:\n  {shlex.join(command)}"
+        text = f"{stopped} ({reason}){why}. Go on with:\n  {line}"
     # A folder may have brackets in its name.
     console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)
 
@@ -78,24 +77,42 @@ def _hopeless(conductor: Conductor, sweep: Sweep, name: str) -> str:
     )
 
 
-def _options(
-    reason: str, conductor: Conductor, sweep: Sweep, first: Mapping[str, Any]
-) -> list[str]:
-    """The limits that are not those of the first session; what stopped the sweep is raised."""
-    asked = {name: getattr(sweep, name) for name in sessions.BUDGETS}
-    changed = {name: value for name, value in asked.items() if value != first.get(name, value)}
-    spent = {
-        Stop.TIME: ("time_budget", conductor.elapsed),
-        Stop.EPOCHS: ("max_total_epochs", conductor.epochs),
-        Stop.GPU_HOURS: ("gpu_hours", conductor.meter.gpu_hours),
-        Stop.PATIENCE: ("patience", 0),
-    }
-    for stop, (name, used) in spent.items():
-        if stop == reason and asked[name] is not None:
-            changed[name] = _twice(asked[name], used)
+def _raised(reason: str, conductor: Conductor, sweep: Sweep) -> dict[str, float | None]:
+    """The limit that stopped the sweep, by the name of its option, so that it does not again."""
     if reason == Stop.VALUE:
-        changed["stop_at"] = None
-    return [word for name, value in changed.items() for word in (_option(name), _text(value))]
+        return {"stop_at": None}
+    spent = {
+        Stop.TIME: ("time_budget", sweep.time_budget, conductor.elapsed),
+        Stop.EPOCHS: ("max_total_epochs", sweep.max_total_epochs, conductor.epochs),
+        Stop.GPU_HOURS: ("gpu_hours", sweep.gpu_hours, conductor.meter.gpu_hours),
+        Stop.PATIENCE: ("patience", sweep.patience, 0),
+    }
+    return {
+        name: _twice(limit, used)
+        for stop, (name, limit, used) in spent.items()
+        if stop == reason and limit is not None
+    }
+
+
+def _line(
+    sweep: Sweep,
+    raised: Mapping[str, float | None],
+    *,
+    recipe: str,
+    name: str,
+    script: Sequence[str] | None,
+) -> str:
+    """What goes on with the sweep: a command line, or the call where it was started from Python."""
+    command = script or same_again.start(recipe)
+    if command is None:
+        options = {"name": name, "resume": True, **raised}
+        of_recipe = "" if recipe == same_again.PYTHON else f", recipe={recipe!r}"
+        said = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        return f"run(Sweep(…, {said}){of_recipe})"
+    words = [*command, "--storage", written(sweep.storage), "--name", name, "--resume"]
+    for option, value in raised.items():
+        words += [_option(option), _text(value)]
+    return shlex.join(words)
 
 
 def _twice(limit: float, used: float) -> float:

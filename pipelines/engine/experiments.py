@@ -60,16 +60,16 @@ class Experiment:
             copies.copy(self.lies)
 
     @contextmanager
-    def history(self) -> Iterator[History]:
-        """Its history, open for the length of a ``with``."""
-        history = self.opened()
+    def history(self, url: str | None = None) -> Iterator[History]:
+        """Its history, open for the length of a ``with``; ``url`` as of ``opened``."""
+        history = self.opened(url)
         try:
             yield history
         finally:
             history.close()
 
-    def opened(self) -> History:
-        """Its history, which the caller closes.
+    def opened(self, url: str | None = None) -> History:
+        """Its history, which the caller closes. ``url`` is where its database has moved to.
 
         Raises ``UsageError`` where it is damaged, or in a database that cannot be reached.
         """
@@ -79,11 +79,12 @@ class Experiment:
         from pipelines.engine.history import History, noted  # Optuna and SQLAlchemy, half a second
 
         elsewhere = noted(self.folder)
-        if elsewhere is not None:
-            databases.check(elsewhere["url"])
+        url = None if elsewhere is None else url or elsewhere["url"]
+        if url is not None:
+            databases.check(url)
         metric, mode = self.options.metric, self.options.direction
         try:
-            return History(self.folder, name=None, metric=metric, mode=mode)
+            return History(self.folder, name=None, metric=metric, mode=mode, url=url)
         except DatabaseError as error:
             raise UsageError(
                 f"{self.folder / files.HISTORY} cannot be read as a database ({error.orig}): "

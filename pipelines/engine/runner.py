@@ -29,6 +29,7 @@ from pipelines.engine import (
     nodes,
     pairings,
     ray_start,
+    same_again,
     sessions,
     show,
     states,
@@ -72,12 +73,16 @@ class Result:
 def run(
     sweep: Sweep,
     *,
-    recipe: str = "python",
+    recipe: str = same_again.PYTHON,
+    script: Sequence[str] | None = None,
     console: Console | None = None,
     defenders: Sequence[Mapping[str, Any]] = (),
 ) -> Result:
     """Run ``sweep`` to its end, to its budget or to Ctrl-C; it can be resumed from either.
 
+    ``recipe`` is what its kind is called in all that is noted, and ``script`` the command that
+    starts it with the options of a command line, where that is not ``caviar sweep``: ``["python",
+    "sweep.py"]``.
     ``defenders`` are configurations that take part in the finals beside the best of the search.
 
     Raises ``UsageError`` for what cannot be carried out, before any trial starts.
@@ -211,9 +216,8 @@ def run(
     if findings is not None:
         show.advice(findings.advice, console)
     ran = conductor.epochs > before or conductor.session == 0
-    first = (sessions.stored(on_disk) or {}).get("options", {})
     ending.say(
-        conductor, sweep, console, recipe=recipe, name=name, first=first, ran=ran, finals=cut_off
+        conductor, sweep, console, recipe=recipe, name=name, ran=ran, script=script, finals=cut_off
     )
     return Result(found, on_disk, cut_off or conductor.ended_because, last)
 

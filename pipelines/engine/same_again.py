@@ -14,6 +14,16 @@ _OF_ITS_RUN = ("storage", "name", "resume", "verbose")
 """Where a sweep lies and how it was watched: not what it did."""
 
 
+PYTHON = "python"
+"""The recipe of a sweep from Python that names none."""
+
+
+def start(recipe: str) -> list[str] | None:
+    """The command that starts a recipe; None where ``caviar sweep`` does not know it."""
+    known = recipe.isidentifier() and importlib.util.find_spec(f"pipelines.{recipe}") is not None
+    return ["caviar", "sweep", recipe] if known else None
+
+
 def command(recipe: str, sweep: Sweep) -> str | None:
     """What to type for the same sweep again; None for one that was started from Python.
 
@@ -23,10 +33,10 @@ def command(recipe: str, sweep: Sweep) -> str | None:
     >>> command("asha_parzen", dataclasses.replace(SWEEP, trials=20, fix=("dropout=0",)))
     'caviar sweep asha_parzen --fix dropout=0 --trials 20 --seed 0'
     """
-    if importlib.util.find_spec(f"pipelines.{recipe}") is None:
+    words = start(recipe)
+    if words is None:
         return None
     usual = importlib.import_module(f"pipelines.{recipe}").SWEEP
-    words = ["caviar", "sweep", recipe]
     for field in dataclasses.fields(sweep):
         value, default = getattr(sweep, field.name), getattr(usual, field.name)
         if field.name in ("searcher", "scheduler", "device"):

@@ -187,8 +187,14 @@ def note(sweep: Sweep, space: SearchSpace, recipe: str, folder: Path) -> None:
 _ASKED = {"recipe", "options", "space"}
 
 
+def last_options(history: History, before: dict[str, Any]) -> dict[str, Any]:
+    """``before``, what a sweep was first asked, with the options of its last session."""
+    last = history.get("sessions", [{"options": {}}])[-1]
+    return {**before, "options": {**before["options"], **last["options"]}}
+
+
 def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
-    """``sweep`` with the options that it was given in its first session."""
+    """``sweep`` with the options that it was given in an earlier session."""
     now = describe(sweep)
     values: dict[str, Any] = {}
     for name, value in before["options"].items():

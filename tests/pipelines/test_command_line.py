@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
+import shlex
+import sys
+from types import SimpleNamespace
 
 import pytest
-from without_ray import write_sweep
+from without_ray import LINE, METRIC, open_history, write_sweep
 
 import pipelines
 import pipelines.engine
 import search_spaces
 import trainables
 from pipelines import Sweep, cli
-from pipelines.engine import UsageError, command_line
+from pipelines.engine import UsageError, command_line, sessions
 from pipelines.engine.command_line import option_names, parse
 from trainables import DeviceOptions
 
@@ -331,7 +334,54 @@ def test_a_resumed_sweep_has_the_options_of_its_first_session(tmp_path):
     assert again.device == device
 
 
+def test_a_resumed_sweep_has_the_options_of_its_last_session(tmp_path):
+    folder = tmp_path / "sweep"
+    write_sweep(folder, Sweep(trials=5, patience=2, metric=METRIC))
+    history = open_history(folder)
+    for later in ({"trials": 6, "patience": None, "finalists": 3}, {"trials": 7, "finalists": 3}):
+        options = sessions.describe(Sweep(metric=METRIC, **later))
+        history.set("sessions", [*history.get("sessions"), {"options": options}])
+    history.close()
+    where = ["--storage", str(tmp_path), "--name", "sweep", "--resume"]
+    again = parse(recipe_sweep("random_search"), recipe="random_search", args=where)
+    assert (again.trials, again.patience, again.finalists) == (7, None, 3)
+    raised = [*where, "--trials", "9"]
+    again = parse(recipe_sweep("random_search"), recipe="random_search", args=raised)
+    assert (again.trials, again.finalists) == (9, 3)
+
+
+def test_a_driver_killed_before_its_first_session_left_its_options(tmp_path):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    sessions.note(Sweep(trials=9), LINE, "random_search", folder)
+    open_history(folder).close()
+    where = ["--storage", str(tmp_path), "--name", "x", "--resume"]
+    assert parse(recipe_sweep("random_search"), recipe="random_search", args=where).trials == 9
+
+
 # How the command ends.
+
+
+@pytest.mark.parametrize(
+    ("module", "script"),
+    [(None, ["python", "my sweep.py"]), ("mine.sweep", ["python", "-m", "mine.sweep"])],
+)
+def test_a_script_of_ones_own_is_named_as_it_is_started(module, script, monkeypatch, capsys):
+    spec = None if module is None else SimpleNamespace(name=module)
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__spec__=spec))
+    started = []
+
+    def run(sweep, *, recipe, script):
+        started.append((recipe, sweep.trials, script))
+        return pipelines.Result({"trials": {}, "best": None}, None, None)
+
+    monkeypatch.setattr("pipelines.engine.runner.run", run)
+    monkeypatch.setattr(sys, "argv", ["my sweep.py", "--trials", "3"])
+    assert command_line.main(Sweep(), recipe="sweep") == 0
+    assert started == [("sweep", 3, script)]
+    monkeypatch.setattr(sys, "argv", ["my sweep.py", "--trails", "3"])
+    assert command_line.main(Sweep(), recipe="sweep") == 2
+    assert capsys.readouterr().err.endswith(f" See: {shlex.join(script)} --help\n")
 
 
 @pytest.mark.parametrize(
@@ -350,8 +400,8 @@ def test_a_resumed_sweep_has_the_options_of_its_first_session(tmp_path):
     ],
 )
 def test_exit_codes(end, trials, best, code, said, monkeypatch, capsys):
-    def run(sweep, *, recipe):
-        assert (recipe, sweep.trials) == ("random_search", 3)
+    def run(sweep, *, recipe, script):
+        assert (recipe, sweep.trials, script) == ("random_search", 3, None)
         if isinstance(end, BaseException):
             raise end
         return pipelines.Result({"trials": trials, "best": best}, None, end)

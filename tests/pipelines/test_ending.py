@@ -12,14 +12,13 @@ from rich.console import Console
 from without_ray import CHOICES, Clock, conductor, drive, run_trial, write_sweep
 
 from pipelines import Sweep
-from pipelines.engine import Grid, ending, sessions
+from pipelines.engine import Grid, ending
 from pipelines.engine.command_line import parse
 
 
-def said(sweep, asked, *, first=None, ran=True):
+def said(sweep, asked, *, recipe="grid_search", ran=True, **started):
     out = Console(file=io.StringIO(), width=20, color_system=None)
-    first = sessions.describe(first or asked)
-    ending.say(sweep, asked, out, recipe="grid_search", name="a", first=first, ran=ran)
+    ending.say(sweep, asked, out, recipe=recipe, name="a", ran=ran, **started)
     return out.file.getvalue()
 
 
@@ -92,14 +91,44 @@ def test_what_is_spent_already_is_not_asked_for_again():
     assert said(sweep, Sweep(time_budget=10.0)).endswith(" --time-budget 160\n")
 
 
-def test_limits_that_were_changed_since_the_first_session_are_repeated():
+@pytest.mark.parametrize(
+    ("recipe", "script", "line"),
+    [
+        ("sweep", ["python", "my sweep.py"], "python 'my sweep.py' --storage results --name a"),
+        ("asha_parzen", ["python", "-m", "mine"], "python -m mine --storage results --name a"),
+        ("asha_parzen", None, "caviar sweep asha_parzen --storage results --name a"),
+    ],
+)
+def test_a_script_goes_on_by_itself(recipe, script, line):
     sweep = conductor()
-    sweep.request_stop("interrupted")
-    first = Sweep(trials=5, time_budget=10.0)
-    asked = Sweep(trials=9, patience=3)
-    assert said(sweep, asked, first=first).endswith(
-        " --resume --trials 9 --time-budget None --patience 3\n"
-    )
+    sweep.request_stop("epoch budget")
+    text = said(sweep, Sweep(max_total_epochs=7), recipe=recipe, script=script)
+    assert text.endswith(f". Go on with:\n  {line} --resume --max-total-epochs 14\n")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason", "options", "line"),
+    [
+        ("python", "interrupted", {}, "run(Sweep(…, name='a', resume=True))"),
+        (
+            "python",
+            "epoch budget",
+            {"max_total_epochs": 2},
+            "run(Sweep(…, name='a', resume=True, max_total_epochs=4))",
+        ),
+        (
+            "my.own",
+            "value reached",
+            {"stop_at": 0.5},
+            "run(Sweep(…, name='a', resume=True, stop_at=None), recipe='my.own')",
+        ),
+    ],
+)
+def test_a_sweep_from_python_goes_on_from_python(recipe, reason, options, line):
+    sweep = conductor()
+    sweep.request_stop(reason)
+    text = said(sweep, Sweep(**options), recipe=recipe)
+    assert text.endswith(f". Go on with:\n  {line}\n")
 
 
 def test_a_space_that_is_exhausted():
