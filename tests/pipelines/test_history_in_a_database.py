@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import re
 import shutil
@@ -17,8 +18,9 @@ import pytest
 from commands import port_of_our_own
 from without_ray import METRIC, conductor, steps
 
-from pipelines import cli
+from pipelines import Sweep, cli
 from pipelines.engine import databases, files
+from pipelines.engine.command_line import parse
 from pipelines.engine.errors import UsageError
 from pipelines.engine.history import History
 from pipelines.engine.records import Outcome
@@ -175,6 +177,18 @@ def test_a_database_that_is_away_is_said_to_be(server, tmp_path, capsys, monkeyp
         assert re.match(
             r"caviar: The database of --history-url cannot be used: .*password", sentence
         )
+
+
+def test_a_sweep_goes_on_where_its_database_has_moved(server, tmp_path):
+    folder = made_up.write(tmp_path / "moved", made_up.sampled(3), history_url=server, trials=9)
+    noted = json.loads((folder / files.HISTORY_URL).read_text())
+    away = json.dumps({**noted, "url": "postgresql://me@127.0.0.1:1/away"})
+    (folder / files.HISTORY_URL).write_text(away)
+    words = ["--storage", str(tmp_path), "--name", "moved", "--resume"]
+    with pytest.raises(UsageError, match=r"^The database of --history-url cannot be used: "):
+        parse(Sweep(), recipe="asha_parzen", args=words)
+    again = parse(Sweep(), recipe="asha_parzen", args=[*words, "--history-url", server])
+    assert (again.trials, again.history_url) == (9, server)
 
 
 @pytest.mark.parametrize(

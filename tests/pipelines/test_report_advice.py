@@ -209,7 +209,8 @@ def test_idle_workers():
 @pytest.mark.parametrize(
     ("trials", "what"),
     [
-        (1, "try more configurations, for 2 side by side take no longer"),
+        (1, "try more configurations, which cost no time while a worker is free"),
+        (2, "try more configurations, which cost no time while a worker is free"),
         (3, "lower --concurrent"),
         (8, "let an epoch take longer (more data, a larger batch of work) or run fewer at once"),
     ],

@@ -265,8 +265,8 @@ def idle_workers(facts: Facts, schedule: Schedule) -> Iterator[Advice]:
     if schedule.idle is None or schedule.idle < _IDLE or schedule.lanes < 1:
         return
     short = schedule.busy / max(1, facts.epochs)
-    if len(facts.records) < schedule.lanes:
-        what = f"try more configurations, for {schedule.lanes} side by side take no longer"
+    if len(facts.records) <= schedule.lanes:
+        what = "try more configurations, which cost no time while a worker is free"
     elif schedule.lanes > 1 and len(schedule.spans) < 3 * schedule.lanes:
         what = "lower --concurrent"
     else:
