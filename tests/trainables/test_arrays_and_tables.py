@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data import check, load, load_table
+from trainables.data import Column, check, load, load_table
 from trainables.data.images import as_rows
 
 GENERATOR = np.random.default_rng(0)
@@ -63,13 +63,19 @@ def test_given_parts_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "expected"),
-    [(Y + 5, Y), (np.array(["d", "a", "c", "b"])[Y], np.array([3, 0, 2, 1])[Y]), (Y[:, None], Y)],
+    ("labels", "expected", "names"),
+    [
+        (Y + 5, Y, (5, 6, 7, 8)),
+        (np.array(["d", "a", "c", "b"])[Y], np.array([3, 0, 2, 1])[Y], ("a", "b", "c", "d")),
+        (Y[:, None], Y, (0, 1, 2, 3)),
+        (Y > 1, Y > 1, (False, True)),
+    ],
 )
-def test_labels_are_numbered_in_their_order(tmp_path, labels, expected):
+def test_labels_are_numbered_in_their_order(tmp_path, labels, expected, names):
     arrays = {"x_train": X, "y_train": labels, "x_test": X, "y_test": labels}
     found = load("arrays", data_dir=save(tmp_path, "npz", arrays))
     assert np.array_equal(found.y_test, expected)
+    assert found.labels == names
 
 
 @pytest.mark.parametrize(
@@ -209,6 +215,12 @@ def test_missing_numbers_are_the_training_rows_mean_and_missing_words_are_none(t
     own = [value for value in found.x_train[:, 0] if value in known]
     rest = {value for part in (found.x_train, found.x_val, found.x_test) for value in part[:, 0]}
     assert rest - known == {np.float32(np.mean(own, dtype=np.float64))}
+    size, colour, old = found.columns
+    assert (size.name, size.mean) == ("size", pytest.approx(np.mean(own, dtype=np.float64)))
+    assert colour == Column(name="colour", words=("blue", "green", "red"))
+    assert (old.name, old.words) == ("old", None)
+    assert found.labels == ("no", "yes")
+    assert found.standardised().pooled().columns == found.columns
     assert {row.sum() for row in found.x_train[:, 1:4]} == {0.0, 1.0}
 
 

@@ -105,3 +105,31 @@ def test_the_driver_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "[]\n[]\n", done.stderr
+
+
+def test_the_checksum_is_of_the_values_as_they_were_loaded(digits):
+    again = load("digits")
+    assert again.checksum == digits.checksum
+    made = (again.standardised(), again.pooled(), again.first_rows())
+    assert {one.checksum for one in made} == {digits.checksum}
+    assert load("digits", train_size=100).checksum != digits.checksum
+    for part in ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test"):
+        changed = getattr(again, part).copy()
+        changed.flat[-1] = (changed.flat[-1] + 1) % 10
+        other = dataclasses.replace(again, **{part: changed}).with_checksum()
+        assert other.checksum != digits.checksum
+        assert other.describe() == digits.describe()
+    swapped = again.x_train.swapaxes(1, 2)  # not contiguous
+    one = dataclasses.replace(again, x_train=swapped).with_checksum()
+    two = dataclasses.replace(again, x_train=swapped.copy()).with_checksum()
+    assert one.checksum == two.checksum != digits.checksum
+    assert again.pooled().with_checksum().checksum != digits.checksum
+
+
+def test_classes_have_the_names_that_were_published(digits, fashion_mnist):
+    assert digits.labels == tuple(range(10))
+    # The first test image is an ankle boot, the second a pullover.
+    names = [fashion_mnist.labels[number] for number in fashion_mnist.y_test[:2]]
+    assert names == ["Ankle boot", "Pullover"]
+    with pytest.raises(ValueError, match=r"labels of digits must name its 10 classes, .* are 2"):
+        dataclasses.replace(digits, labels=("a", "b"))

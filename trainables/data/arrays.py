@@ -125,6 +125,7 @@ def assemble(
         x_test=x_test,
         y_test=y_test,
         classes=len(values),
+        labels=tuple(values.tolist()),
     )
 
 

@@ -38,7 +38,7 @@ def load(
     val_size: int | None = None,
     target: str | None = None,
 ) -> Dataset:
-    """Load a data set.
+    """Load a data set, and note its checksum.
 
     The split never depends on a sweep's seed: numbers of two sweeps compare.
 
@@ -57,8 +57,8 @@ def load(
     """
     _check_name(name, target)
     if name == _TABLE:
-        return load_table(data_dir, train_size, val_size, target)
-    return _LOADERS[name](data_dir, train_size, val_size)
+        return load_table(data_dir, train_size, val_size, target).with_checksum()
+    return _LOADERS[name](data_dir, train_size, val_size).with_checksum()
 
 
 def check(

@@ -30,7 +30,10 @@ _BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = "test_batch"
 _FILES = (*_BATCHES, _TEST)
 _PIXELS = 3 * 32 * 32
-_CLASSES = 10
+_LABELS = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+_CLASSES = len(_LABELS)
 _VAL_SHARE = 0.1
 
 _Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -76,6 +79,7 @@ def load_cifar10(data_dir: str | None, train_size: int | None, val_size: int | N
         x_test=as_rows(x_test),
         y_test=y_test,
         classes=_CLASSES,
+        labels=_LABELS,
     )
 
 

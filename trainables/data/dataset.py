@@ -1,9 +1,33 @@
 """A data set of labelled rows, split into train, validation and test."""
 
+import zlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Label = str | int | float | bool
+"""What a class is called in the files of a data set."""
+_PARTS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """What a column of a table is as inputs of a model."""
+
+    name: str
+    mean: float = 0.0
+    """Of a column of numbers: what stands for a missing one."""
+    words: tuple[str, ...] | None = None
+    """Of a column of words: one input each, 1 for the word of the row and else 0; all are 0 for a
+    word that is missing or another one. None for a column of numbers, which is one input."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As in ``configuration.json``."""
+        if self.words is None:
+            return {"name": self.name, "kind": "number", "missing": self.mean}
+        return {"name": self.name, "kind": "words", "words": list(self.words)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +39,8 @@ class Dataset:
     those of images in 0 .. 1 until `standardised`; labels are int64 in 0 .. classes - 1.
 
     Raises ValueError when a part is empty, has another dtype, another number of labels than rows,
-    another shape of row than the training part, or a label outside 0 .. classes - 1. Of a pooled
-    data set the validation part is empty.
+    another shape of row than the training part, a label outside 0 .. classes - 1, or names of
+    another number of classes. Of a pooled data set the validation part is empty.
     """
 
     name: str
@@ -31,8 +55,19 @@ class Dataset:
     """Whether the values are those of `standardised`."""
     is_pooled: bool = False
     """Whether the training part holds the validation rows too: see `pooled`."""
+    labels: tuple[Label, ...] | None = None
+    """What each class is called, by its number; None where nobody says."""
+    columns: tuple[Column, ...] | None = None
+    """The columns of a table, in the order of their inputs; None for everything else."""
+    checksum: str | None = None
+    """Of the values as they were loaded, whatever was made of them since: see `with_checksum`."""
 
     def __post_init__(self) -> None:
+        if self.labels is not None and len(self.labels) != self.classes:
+            raise ValueError(
+                f"labels of {self.name} must name its {self.classes} classes, but they are "
+                f"{len(self.labels)}."
+            )
         self._check("train", self.x_train, self.y_train)
         if not self.is_pooled:
             self._check("val", self.x_val, self.y_val)
@@ -122,8 +157,18 @@ class Dataset:
 
     def first_rows(self) -> "Dataset":
         """The first row of each part alone: enough to build a model for it."""
-        parts = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
-        return replace(self, **{part: getattr(self, part)[:1] for part in parts})
+        return replace(self, **{part: getattr(self, part)[:1] for part in _PARTS})
+
+    def with_checksum(self) -> "Dataset":
+        """The same with the CRC-32 of its rows and labels, and of their shapes, noted.
+
+        At 1 to 7 GB/s: 0.03 to 0.2 s for Fashion-MNIST. The GIL is not held.
+        """
+        found = 0
+        for part in _PARTS:
+            array = np.ascontiguousarray(getattr(self, part))
+            found = zlib.crc32(array.data, zlib.crc32(f"{part} {array.shape}".encode(), found))
+        return replace(self, checksum=f"{found:08x}")
 
     def describe(self) -> str:
         """One line for a person: name, rows of each part, shape of a row, classes."""

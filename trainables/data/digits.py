@@ -56,4 +56,5 @@ def load_digits(data_dir: str | None, train_size: int | None, val_size: int | No
         x_test=x_test,
         y_test=y_test,
         classes=10,
+        labels=tuple(range(10)),
     )

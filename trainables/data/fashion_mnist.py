@@ -28,7 +28,11 @@ _TRAINING_IMAGES = 60_000
 _TRAIN_ROWS = 50_000
 _VAL_ROWS = 10_000
 _TEST_ROWS = 10_000
-_CLASSES = 10
+_LABELS = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_CLASSES = len(_LABELS)
 
 
 def find_fashion_mnist(data_dir: str | None = None) -> Path | None:
@@ -99,6 +103,7 @@ def load_fashion_mnist(
         x_test=x_test,
         y_test=y_test,
         classes=_CLASSES,
+        labels=_LABELS,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainables.checks import did_you_mean
 from trainables.data.arrays import assemble
-from trainables.data.dataset import Dataset
+from trainables.data.dataset import Column, Dataset
 
 _TARGETS = ("target", "label", "class")
 _SUFFIXES = (".csv", ".parquet")
@@ -60,10 +60,10 @@ def load_table(
         val_size=val_size,
     )
     train = split.x_train[:, 0].astype(np.int64)
-    columns = [_column(path, table[column], train) for column in table.columns]
-    if sum(column.shape[1] for column in columns) == 0:
+    found = [_column(path, table[column], train) for column in table.columns]
+    if sum(inputs.shape[1] for _, inputs in found) == 0:
         raise ValueError(f"{path} must have a column beside {name!r}, but it has none.")
-    x = np.concatenate(columns, axis=1)
+    x = np.concatenate([inputs for _, inputs in found], axis=1)
     parts = {
         f"x_{part}": x[getattr(split, f"x_{part}")[:, 0].astype(np.int64)]
         for part in ("train", "val", "test")
@@ -74,6 +74,8 @@ def load_table(
         y_val=split.y_val,
         y_test=split.y_test,
         classes=split.classes,
+        labels=split.labels,
+        columns=tuple(column for column, _ in found),
         **parts,
     )
 
@@ -215,8 +217,10 @@ def _words(values: Any) -> tuple[Any, NDArray[np.int64]]:
     return counts.index.to_series(), counts.to_numpy()
 
 
-def _column(path: Path, values: Any, train: NDArray[np.int64]) -> NDArray[np.float32]:
-    """One column as numbers, [n, 1], or [n, words] for words."""
+def _column(
+    path: Path, values: Any, train: NDArray[np.int64]
+) -> tuple[Column, NDArray[np.float32]]:
+    """One column, and it as numbers, [n, 1], or [n, words] for words."""
     import pandas as pd
 
     kind = values.dtype
@@ -229,7 +233,8 @@ def _column(path: Path, values: Any, train: NDArray[np.int64]) -> NDArray[np.flo
             )
         known = numbers[train][~np.isnan(numbers[train])]
         mean = known.mean() if len(known) else 0.0
-        return np.where(np.isnan(numbers), mean, numbers).astype(np.float32).reshape(-1, 1)
+        inputs = np.where(np.isnan(numbers), mean, numbers).astype(np.float32).reshape(-1, 1)
+        return Column(name=str(values.name), mean=float(mean)), inputs
     _check_words(path, values)
     if pd.api.types.is_datetime64_any_dtype(kind) or _are_dates(values):
         raise ValueError(
@@ -249,4 +254,4 @@ def _column(path: Path, values: Any, train: NDArray[np.int64]) -> NDArray[np.flo
     found = np.zeros((len(words), len(seen)), np.float32)
     for number, column in enumerate(columns):
         found[:, number] = column
-    return found
+    return Column(name=str(values.name), words=tuple(seen)), found
