@@ -93,15 +93,16 @@ def _verdict(found: Any, tolerance: float) -> str:
 def _surroundings(found: Any) -> str:
     """Which versions and which data are others now."""
     others = [f"{name} {then} then, {now} now" for name, then, now in found.other_versions()]
-    data = found.original.data
-    if data is not None and data != found.data:
-        others.append(f"data: {data} then, {found.data} now")
+    data = found.other_data()
+    if data is not None:
+        others.append(f"data: {data[0]} then, {data[1]} now")
     workers = found.original.options.workers
     if workers > 1:
         others.append(f"workers: {workers} a trial then, one process now, which adds otherwise")
     if others:
         return "\n".join(["What differs:", *(f"  {other}" for other in others)])
-    noted = {"versions": found.original.versions, "data": data}
+    # Without a checksum its values may be others now.
+    noted = {"versions": found.original.versions, "data": found.original.checksum}
     known = [name for name, value in noted.items() if value is not None]
     if not known:
         return "The sweep did not note its versions and its data."

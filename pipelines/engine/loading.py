@@ -233,6 +233,19 @@ def check_metric(sweep: Sweep, trainable: type[Any]) -> None:
         )
 
 
+def settled(sweep: Sweep, data: str | None) -> Sweep:
+    """``auto`` as what it stood for where a session noted ``data``: today it may stand for another
+    data set."""
+    if sweep.dataset != "auto" or data is None:
+        return sweep
+    name = data.partition(":")[0]
+    if name == "digits":  # which was then taken whole, whatever sizes were asked for
+        return dataclasses.replace(
+            sweep, dataset=name, data_dir=None, train_size=None, val_size=None
+        )
+    return dataclasses.replace(sweep, dataset=name)
+
+
 def load_data(sweep: Sweep) -> tuple[Dataset, str | None]:
     """The data set and, where ``auto`` took digits for Fashion-MNIST, a line that says so."""
     dataset, note = _find_data(sweep)

@@ -6,10 +6,12 @@ import math
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import capacity, cluster, loading
+from pipelines.engine import capacity, cluster, experiments, loading, sessions
 from pipelines.engine.errors import UsageError
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
@@ -37,9 +39,19 @@ class Prepared:
 
 
 def prepare(
-    sweep: Sweep, space: SearchSpace, loaded: tuple[Dataset, str | None] | None
+    sweep: Sweep,
+    space: SearchSpace,
+    loaded: tuple[Dataset, str | None] | None,
+    *,
+    resumed: Path | None = None,
 ) -> Prepared:
-    """Load and check it; ``loaded`` is the data set where the space has asked for it already.
+    """Load and check it.
+
+    Args:
+        sweep: its options.
+        space: what it searches.
+        loaded: the data set where the space has asked for it already.
+        resumed: the folder of the sweep that goes on, on the same data.
 
     Raises ``UsageError`` where class, metric, space and data do not go together.
     """
@@ -48,7 +60,9 @@ def prepare(
 
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
-    found, note = loaded or loading.load_data(sweep)
+    noted = {} if resumed is None else _noted(resumed)
+    found, note = loaded or loading.load_data(loading.settled(sweep, noted.get("data")))
+    sessions.check_data(noted, found, name=str(sweep.name))
     if sweep.workers_per_trial == 1 < sweep.gpus_per_trial and loading.distributes(trainable):
         raise UsageError(
             f"One worker trains on one GPU, and --gpus-per-trial is {sweep.gpus_per_trial:g}: "
@@ -61,6 +75,13 @@ def prepare(
         options = replace(options, workers=sweep.workers, cpu_threads=threads)
     loading.check_fits(trainable, space, found, options)
     return Prepared(trainable, found, note, data, options)
+
+
+def _noted(folder: Path) -> Mapping[str, Any]:
+    """What the last session of the sweep in ``folder`` has noted; nothing where there was none."""
+    with experiments.find(folder).history() as history:
+        noted: list[dict[str, Any]] = history.get("sessions", [])
+    return noted[-1] if noted else {}
 
 
 def request(sweep: Sweep, prepared: Prepared) -> capacity.Request:

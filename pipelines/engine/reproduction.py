@@ -42,6 +42,8 @@ class Original:
     versions: Mapping[str, str] | None
     """None where the sweep is older than the note."""
     data: str | None
+    checksum: str | None = None
+    """Of the data; None as above."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class Reproduction:
     original: Original
     data: str
     """The data set it was trained on now."""
+    checksum: str | None = None
+    """Of that data."""
     difference: Difference = field(default_factory=Difference)
     epochs: int = 0
     """Epochs that both curves have."""
@@ -72,6 +76,13 @@ class Reproduction:
         if record.outcome is Outcome.FAILED:
             return self.outcome == "out_of_memory" or self.error == record.error
         return self.outcome is None and self.error is None
+
+    def other_data(self) -> tuple[str, str] | None:
+        """The data then and now, where the two differ."""
+        then, checksum = self.original.data, self.original.checksum
+        if checksum is not None and checksum != self.checksum:
+            return f"{then} (checksum {checksum})", f"{self.data} (checksum {self.checksum})"
+        return (then, self.data) if then not in (None, self.data) else None
 
     def other_versions(self) -> list[tuple[str, str, str]]:
         """What ran then and now, where the two differ, with Python among it."""
@@ -98,20 +109,13 @@ def original(experiment: Experiment, number: int) -> Original:
     summary = experiment.summary() or {}
     return Original(
         record=record,
-        options=loading.with_trainable(_settled(options, session.get("data")), experiment.space),
+        options=loading.with_trainable(
+            loading.settled(options, session.get("data")), experiment.space
+        ),
         versions=session.get("versions") or summary.get("versions"),
         data=session.get("data"),
+        checksum=session.get("data_checksum"),
     )
-
-
-def _settled(options: Sweep, data: str | None) -> Sweep:
-    """``auto`` as what it stood for: today it may stand for another data set."""
-    if options.dataset != "auto" or data is None:
-        return options
-    name = data.partition(":")[0]
-    if name == "digits":  # which was then taken whole, whatever sizes were asked for
-        return replace(options, dataset=name, data_dir=None, train_size=None, val_size=None)
-    return replace(options, dataset=name)
 
 
 def with_other_places(
@@ -144,7 +148,7 @@ def run(
         on_epoch: told of each epoch: the recorded report, and the metrics now.
     """
     record = before.record
-    found = Reproduction(original=before, data=dataset.describe())
+    found = Reproduction(original=before, data=dataset.describe(), checksum=dataset.checksum)
     data, options = loading.for_trials(sweep, dataset)
     recorded = {report.epoch: report for report in record.reports}
     # A failure came in the epoch after the last report.

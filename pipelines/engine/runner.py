@@ -77,6 +77,7 @@ def run(
     script: Sequence[str] | None = None,
     console: Console | None = None,
     defenders: Sequence[Mapping[str, Any]] = (),
+    new_data: bool = False,
 ) -> Result:
     """Run ``sweep`` to its end, to its budget or to Ctrl-C; it can be resumed from either.
 
@@ -84,6 +85,8 @@ def run(
     starts it with the options of a command line, where that is not ``caviar sweep``: ``["python",
     "sweep.py"]``.
     ``defenders`` are configurations that take part in the finals beside the best of the search.
+    ``new_data`` lets a resumed sweep go on with other data than its last session had, which is
+    refused else.
 
     Raises ``UsageError`` for what cannot be carried out, before any trial starts.
     """
@@ -112,7 +115,8 @@ def run(
 
         if isinstance(sweep.trainable, type):
             captured.check(sweep.trainable)
-        preparing = helper.submit(prepare, sweep, space, loaded)
+        resumed = on_disk if sweep.resume and not new_data else None
+        preparing = helper.submit(prepare, sweep, space, loaded, resumed=resumed)
         with cluster.connected(processes=processes(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
             slots = capacity.check(request(sweep, prepared), private=private)
@@ -140,6 +144,8 @@ def run(
                     )
                 ) as followed,
             ):
+                if warm is not None:
+                    warm = warm.compared(prepared.found)
                 warm = warm_start.noted(warm, history, space, sweep.max_epochs)
                 conductor = _conductor(
                     sweep, space, scheduler, history, followed, folder, started, warm
@@ -181,6 +187,7 @@ def run(
                         sweep,
                         space,
                         data=prepared.found.describe(),
+                        checksum=prepared.found.checksum,
                         concurrent=concurrent,
                     ),
                 ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from pipelines.engine.history import History
+    from trainables.data import Dataset
 
 BUDGETS = ("trials", "time_budget", "max_total_epochs", "gpu_hours", "patience", "stop_at")
 """What ends a sweep."""
@@ -258,11 +259,13 @@ def recorded(
     space: SearchSpace,
     *,
     data: str | None = None,
+    checksum: str | None = None,
     concurrent: int | None = None,
 ) -> Iterator[None]:
     """Note the session in the history, from its start, and its seconds when it ends.
 
-    ``data`` is a line that describes the data set: ``auto`` may stand for another one tomorrow.
+    ``data`` is a line that describes the data set, ``auto`` may stand for another one tomorrow, and
+    ``checksum`` that of its values, which may be others tomorrow.
     ``concurrent`` is how many trials the machines run side by side.
     """
     session = {
@@ -272,6 +275,7 @@ def recorded(
         "options": describe(sweep),
         "versions": versions(),
         "data": data,
+        "data_checksum": checksum,
         "concurrent": concurrent,
         **provenance(),
     }
@@ -288,6 +292,23 @@ def recorded(
         session["gpu_seconds"] = conductor.meter.gpu_seconds
         session["stop_reason"] = stop_reason
         history.set("sessions", [*before, session])
+
+
+def is_other_data(checksum: str | None, data: Dataset) -> bool:
+    """Whether ``data`` has other values than those whose checksum was noted; False where none was,
+    by a version that took none."""
+    return checksum is not None and checksum != data.checksum
+
+
+def check_data(noted: Mapping[str, Any], data: Dataset, *, name: str) -> None:
+    """Raise ``UsageError`` where ``data`` is other than what a session of ``name`` has noted."""
+    checksum = noted.get("data_checksum")
+    if is_other_data(checksum, data):
+        raise UsageError(
+            f"A sweep keeps its data, and that of {name!r} was {noted['data']} (checksum "
+            f"{checksum}) and is {data.describe()} (checksum {data.checksum}): say with --data-dir "
+            f"where it lies as it was, or start a new sweep with --warm-start {name}."
+        )
 
 
 def note_finals(history: History, how: str | None) -> None:

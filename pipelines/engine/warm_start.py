@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import experiments
+from pipelines.engine import experiments, sessions
 from pipelines.engine.records import Mode, Outcome, TrialRecord
 from pipelines.engine.searchers.base import Told
 from pipelines.engine.sweep import Sweep
@@ -30,6 +30,7 @@ from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from pipelines.engine.history import History
+    from trainables.data import Dataset
 
 _KEY = "warm_start"
 _DATA = ("dataset", "target", "train_size", "val_size", "standardise", "folds", "augment")
@@ -42,6 +43,19 @@ class WarmStart:
 
     rows: Sequence[Told] = ()
     lines: Sequence[str] = ()
+    checksums: Sequence[str | None] = ()
+    """Of the data of each sweep, in the order of the lines; none where they are not known, or the
+    line names another data set already."""
+
+    def compared(self, data: Dataset) -> WarmStart:
+        """The same, with what is said of each sweep that had other values than ``data``."""
+        lines = [
+            f"{line}; measured on other values of the data (checksum {then}, now {data.checksum})"
+            if sessions.is_other_data(then, data)
+            else line
+            for line, then in zip(self.lines, self.checksums, strict=True)
+        ]
+        return dataclasses.replace(self, lines=lines)
 
     def best(self, count: int, space: SearchSpace, mode: Mode) -> list[dict[str, Any]]:
         """The configurations of the ``count`` best rows, the best first, none of them twice.
@@ -95,18 +109,22 @@ def load(sweep: Sweep, space: SearchSpace) -> WarmStart:
     """
     rows: list[Told] = []
     lines = []
+    checksums = []
     for name in dict.fromkeys(sweep.warm_start):
         earlier = experiments.find(Path(name), sweep.storage)
-        records = earlier.records().values()
+        with earlier.history() as history:
+            records = history.records().values()
+            noted = history.get("sessions", [])
         used, why_not = select(
             records, earlier.space, space, metric=sweep.metric, max_epochs=sweep.max_epochs
         )
         rows += used
+        others = _other_data(earlier.options, sweep)
         lines.append(
-            f"warm start from {name}: {_counted(len(used), len(records), why_not)}"
-            + _other_data(earlier.options, sweep)
+            f"warm start from {name}: {_counted(len(used), len(records), why_not)}{others}"
         )
-    return WarmStart(rows, lines)
+        checksums.append(noted[-1].get("data_checksum") if noted and not others else None)
+    return WarmStart(rows, lines, checksums)
 
 
 def select(

@@ -5,14 +5,25 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from trained import train_sweep
 from without_ray import CONDITIONAL, LINE
 
 import search_spaces
 from pipelines import Sweep
-from pipelines.engine import Grid, UsageError, loading, retraining
+from pipelines.engine import (
+    Grid,
+    UsageError,
+    cluster,
+    experiments,
+    loading,
+    preparing,
+    retraining,
+    runner,
+)
 from pipelines.engine.sweep import by_name
 from search_spaces import Choice, SearchSpace
 from trainables import data
@@ -344,6 +355,87 @@ def test_what_every_trial_is_given():
     assert options.device.memory_share == 0.25
     assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[0] is digits
     assert loading.for_trials(Sweep(cpus_per_trial=0.5), digits)[1].cpu_threads == 1
+
+
+# The data of a sweep that goes on.
+
+
+def write_table(path, rows=40, *, first=0.5):
+    lines = [f"{first if row == 0 else row % 7},{row % 2}" for row in range(rows)]
+    path.write_text("\n".join(["size,label", *lines]))
+
+
+@pytest.fixture
+def tabled(tmp_path):
+    """The options and the folder of a sweep of a table, each session of which notes its data."""
+    write_table(tmp_path / "mine.csv")
+    asked = Sweep(
+        dataset="table",
+        data_dir=tmp_path / "mine.csv",
+        max_epochs=1,
+        trials=1,
+        name="x",
+        space=LINE,
+        trainable="trainables:TorchTrainable",
+    )
+    train_sweep(tmp_path / "x", asked)
+    return asked, tmp_path / "x"
+
+
+def test_a_sweep_goes_on_with_its_data_wherever_it_lies(tabled, tmp_path):
+    asked, folder = tabled
+    (tmp_path / "elsewhere").mkdir()
+    moved = (tmp_path / "mine.csv").rename(tmp_path / "elsewhere" / "other.csv")
+    sweep = dataclasses.replace(asked, data_dir=moved, resume=True)
+    assert preparing.prepare(sweep, LINE, None, resumed=folder).found.name == "other"
+
+
+@pytest.mark.parametrize("rows", [40, 50])
+def test_a_sweep_does_not_go_on_with_other_data(rows, tabled, tmp_path):
+    asked, folder = tabled
+    write_table(tmp_path / "mine.csv", rows, first=0.25)
+    now = {40: 26, 50: 32}[rows]
+    told = (
+        r"A sweep keeps its data, and that of 'x' was mine: 26 .* \(checksum \w{8}\) and is "
+        rf"mine: {now} .* \(checksum \w{{8}}\): say with --data-dir where it lies as it was, or "
+        r"start a new sweep with --warm-start x\."
+    )
+    with pytest.raises(UsageError, match=told):
+        preparing.prepare(asked, LINE, None, resumed=folder)
+    preparing.prepare(asked, LINE, None)  # a new sweep, or a night
+    with experiments.find(folder).history() as history:
+        (session,) = history.get("sessions")
+        del session["data_checksum"]  # as versions that took none have noted it
+        history.set("sessions", [session])
+    preparing.prepare(asked, LINE, None, resumed=folder)
+
+
+def test_auto_stays_what_it_stood_for_when_a_sweep_goes_on(tmp_path, monkeypatch):
+    asked = Sweep(train_size=20_000, max_epochs=1, trials=1, name="x")
+    asked = dataclasses.replace(asked, trainable="trainables:TorchTrainable")
+    digits = dataclasses.replace(asked, dataset="digits", train_size=None)
+    train_sweep(tmp_path / "x", digits)
+    loaded, real = [], data.load
+    monkeypatch.setattr(data, "load", lambda name, **options: loaded.append(name) or real(name))
+    assert preparing.prepare(asked, LINE, None, resumed=tmp_path / "x").found.name == "digits"
+    assert loaded == ["digits"], "Fashion-MNIST is not asked for"
+
+
+@pytest.mark.parametrize("new_data", [False, True])
+def test_a_sweep_that_goes_on_is_prepared_by_its_notes(new_data, tabled, monkeypatch):
+    asked, folder = tabled
+    given = {}
+
+    def prepare(*args, **options):
+        given.update(options)
+        raise UsageError("seen")
+
+    monkeypatch.setattr(runner, "prepare", prepare)
+    monkeypatch.setattr(cluster, "connected", lambda **options: nullcontext(True))
+    sweep = dataclasses.replace(asked, storage=folder.parent, resume=True)
+    with pytest.raises(UsageError, match="seen"):
+        runner.run(sweep, recipe="random_search", new_data=new_data)
+    assert given == {"resumed": None if new_data else folder}
 
 
 @pytest.mark.parametrize(

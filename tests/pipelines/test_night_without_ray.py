@@ -11,7 +11,8 @@ from pipelines.cli import load_recipe
 from pipelines.engine import UsageError, runner, sessions
 from pipelines.engine.finals import Finalist, Finals
 from pipelines.engine.history import History
-from pipelines.engine.nights import diary, night, settings
+from pipelines.engine.nights import daily_turn, diary, night, settings
+from pipelines.engine.nights.daily_turn import Turn
 from pipelines.engine.summary import summarise
 
 PLAN = """
@@ -42,7 +43,7 @@ def plan(tmp_path):
 def without_ray(clock, *, killed_after=None):
     """In place of ``runner.run``: one trial after the other, an epoch takes ``MINUTES``."""
 
-    def run(sweep, *, recipe, defenders):
+    def run(sweep, *, recipe, defenders, new_data):
         folder = Path(sweep.storage, sweep.name)
         folder.mkdir(parents=True, exist_ok=True)
         if not sweep.resume:
@@ -104,10 +105,25 @@ def test_gpu_hours_of_a_night_that_was_cut_off_count(plan, monkeypatch):
     assert (whole.night, whole.epochs) == (cut.night, 10)
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_only_a_model_that_goes_on_from_the_night_before_takes_new_data(goes_on, plan, monkeypatch):
+    turn = Turn(night="2026-11-20", epochs=0, seconds=0.0, gpu_hours=0.0, trials={})
+    monkeypatch.setattr(daily_turn, "read", lambda folder: turn if goes_on else None)
+    run, told = without_ray(Clock()), []
+
+    def noted(sweep, *, new_data, **rest):
+        told.append(new_data)
+        return run(sweep, new_data=new_data, **rest)
+
+    monkeypatch.setattr(runner, "run", noted)
+    assert night.run(plan) == night.BETTER_OR_SAME
+    assert told == [goes_on]
+
+
 def test_a_night_that_was_cut_off_before_it_had_a_history_begins_anew(plan, monkeypatch):
     run = without_ray(Clock())
 
-    def killed(sweep, *, recipe, defenders):
+    def killed(sweep, *, recipe, defenders, new_data):
         folder = Path(sweep.storage, sweep.name)
         folder.mkdir(parents=True)
         sessions.note(sweep, LINE, recipe, folder)

@@ -147,6 +147,29 @@ def test_what_differs_is_said(reproduce, storage, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("checksum", "told"),
+    [
+        (
+            "0badcafe",
+            "What differs:\n  data: digits: {0} (checksum 0badcafe) then, "
+            "digits: {0} (checksum {1}) now\n",
+        ),
+        (None, "Its versions are those of the sweep.\n"),
+    ],
+)
+def test_values_that_have_changed_are_said(checksum, told, reproduce, tmp_path):
+    """Though there are as many of them."""
+    train_sweep(tmp_path / "z", replace(ASKED, trials=1, max_epochs=1))
+    with experiments.find("z", tmp_path).history() as history:
+        (session,) = history.get("sessions")
+        today, session["data_checksum"] = session["data_checksum"], checksum
+        history.set("sessions", [session])
+    out, _ = reproduce("z", 0, where=tmp_path)
+    rows = session["data"].removeprefix("digits: ")
+    assert out.endswith(told.format(rows, today))
+
+
+@pytest.mark.parametrize(
     ("args", "told"),
     [
         (["y", 0], "There is no sweep 'y', neither as a folder nor in "),

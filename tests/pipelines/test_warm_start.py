@@ -23,13 +23,14 @@ from without_ray import (
 )
 
 from pipelines import Sweep, UsageError
-from pipelines.engine import warm_start
+from pipelines.engine import sessions, warm_start
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.schedulers import Asha
 from pipelines.engine.searchers import CoarseToFine, Grid, HyperOpt, Optuna, Parzen, Random
 from pipelines.engine.searchers.base import Told
 from pipelines.engine.warm_start import WarmStart
 from search_spaces import Choice
+from trainables.data import load
 
 NAN = math.nan
 MODELS = [
@@ -159,6 +160,38 @@ def test_sweeps_are_read_by_name_and_by_folder_and_each_gets_a_line(tmp_path):
     assert found.lines[0] == line
     assert found.lines[1].endswith("; measured with another train_size 100, now None")
     assert len(found.lines) == 2, "named twice, read once"
+
+
+@pytest.mark.parametrize(
+    ("then", "train_size", "said"),
+    [
+        (
+            "0badcafe",
+            None,
+            "; measured on other values of the data (checksum 0badcafe, now DIGITS)",
+        ),
+        ("DIGITS", None, ""),
+        (None, None, ""),
+        ("0badcafe", 100, "; measured with another train_size None, now 100"),
+    ],
+)
+def test_other_data_is_said(then, train_size, said, tmp_path):
+    digits = load("digits")
+    checksum = digits.checksum if then == "DIGITS" else then
+    folder = tmp_path / "old"
+    folder.mkdir()
+    asked = Sweep(dataset="digits", max_epochs=9, storage=tmp_path, warm_start=("old",))
+    sessions.note(asked, LINE, "random_search", folder)
+    history = open_history(folder)
+    before = conductor(history)
+    with sessions.recorded(history, before, asked, LINE, data="digits", checksum=checksum):
+        pass
+    history.close()
+    found = warm_start.load(dataclasses.replace(asked, train_size=train_size), LINE)
+    (line,) = found.compared(digits).lines
+    assert line == f"warm start from old: 0 of 0 trials used{said}".replace(
+        "DIGITS", digits.checksum
+    )
 
 
 def test_a_sweep_that_is_not_there(tmp_path):

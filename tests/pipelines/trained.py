@@ -43,7 +43,14 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
         scheduler=asked.scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history,
     )
-    noted = sessions.recorded(history, conductor, asked, space, data=dataset.describe())
+    noted = sessions.recorded(
+        history,
+        conductor,
+        asked,
+        space,
+        data=dataset.describe(),
+        checksum=dataset.checksum,
+    )
     with noted:
         while (assignment := conductor.next()) is not None:
             error = _train(folder, asked, dataset, conductor, assignment.record)

@@ -51,7 +51,12 @@ def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
         defenders = [] if reigning is None else [reigning.config]
         counted = sweep if turn is None else turn.budgets(sweep)
         try:
-            result = runner.run(counted, recipe=settings.recipe, defenders=defenders)
+            result = runner.run(
+                counted,
+                recipe=settings.recipe,
+                defenders=defenders,
+                new_data=turn is not None,  # it has grown since the night before
+            )
         except UsageError as error:
             _record_failure(plan, tonight, nights, str(error), say)
             raise
