@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainables.loop_trainable import LoopTrainable
@@ -42,3 +43,27 @@ class EstimatorTrainable(LoopTrainable):
         return EstimatorLoop(
             lambda epoch: self.build_estimator(config, epoch), data, seed=self._trial.seed
         )
+
+    def save_estimator(self, path: Path) -> None:
+        """Write the fitted estimator of the epoch that is kept as a file that joblib.load reads.
+
+        It takes rows as the trial does, flattened, and predicts the numbers of classes. As after
+        `score`, the loop cannot go on.
+
+        Raises ValueError when it cannot be pickled, or `build_loop` builds another loop.
+        """
+        import pickle
+
+        import joblib  # type: ignore[import-untyped]
+
+        from trainables.loops import EstimatorLoop
+
+        loop = self._running()
+        if not isinstance(loop, EstimatorLoop):
+            raise ValueError(f"{type(self).__name__} has a loop of its own, whose state it keeps.")
+        self._take_best(loop)
+        try:
+            joblib.dump(loop.estimator, path)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            path.unlink(missing_ok=True)
+            raise ValueError(f"The estimator cannot be pickled ({error}).") from error

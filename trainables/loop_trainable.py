@@ -23,7 +23,7 @@ from trainables.options import TrialInfo, TrialOptions, split_config
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
-    from trainables.loops import Alone, BestEpoch, Loop
+    from trainables.loops import Alone, BestEpoch, Loop, Scores
     from trainables.team import Team
 
 
@@ -348,9 +348,13 @@ class LoopTrainable(tune.Trainable, ABC):
         loop, data = self._running(), self._dataset
         if self._options.folds > 1 or not isinstance(loop, Scores):
             return None
-        if self._best.weights is not None and self._best.epoch != loop.epoch:
-            loop.load_weights(self._best.weights)
+        self._take_best(loop)
         return loop.score(data.x_test, data.y_test)
+
+    def _take_best(self, loop: Scores) -> None:
+        """Give a loop the weights that are kept, unless it has them."""
+        if self._best.weights is not None and self._best.epoch != self._running().epoch:
+            loop.load_weights(self._best.weights)
 
     def cleanup(self) -> None:
         """Ray's last call to an actor."""

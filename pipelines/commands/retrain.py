@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from pipelines.commands import arguments
-from pipelines.engine import experiments, loading
+from pipelines.engine import experiments, loading, sessions
 from pipelines.engine.records import TrialRecord
 from pipelines.engine.words import configuration, number
 
@@ -86,11 +86,16 @@ def _run(asked: argparse.Namespace) -> int:
     out = asked.out or experiment.folder / FOLDER / f"trial-{record.number:04d}"
     made_whole.check_free(out)
     trainable = loading.load_trainable(sweep)
-    retraining.check_trainable(trainable)
-    data = retraining.load_rows(sweep, plan.rows)
+    retraining.check_trainable(trainable, plan.rows)
+    data, inputs = retraining.load_rows(sweep, plan.rows)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"trial {record.number} of {experiment.name}\n{configuration(record.config)}\n")
     console.print(f"data       {data.describe()}")
+    if sessions.is_other_data(before.checksum, data):
+        console.print(
+            f"           other than the sweep's: {before.data} (checksum {before.checksum} then, "
+            f"{data.checksum} now)"
+        )
     console.print(f"epochs     {plan.epochs}, seed {plan.seed}")
     for note in plan.notes(sweep):
         console.print(note)
@@ -105,7 +110,9 @@ def _run(asked: argparse.Namespace) -> int:
         console.print(f"{epoch:>5}/{plan.epochs}  {'  '.join(shown)}")
 
     try:
-        found = retraining.run(plan, experiment, sweep, trainable, data, out=out, on_epoch=line)
+        found = retraining.run(
+            plan, experiment, sweep, trainable, data, inputs, out=out, on_epoch=line
+        )
     except retraining.TrainingFailed as error:
         print(f"caviar: {error}", file=sys.stderr)
         return 1
@@ -114,6 +121,8 @@ def _run(asked: argparse.Namespace) -> int:
     if test is not None:
         scores = "  ".join(f"{name} {number(value)}" for name, value in test.items())
     console.print(f"\ntest       {scores}\nfolder     {out}")
+    if found["estimator"] is not None:
+        console.print(f"estimator  {found['estimator']}")
     return 0
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Rows = Literal["train", "train+val"]
 NOTES = "retrain.json"
 """What was trained, how, and what came of it; beside the checkpoint."""
+ESTIMATOR = "estimator.joblib"
+"""The fitted estimator of scikit-learn, where one was trained."""
 
 
 class TrainingFailed(RuntimeError):  # noqa: N818 - what came of it, not a mistake of the program
@@ -96,12 +98,28 @@ def plan(
     )
 
 
-def load_rows(sweep: Sweep, rows: Rows) -> Dataset:
-    """The data set to train on: standardised, if the sweep's was, by the rows that are trained on.
+def load_rows(sweep: Sweep, rows: Rows) -> tuple[Dataset, dict[str, Any]]:
+    """The data set to train on, standardised, if the sweep's was, by the rows that are trained on;
+    and its ``inputs``.
 
     Raises ``UsageError`` where it is not to be had.
     """
-    return loading.standardised(sweep, raw_rows(sweep, rows))
+    raw = raw_rows(sweep, rows)
+    return loading.standardised(sweep, raw), inputs(raw, sweep)
+
+
+def inputs(raw: Dataset, sweep: Sweep) -> dict[str, Any]:
+    """What makes a row of the files into inputs of a model, and its classes into labels, as JSON
+    values: ``columns`` of a table, ``standardise``, and ``labels``; None for what there is not."""
+    columns, standards = raw.columns, None
+    if sweep.standardise:
+        shift, factor = raw.standards()  # they broadcast against one row
+        standards = {"subtract": shift[0].tolist(), "multiply": factor[0].tolist()}
+    return {
+        "columns": None if columns is None else [column.to_json() for column in columns],
+        "standardise": standards,
+        "labels": None if raw.labels is None else list(raw.labels),
+    }
 
 
 def raw_rows(sweep: Sweep, rows: Rows) -> Dataset:
@@ -110,14 +128,19 @@ def raw_rows(sweep: Sweep, rows: Rows) -> Dataset:
     return dataset.pooled() if rows == "train+val" else dataset
 
 
-def check_trainable(trainable: type[Any]) -> None:
-    """Raise ``UsageError`` unless one can train with it, save and score."""
+def check_trainable(trainable: type[Any], rows: Rows) -> None:
+    """Raise ``UsageError`` unless one can train with it on these rows, save and score."""
     from trainables import LoopTrainable
 
     if not issubclass(trainable, LoopTrainable):
         raise UsageError(
             f"{trainable.__name__} is not derived from trainables.LoopTrainable, whose checkpoints "
             "and scores this command needs."
+        )
+    if rows == "train+val" and trainable.needs_validation:
+        raise UsageError(
+            f"{trainable.__name__} validates by itself and needs validation rows, and --on is "
+            "train+val, which leaves none: add --on train."
         )
 
 
@@ -127,11 +150,13 @@ def run(
     sweep: Sweep,
     trainable: type[Any],
     data: Dataset,
+    inputs: Mapping[str, Any],
     *,
     out: Path,
     on_epoch: Callable[[int, Mapping[str, float]], None],
 ) -> dict[str, Any]:
-    """Train, score the test rows once, and write ``out``: a checkpoint and ``retrain.json``.
+    """Train, score the test rows once, and write ``out``: a checkpoint, ``retrain.json``, and of a
+    class for estimators the fitted one.
 
     Args:
         asked: what to train.
@@ -139,12 +164,14 @@ def run(
         sweep: its options.
         trainable: its class.
         data: from ``load_rows``.
+        inputs: from there too.
         out: a folder that does not exist yet; it is there in the end, whole, or not at all.
         on_epoch: told of each epoch and its metrics.
 
     Returns what is in ``retrain.json``. Raises ``UsageError`` where nothing can be written there or
     the class cannot train on these rows, ``TrainingFailed`` where the training comes to nothing.
     """
+    from trainables import EstimatorTrainable
     from trainables.loops import is_out_of_memory
 
     _, options = loading.for_trials(replace(sweep, folds=1, max_epochs=asked.schedule_over), data)
@@ -188,6 +215,13 @@ def run(
                 options=options,
                 gpus=0,
             )
+        estimator = None
+        if isinstance(running, EstimatorTrainable):
+            try:
+                running.save_estimator(part / ESTIMATOR)
+                estimator = ESTIMATOR
+            except ValueError as error:  # the scores are worth keeping
+                estimator = f"not written: {error}"
         found = {
             "experiment": str(experiment.place),
             "recipe": experiment.recipe,
@@ -198,6 +232,9 @@ def run(
             "epochs": asked.epochs,
             "schedule_over": asked.schedule_over,
             "data": data.describe(),
+            "data_checksum": data.checksum,
+            **inputs,
+            "estimator": estimator,
             "test": None if test is None else finite(test),
             "curve": [finite(metrics) for metrics in curve],
             "options": sessions.describe(sweep),

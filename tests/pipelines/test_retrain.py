@@ -7,9 +7,12 @@ import math
 import re
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import SGDClassifier
 from torch.nn import functional
 from trained import train_sweep
 from without_ray import LINE
@@ -17,7 +20,7 @@ from without_ray import LINE
 from pipelines import Sweep, cli
 from pipelines.engine import NoStopping, experiments, loading, retraining
 from search_spaces import Choice, Fixed, SearchSpace
-from trainables import GeneratorTrainable, TorchTrainable
+from trainables import EstimatorTrainable, GeneratorTrainable, TorchTrainable
 from trainables.loops import SupervisedLoop, read_checkpoint
 from trainables.models import build_mlp
 
@@ -187,14 +190,17 @@ def test_plateau_without_validation_rows_watches_the_training_loss(experiment):
 
 
 def test_all_rows_are_standardised_by_all_rows():
-    data = retraining.load_rows(ASKED, "train+val")
+    data, inputs = retraining.load_rows(ASKED, "train+val")
     assert data.x_train.mean() == pytest.approx(0, abs=1e-5)  # grey images: one mean for all
     assert data.x_train.std() == pytest.approx(1, abs=1e-5)
     assert len(data.x_val) == 0
-    raw = retraining.load_rows(replace(ASKED, standardise=False), "train+val")
+    raw, plain = retraining.load_rows(replace(ASKED, standardise=False), "train+val")
+    assert plain == {"columns": None, "standardise": None, "labels": list(range(10))}
     assert (raw.x_train.min(), raw.x_train.max()) == (0, 1)
     shift, factor = raw.standards()
     np.testing.assert_array_equal(data.x_test, (raw.x_test - shift) * factor)
+    standards = {"subtract": shift[0].tolist(), "multiply": factor[0].tolist()}
+    assert inputs == {**plain, "standardise": standards}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +227,7 @@ def test_all_rows_are_standardised_by_all_rows():
         ),
         (
             ["x", "--trainable", "test_retrain:Own"],
-            r"Trial \d cannot be rebuilt: Own validates by itself and needs validation rows, .*",
+            r"Own validates by itself and needs validation rows, .*: add --on train\.",
         ),
     ],
 )
@@ -265,6 +271,52 @@ def test_a_training_that_diverges(retrain, tmp_path):
         "caviar: It ended as diverged: The loss is not finite any more in batch 0 of epoch 1.\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+class Estimator(EstimatorTrainable):
+    """Learns on, or is fitted anew with more trees."""
+
+    refitted = False
+
+    def build_estimator(self, config, epoch):
+        if self.refitted:
+            return ExtraTreesClassifier(epoch, random_state=0)
+        return SGDClassifier(random_state=0)
+
+
+class Refitted(Estimator):
+    refitted = True
+
+
+class CannotBePickled(Estimator):
+    def build_estimator(self, config, epoch):
+        estimator = super().build_estimator(config, epoch)
+        estimator.note = lambda: None
+        return estimator
+
+
+@pytest.mark.parametrize("kind", ["Estimator", "Refitted"])
+@pytest.mark.parametrize("rows", ["train", "train+val"])
+def test_an_estimator_is_written_as_it_was_at_the_epoch_that_is_kept(kind, rows, retrain, tmp_path):
+    out, _ = retrain(
+        "x", "--on", rows, "--trainable", f"test_retrain:{kind}", "--out", tmp_path / "out"
+    )
+    assert "estimator  estimator.joblib" in out
+    found = notes(tmp_path / "out")
+    assert found["estimator"] == "estimator.joblib"
+    estimator = joblib.load(tmp_path / "out" / "estimator.joblib")
+    raw, _ = loading.load_data(replace(ASKED, standardise=False))
+    numbers = {name: np.float32(value) for name, value in found["standardise"].items()}
+    x = (raw.x_test - numbers["subtract"]) * numbers["multiply"]
+    predicted = [found["labels"][n] for n in estimator.predict(x.reshape(len(x), -1))]
+    assert np.mean(predicted == raw.y_test) == pytest.approx(found["test"]["accuracy"], abs=1e-12)
+
+
+def test_an_estimator_that_cannot_be_written(retrain, tmp_path):
+    out, _ = retrain("x", "--trainable", "test_retrain:CannotBePickled", "--out", tmp_path / "out")
+    assert "estimator  not written: The estimator cannot be pickled (" in out
+    assert notes(tmp_path / "out")["test"] is not None
+    assert not (tmp_path / "out" / "estimator.joblib").exists()
 
 
 def test_a_trainable_that_cannot_score(retrain, tmp_path):
