@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from pipelines.commands import arguments
-from pipelines.engine import experiments
+from pipelines.engine import experiments, loading
 from pipelines.engine.words import configuration, number
 
 
@@ -52,18 +52,23 @@ def _run(asked: argparse.Namespace) -> int:
     made_whole.check_free(asked.out)
     records = experiment.records()
     if asked.retrained is not None:
-        source, trial = exporting.of_a_retraining(experiment, asked.retrained)
+        retrained, trial = exporting.of_a_retraining(experiment, asked.retrained)
         record = experiments.trial(records, trial, experiment.name)
     else:
+        retrained = None
         record = experiment.best(records)
         if asked.trial is not None:
             record = experiments.trial(records, asked.trial, experiment.name)
-        source = exporting.of_the_sweep(experiment, record)
     before = reproduction.original(experiment, record.number)
     sweep = reproduction.with_other_places(
         before.options, data_dir=asked.data_dir, trainable=asked.trainable
     )
-    found = exporting.write(experiment, record, source, sweep, form=asked.format, out=asked.out)
+    trainable = loading.load_trainable(sweep)
+    exporting.check_trainable(trainable, experiment, record)
+    source = retrained or exporting.of_the_sweep(experiment, before, trainable)
+    found = exporting.write(
+        experiment, record, source, sweep, trainable, form=asked.format, out=asked.out
+    )
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"trial {record.number} of {experiment.name}, epoch {found['epoch']}\n"

@@ -16,12 +16,14 @@ from pipelines.engine import (
     loading,
     model_card,
     retraining,
+    sessions,
     storage,
 )
 from pipelines.engine.errors import UsageError
 from pipelines.engine.experiments import Experiment
 from pipelines.engine.made_whole import made_whole
 from pipelines.engine.records import TrialRecord
+from pipelines.engine.reproduction import Original
 from pipelines.engine.storage import Place
 from pipelines.engine.summary import finite, versions
 from pipelines.engine.sweep import Sweep, by_name
@@ -57,21 +59,46 @@ class Source:
     test: Mapping[str, float | None] | None
     """The metrics of the test rows, where they were looked at."""
     seed: int
-    is_retrained: bool
+    data: str | None
+    """The data set that it was trained on, described."""
+    checksum: str | None
+    """Of that data; None where a version that takes none trained it."""
 
 
-def of_the_sweep(experiment: Experiment, record: TrialRecord) -> Source:
-    """The checkpoint of a trial; raises ``UsageError`` where none is kept."""
+def of_the_sweep(experiment: Experiment, before: Original, trainable: type[Any]) -> Source:
+    """The checkpoint of a trial.
+
+    Raises ``UsageError`` where none is kept, and where it is of several models.
+    """
+    record, sweep = before.record, before.options
+    if sweep.folds > 1:
+        raise UsageError(
+            f"Each trial of {experiment.name!r} is {sweep.folds} models of a cross-validation: "
+            f"train one with {_again(experiment, record, trainable)}, then export that with --from."
+        )
     found = checkpoints.newest(experiment.place / files.TRIALS, record.number)
     if found is None:
         raise UsageError(
             f"Trial {record.number} of {experiment.name!r} has no checkpoint, a sweep keeps those "
-            f"of its best {experiment.options.keep_checkpoints} trials: train it again with caviar "
-            f"retrain {experiment.place} --trial {record.number}, then export that with --from."
+            f"of its best {experiment.options.keep_checkpoints} trials: train it again with "
+            f"{_again(experiment, record, trainable)}, then export that with --from."
         )
     lies, manifest = found
     place = copies.checkpoint(lies, manifest) if isinstance(lies, Place) else lies
-    return Source(place=place, rows="train", test=None, seed=record.seed, is_retrained=False)
+    return Source(
+        place=place,
+        rows="train",
+        test=None,
+        seed=record.seed,
+        data=before.data,
+        checksum=before.checksum,
+    )
+
+
+def _again(experiment: Experiment, record: TrialRecord, trainable: type[Any]) -> str:
+    """The command that trains a trial once more."""
+    rows = " --on train" if trainable.needs_validation else ""
+    return f"caviar retrain {experiment.place} --trial {record.number}{rows}"
 
 
 def of_a_retraining(experiment: Experiment, folder: Path) -> tuple[Source, int]:
@@ -87,7 +114,8 @@ def of_a_retraining(experiment: Experiment, folder: Path) -> tuple[Source, int]:
             rows=notes["rows"],
             test=notes["test"],
             seed=int(notes["seed"]),
-            is_retrained=True,
+            data=notes.get("data"),
+            checksum=notes.get("data_checksum"),
         )
         origin = storage.place(notes["experiment"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -105,6 +133,7 @@ def write(
     record: TrialRecord,
     source: Source,
     sweep: Sweep,
+    trainable: type[Any],
     *,
     form: Format,
     out: Path,
@@ -116,22 +145,22 @@ def write(
         record: the trial.
         source: its weights.
         sweep: its options.
+        trainable: its class.
         form: how the model is written.
         out: a folder that does not exist yet; it is there in the end, whole, or not at all.
 
     Returns what is in ``configuration.json``. Raises ``UsageError`` where the trial has no model
-    that can be written so.
+    that can be written so, and where the data is not what it was trained on.
     """
-    if sweep.folds > 1 and not source.is_retrained:
-        raise UsageError(
-            f"Each trial of {experiment.name!r} is {sweep.folds} models of a cross-validation: "
-            f"train one with caviar retrain {experiment.place} --trial {record.number}, then "
-            "export that with --from."
-        )
-    trainable = loading.load_trainable(sweep)
-    _check_trainable(trainable)
     saved = _read(source.place)
     raw = retraining.raw_rows(sweep, source.rows)
+    if sessions.is_other_data(source.checksum, raw):
+        raise UsageError(
+            f"The weights were trained on {source.data} (checksum {source.checksum}) and the data "
+            f"is {raw.describe()} (checksum {raw.checksum}), by which inputs would be prepared "
+            "otherwise: say with --data-dir where it lies as it was, or train on today's with "
+            f"{_again(experiment, record, trainable)}, then export that with --from."
+        )
     data = loading.standardised(sweep, raw)
     # On the CPU and as it was written: what is exported is the same whatever machine exports it.
     single = replace(sweep, folds=1, gpus_per_trial=0, device=DeviceOptions())
@@ -159,14 +188,16 @@ def write(
             "hyperparameters": record.config,
             "input_shape": list(given.input_shape),
             "classes": given.classes,
-            "standardise": _standards(raw) if sweep.standardise else None,
+            **retraining.inputs(raw, sweep),
             "standardises_itself": takes_raw,
+            "prepares_data": _prepares(trainable),
             "largest_difference_of_logits": gap,
             "experiment": experiment.name,
             "trial": record.number,
             "epoch": saved.best_epoch,
             "trained_on": source.rows,
             "data": data.describe(),
+            "data_checksum": data.checksum,
             "metrics": finite(saved.best_metrics),
             "test": source.test,
             "seed": source.seed,
@@ -177,9 +208,16 @@ def write(
     return found
 
 
-def _check_trainable(trainable: type[Any]) -> None:
-    from trainables import TorchTrainable
+def check_trainable(trainable: type[Any], experiment: Experiment, record: TrialRecord) -> None:
+    """Raise ``UsageError`` unless what it trains is a torch model."""
+    from trainables import EstimatorTrainable, TorchTrainable
 
+    if issubclass(trainable, EstimatorTrainable):
+        raise UsageError(
+            f"caviar export writes torch models, and {trainable.__name__} trains estimators: "
+            f"{_again(experiment, record, trainable)} writes the fitted one as "
+            f"{retraining.ESTIMATOR}."
+        )
     if not issubclass(trainable, TorchTrainable):
         raise UsageError(
             f"caviar export writes torch models, and {trainable.__name__} is not derived from "
@@ -204,12 +242,6 @@ def _read(place: Path) -> Checkpoint:
     if saved.best_weights is None:
         raise UsageError(f"{place} has no weights of a best epoch: no epoch was finite.")
     return saved
-
-
-def _standards(raw: Dataset) -> dict[str, Any]:
-    """What inputs are moved and scaled by, as nested lists that broadcast against one row."""
-    shift, factor = raw.standards()
-    return {"subtract": shift[0].tolist(), "multiply": factor[0].tolist()}
 
 
 def _with_standards(model: nn.Module, raw: Dataset) -> nn.Module:

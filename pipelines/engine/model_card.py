@@ -10,6 +10,8 @@ from pipelines.engine.experiments import Experiment
 from pipelines.engine.sweep import Sweep
 from pipelines.engine.words import number
 
+_MOST = 30
+"""Labels, columns and words that a card names; more are in ``configuration.json`` alone."""
 _BUILDERS = {
     "trainables:TorchTrainable": "build_mlp",
     "trainables:CNNTrainable": "build_cnn",
@@ -32,8 +34,9 @@ def write(found: Mapping[str, Any], experiment: Experiment, sweep: Sweep) -> str
         f"# {experiment.name}, trial {found['trial']}",
         f"A classifier of {found['classes']} classes, found by a hyperparameter sweep and trained "
         f"on {rows[found['trained_on']]}; the weights are those of epoch {found['epoch']}.",
-        f"- data: {found['data']}\n- input: float32 [n, {shape}]"
-        f"{_values(found)}\n- output: logits [n, {found['classes']}]\n- license: choose one",
+        f"- data: {found['data']}\n- input: float32 [n, {shape}]{_values(found)}\n"
+        f"- output: logits [n, {found['classes']}]{_labels(found)}\n- license: choose one",
+        _columns(found),
         "## Scores",
         _scores(found),
         "## Load it",
@@ -51,11 +54,49 @@ def write(found: Mapping[str, Any], experiment: Experiment, sweep: Sweep) -> str
 
 
 def _values(found: Mapping[str, Any]) -> str:
-    if found["standardises_itself"]:
-        return ", with the values of the data set (images: 0 … 1)"
-    if found["standardise"]:
-        return ", standardised: minus `subtract`, times `multiply` of `configuration.json`"
-    return ", with the values of the data set (images: 0 … 1)"
+    said = ", with the values of the data set"
+    if found["columns"] is not None:
+        said = ", made of the columns below"
+    elif len(found["input_shape"]) > 1:
+        said += " (images: 0 … 1)"
+    if found["standardise"] and not found["standardises_itself"]:
+        said += ", standardised: minus `subtract`, times `multiply` of `configuration.json`"
+    if found["prepares_data"]:
+        said += f", then as prepare_data of `{found['trainable']}` makes them"
+    return said
+
+
+def _labels(found: Mapping[str, Any]) -> str:
+    labels = found["labels"]
+    if labels is None:
+        return ""
+    if len(labels) > _MOST:
+        return "; the largest is the class, whose label is in `labels` of `configuration.json`"
+    named = ", ".join(f"{index} {label}" for index, label in enumerate(labels))
+    return f"; the largest is the class: {named}"
+
+
+def _columns(found: Mapping[str, Any]) -> str:
+    """How a row of a table becomes inputs; nothing for other data."""
+    columns = found["columns"]
+    if columns is None:
+        return ""
+    said = (
+        "A row of the table becomes inputs column by column, in the order of `columns` of "
+        "`configuration.json`. A number is one input; where it is missing, `missing` stands for "
+        "it. A column of words is as many inputs as it has `words`: 1 for that of the row and 0 "
+        "for the others, all 0 where it is missing or another one."
+    )
+    if len(columns) > _MOST:
+        return said
+    inputs = {
+        column["name"]: f"words: {', '.join(column['words'][:_MOST])}"
+        + (" …" if len(column["words"]) > _MOST else "")
+        if column["kind"] == "words"
+        else f"number, missing {number(column['missing'])}"
+        for column in columns
+    }
+    return f"{said}\n\n{_table({'column': 'inputs'}, inputs)}"
 
 
 def _scores(found: Mapping[str, Any]) -> str:
@@ -80,14 +121,18 @@ def _code(found: Mapping[str, Any]) -> str:
             "logits = model(rows)"
         )
     builder = _BUILDERS.get(found["trainable"])
-    build = f'{builder}(about["hyperparameters"], about["input_shape"], about["classes"])'
+    given = '(about["hyperparameters"], about["input_shape"], about["classes"])'
+    build = f"model = {builder}{given}"
     imports = f"from trainables.models import {builder}\n"
     if builder is None:
-        build = f"...  # as build_model of {found['trainable']} does"
+        build = (
+            "# Build model here, as build_model of "
+            f"{found['trainable']} does\n# of {given.strip('()')}."
+        )
         imports = ""
     return (
         f"import json\n\nimport torch\n{imports}\n"
-        f'about = json.load(open("configuration.json"))\nmodel = {build}\n'
+        f'about = json.load(open("configuration.json"))\n{build}\n'
         f'model.load_state_dict(torch.load("{found["file"]}", weights_only=True))\n'
         "logits = model.eval()(rows)"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import json
 import re
 import subprocess
@@ -16,9 +18,9 @@ from trained import train_sweep
 from without_ray import LINE
 
 from pipelines import Sweep, cli
-from pipelines.engine import NoStopping, experiments, loading
+from pipelines.engine import NoStopping, experiments, loading, model_card
 from search_spaces import Choice, Fixed, SearchSpace
-from trainables import TorchTrainable
+from trainables import EstimatorTrainable, GeneratorTrainable, TorchTrainable
 from trainables.loops import read_checkpoint
 from trainables.models import build_mlp, build_resnet
 
@@ -128,10 +130,15 @@ np.save("logits.npy", logits.numpy())
 """
 
 
+def code_of_the_card(out):
+    (code,) = re.findall(r"```python\n(.*?)```", (out / "README.md").read_text(), re.DOTALL)
+    return code
+
+
 def logits_of_the_card(out, before=""):
     """What the code on the card says of the test rows, in a process of its own."""
     np.save(out / "rows.npy", raw_test_rows())
-    (code,) = re.findall(r"```python\n(.*?)```", (out / "README.md").read_text(), re.DOTALL)
+    code = code_of_the_card(out)
     script = before + RUN.replace("CODE", code.replace("\n", "\n    "))
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=out, capture_output=True, text=True, timeout=120
@@ -201,7 +208,10 @@ def test_the_card(export, storage, tmp_path):
     assert found["trial"] == best.number
     assert card.startswith(f"# x, trial {best.number}\n")
     assert f"- data: {found['data']}" in card
-    assert "- input: float32 [n, 8, 8], standardised: minus `subtract`" in card
+    assert (
+        "- input: float32 [n, 8, 8], with the values of the data set (images: 0 … 1), "
+        "standardised: minus `subtract`"
+    ) in card
     assert "- license: choose one" in card
     assert f"| learning_rate | {best.config['learning_rate']:.4g} |" in card
     assert f"| val_accuracy | {found['metrics']['val_accuracy']:.4g} |" in card
@@ -228,6 +238,138 @@ def test_a_retrained_model(export, storage, tmp_path, capsys):
     assert np.mean(predicted == data.y_test) == pytest.approx(notes["test"]["accuracy"], abs=0.003)
 
 
+def test_the_code_for_a_model_of_ones_own_says_where_it_is_built(export, tmp_path):
+    export("branches")
+    code = code_of_the_card(tmp_path / "out")
+    given = 'about["hyperparameters"], about["input_shape"], about["classes"]'
+    comment = (
+        f"# Build model here, as build_model of test_export:DependsOnItsInput does\n# of {given}."
+    )
+    assert comment in code
+    built = code.replace(comment, f"model = DependsOnItsInput.build_model(None, {given})")
+    found = {"DependsOnItsInput": DependsOnItsInput, "rows": torch.zeros(3, 8, 8)}
+    with contextlib.chdir(tmp_path / "out"):
+        exec(built, found)  # what a person does with it
+    assert found["logits"].shape == (3, 10)
+
+
+def write_table(path, *, shift=0.0):
+    """Words, missing words, missing numbers, truth, and labels that are words."""
+    draw = np.random.default_rng(0)
+    lines = ["size,colour,old,weight,kind"]
+    for row in range(120):
+        size = draw.normal(10 + 4 * (row % 3), 2) + shift
+        colour = draw.choice(["red", "green", "blue", ""])
+        weight = "" if row % 5 == 0 else f"{draw.normal(row % 3, 1):.4f}"
+        kind = ("pear", "apple", "fig")[row % 3]
+        lines.append(f"{size:.4f},{colour},{draw.random() < 0.5},{weight},{kind}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """The options and the storage of the sweep "table", which nobody writes to."""
+    place = tmp_path_factory.mktemp("table")
+    asked = replace(
+        ASKED, dataset="table", data_dir=write_table(place / "fruit.csv"), target="kind", trials=1
+    )
+    train_sweep(place / "table", asked, space=SPACE)
+    return asked, place
+
+
+@pytest.mark.parametrize("form", ["state_dict", "torchscript", "torch_export"])
+def test_a_raw_row_of_a_table_by_what_lies_in_the_folder_alone(form, table, export, tmp_path):
+    asked, place = table
+    export("table", "--storage", place, "--format", form)
+    out = tmp_path / "out"
+    found = about(out)
+    inputs = []
+    for row in csv.DictReader((place / "fruit.csv").open()):
+        values = []
+        for column in found["columns"]:
+            text = row[column["name"]]
+            if column["kind"] == "words":
+                values += [float(text == word) for word in column["words"]]
+            elif text in ("True", "False"):
+                values.append(float(text == "True"))
+            else:
+                values.append(float(text) if text else column["missing"])
+        inputs.append(values)
+    rows = np.array(inputs, np.float32)
+    if not found["standardises_itself"]:
+        numbers = {name: np.float32(value) for name, value in found["standardise"].items()}
+        rows = (rows - numbers["subtract"]) * numbers["multiply"]
+    given = {"rows": torch.from_numpy(rows)}
+    with contextlib.chdir(out):
+        exec(code_of_the_card(out), given)
+    predicted = [found["labels"][number] for number in given["logits"].argmax(1).tolist()]
+
+    logits = trained_logits(place, "table", found)
+    names = np.array(["apple", "fig", "pear"])
+    known = {row.tobytes(): n for n, row in enumerate(np.float32(inputs))}
+    raw, _ = loading.load_data(replace(asked, standardise=False))
+    lines = [known[row.tobytes()] for row in raw.x_test]
+    assert [predicted[line] for line in lines] == names[logits.argmax(1)].tolist()
+    np.testing.assert_allclose(
+        given["logits"].detach().numpy()[lines], logits, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_card_of_a_table(table, export, tmp_path):
+    export("table", "--storage", table[1], "--format", "torch_export")
+    card = (tmp_path / "out" / "README.md").read_text()
+    weight = about(tmp_path / "out")["columns"][3]["missing"]
+    assert "images" not in card
+    assert "- input: float32 [n, 6], made of the columns below\n" in card
+    assert "logits [n, 3]; the largest is the class: 0 apple, 1 fig, 2 pear\n" in card
+    assert "| colour | words: blue, green, red |\n" in card
+    assert f"| weight | number, missing {weight:.4g} |\n" in card
+
+
+def test_the_card_of_many_columns_and_labels(table, export, tmp_path):
+    """They are in ``configuration.json``."""
+    export("table", "--storage", table[1])
+    found = about(tmp_path / "out")
+    many = {**found, "labels": list(range(31)), "columns": found["columns"] * 8}
+    card = model_card.write(many, experiments.find("table", table[1]), table[0])
+    assert "whose label is in `labels` of `configuration.json`" in card
+    assert "in the order of `columns` of `configuration.json`" in card
+    assert "| colour |" not in card
+    words = [{"name": "word", "kind": "words", "words": [f"w{n}" for n in range(31)]}]
+    card = model_card.write(
+        {**found, "columns": words}, experiments.find("table", table[1]), table[0]
+    )
+    assert "w29 … |" in card
+    assert "w30" not in card
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_weights_that_were_trained_on_other_data(again, table, export, tmp_path, capsys):
+    """The inputs would be standardised by other numbers, though there are as many."""
+    asked, place = table
+    other = write_table(tmp_path / "fruit.csv", shift=1.0)
+    where = ["table", "--storage", place]
+    if again:
+        retrained = tmp_path / "again"
+        command = ["retrain", *where, "--out", retrained, "--data-dir", other]
+        assert cli.main([str(word) for word in command]) == 0
+        said = r"other than the sweep's: fruit: .* \(checksum (\w{8}) then, (\w{8}) now\)"
+        ((then, now),) = re.findall(said, capsys.readouterr().out)
+        assert json.loads((retrained / "retrain.json").read_text())["data_checksum"] == now != then
+        where += ["--from", retrained]
+        other = asked.data_dir
+    _, err = export(*where, "--data-dir", other, code=2)
+    rows = "96 training, 0" if again else "77 training, 19"
+    data = rf"fruit: {rows} .* \(checksum \w{{8}}\)"
+    assert re.fullmatch(
+        rf"caviar: The weights were trained on {data} and the data is {data}, by which inputs "
+        r"would be prepared otherwise: say with --data-dir where it lies as it was, or train on "
+        r"today's with caviar retrain .*/table --trial 0, then export that with --from\.\n",
+        err,
+    )
+
+
 def test_data_that_the_class_prepares_is_what_the_model_takes(export, tmp_path):
     export("halved", "--format", "torch_export")
     found = about(tmp_path / "out")
@@ -235,6 +377,8 @@ def test_data_that_the_class_prepares_is_what_the_model_takes(export, tmp_path):
     assert found["standardises_itself"] is False
     model = torch.export.load(tmp_path / "out" / "model.pt2").module()
     assert model(torch.zeros(3, 4, 8)).shape == (3, 10)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "`configuration.json`, then as prepare_data of `test_export:Halved` makes them\n" in card
 
 
 @pytest.mark.parametrize(
@@ -254,6 +398,13 @@ def test_data_that_the_class_prepares_is_what_the_model_takes(export, tmp_path):
         (["branches", "--format", "torch_export"],
             r"This model (cannot be written|written) as torch_export .*state_dict\."),
         (["x", "--trainable", "test_export:Own"], r"caviar export writes torch models, and Own .*"),
+        (["folds", "--trainable", "test_export:Loop"],
+            r"caviar export writes torch models, and Loop is not derived from .*"),
+        (["folds", "--trainable", "test_export:Validates"],
+            r"Each trial of .* train one with caviar retrain .* --trial 0 --on train, then .*"),
+        (["x", "--trainable", "test_export:Linear"],
+            r"caviar export writes torch models, and Linear trains estimators: caviar retrain .*/x "
+            r"--trial \d writes the fitted one as estimator\.joblib\."),
         (["x", "--trainable", "trainables:ResNetTrainable"], r".* cannot be rebuilt: .*"),
     ],
 )  # fmt: skip
@@ -274,6 +425,27 @@ class Own:
     """Reports metrics, and is no torch model."""
 
     metrics = ("val_accuracy",)
+
+
+class Loop(GeneratorTrainable):
+    """A loop of one's own."""
+
+    def run_epochs(self, config, data, state, epochs):
+        for _ in epochs:
+            yield {"val_accuracy": 0.5}, {}
+
+
+class Validates(TorchTrainable):
+    """Cannot train without validation rows."""
+
+    needs_validation = True
+
+
+class Linear(EstimatorTrainable):
+    """An estimator."""
+
+    def build_estimator(self, config, epoch):
+        raise NotImplementedError
 
 
 def test_a_damaged_checkpoint(storage, export, tmp_path, monkeypatch):
@@ -302,7 +474,7 @@ def test_data_of_a_relative_path_is_found_from_elsewhere(tmp_path, monkeypatch, 
     assert cli.main([*command, "found"]) == 0
     np.savez(tmp_path / "mine.npz", x=np.ones((60, 3)), y=labels)
     assert cli.main([*command, "changed"]) == 2
-    assert "caviar: x_train of mine must vary to be standardised" in capsys.readouterr().err
+    assert "caviar: The weights were trained on mine: 38 training" in capsys.readouterr().err
 
 
 def test_another_sweeps_retraining(export, storage, tmp_path):

@@ -16,12 +16,21 @@ from commands import caviar, finish, port_of_our_own, start
 from without_ray import LINE, METRIC, conductor, run_trial, steps
 
 from pipelines import cli
-from pipelines.engine import checkpoints, experiments, exporting, files, sessions, storage
+from pipelines.engine import (
+    checkpoints,
+    experiments,
+    exporting,
+    files,
+    reproduction,
+    sessions,
+    storage,
+)
 from pipelines.engine.errors import UsageError
 from pipelines.engine.history import History
 from pipelines.engine.storage import Mirror, home, on_disk
 from pipelines.engine.sweep import Sweep
 from pipelines.engine.watched import Watched
+from trainables import TorchTrainable
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +206,8 @@ def test_watching_a_bucket_sees_what_came_since(bucket, two_trials):
 def test_a_checkpoint_in_a_bucket_is_exported_from_a_copy(bucket, two_trials):
     write_checkpoint(home(Path(bucket), "x"), 1, "trial-0001", epoch=2)
     experiment = experiments.find("x", Path(bucket))
-    source = exporting.of_the_sweep(experiment, experiment.records()[1])
+    before = reproduction.original(experiment, 1)
+    source = exporting.of_the_sweep(experiment, before, TorchTrainable)
     assert (source.place / "last.pt").read_bytes() == bytes(10)
     assert (source.place / "checkpoint.json").is_file()
 
