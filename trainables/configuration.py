@@ -41,6 +41,11 @@ class Hyperparameters(Mapping[str, Any]):
     def __repr__(self) -> str:
         return repr(self._values)
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The names that were asked for, also those in vain."""
+        return tuple(self._asked)
+
     def unread(self) -> list[str]:
         """The names that nothing asked for."""
         return [name for name in self._values if name not in self._asked]

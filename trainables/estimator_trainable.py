@@ -36,6 +36,12 @@ class EstimatorTrainable(LoopTrainable):
         epoch, which counts from 1. Give it `self.trial.seed` where it draws.
         """
 
+    def skeleton(self, config: Mapping[str, Any]) -> Any:
+        """The estimators of the first and the last epoch; None with a loop of one's own."""
+        if type(self).build_loop is not EstimatorTrainable.build_loop:
+            return None
+        return self, [self.build_estimator(config, e) for e in (1, self._options.max_epochs)]
+
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """The loop that fits the estimator."""
         from trainables.loops import EstimatorLoop

@@ -9,9 +9,10 @@ from __future__ import annotations
 import gc
 import math
 import time
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ray import tune
 
@@ -43,7 +44,6 @@ class LoopTrainable(tune.Trainable, ABC):
 
     metrics: ClassVar[tuple[str, ...]] = ("epoch", "epoch_seconds")
     """What a report can hold."""
-    default_metric: ClassVar[str] = "val_accuracy"
     needs_validation: ClassVar[bool] = False
     """Whether it cannot train without validation rows."""
 
@@ -97,6 +97,74 @@ class LoopTrainable(tune.Trainable, ABC):
                 f"{cls.__name__} trains in one process, and a trial is to have {options.workers} "
                 "workers: give it one."
             )
+        if options.folds > 1:
+            from trainables.data.splits import check_folds
+
+            check_folds(options.folds, len(data.y_train) + len(data.y_val))
+        elif options.metric in cls._spreads():
+            raise ValueError(
+                f"The metric {options.metric} is a spread over folds, and there is 1: set folds to "
+                f"2 or more, or take {options.metric.removesuffix('_std')}."
+            )
+
+    @classmethod
+    def check_reading(
+        cls, configurations: Iterable[Mapping[str, Any]], data: Dataset, options: TrialOptions
+    ) -> None:
+        """Refuse, before the first trial, hyperparameters of the default configuration that nothing
+        reads.
+
+        Nothing is refused where `skeleton` cannot tell, or keeps the configuration for later.
+
+        Args:
+            configurations: the default one, then others, which are looked at while a name is
+                unread: a class may read some names for certain values of others only.
+            data: the data set of the sweep.
+            options: what every trial will be given.
+
+        Raises ValueError, naming what is not read.
+        """
+        few = data.first_rows()
+        names: list[str] = []
+        asked: dict[str, None] = {}
+        for values in configurations:
+            config = Hyperparameters(values)
+            trial = cls._untrained(few, options)
+            try:
+                built = trial.skeleton(config)
+            except Exception:  # noqa: BLE001 - the trial itself will say what is wrong
+                return
+            if built is None:
+                return
+            if not names:
+                trial.check_config(config)
+                names = list(values)
+            asked |= dict.fromkeys(config.asked)
+            kept = weakref.ref(config)
+            del config
+            if kept() is not None or asked.keys() >= set(names):
+                return
+        unread = [name for name in names if name not in asked]
+        raise ValueError(
+            f"{cls.__name__} does not read the hyperparameter{'s' * (len(unread) > 1)} "
+            f"{', '.join(unread)}. It reads {', '.join(sorted(asked))}: drop the rest from the "
+            "space, or read it where the trial is built."
+        )
+
+    def skeleton(self, config: Mapping[str, Any]) -> Any:
+        """What reads the hyperparameters of a trial, built in milliseconds and not trained; None
+        where that cannot be told.
+
+        Called in the process that starts the sweep. Of `data` there is one row of each part.
+        """
+        return None
+
+    @classmethod
+    def _untrained(cls, few: Dataset, options: TrialOptions) -> Self:
+        """A trial that can build and not train."""
+        trial = cls.__new__(cls)
+        trial._options, trial._dataset, trial._trial = options, few, TrialInfo()
+        return trial
 
     @classmethod
     def checkpoint_bytes(
@@ -220,8 +288,13 @@ class LoopTrainable(tune.Trainable, ABC):
         of validation where there are no rows for it."""
         if self._validates_nothing:
             return tuple(name for name in self.metrics if not name.startswith("val_"))
-        spreads = {f"{name}_std" for name in self.metrics} if self._options.folds == 1 else ()
+        spreads = self._spreads() if self._options.folds == 1 else ()
         return tuple(name for name in self.metrics if name not in spreads)
+
+    @classmethod
+    def _spreads(cls) -> set[str]:
+        """The metrics that only a cross-validation has."""
+        return {f"{name}_std" for name in cls.metrics}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this actor. Always True: Ray has no fallback for anything else."""

@@ -6,12 +6,12 @@ to its workers, and importing torch there would delay the first result of a swee
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from trainables.checks import whole
 from trainables.devices import device_type
 from trainables.loop_trainable import LoopTrainable
-from trainables.options import TrialInfo
 from trainables.understood import check_names, readers
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ class TorchTrainable(LoopTrainable):
 
     Used of a configuration: batch_size (128), augment, and what `build_mlp`, `build_optimizer`,
     `build_loss` and `build_schedule` of `trainables.models` and `trainables.loops` describe. A
-    hyperparameter that none of them understands is refused; where a part is one's own, only what is
-    misspelt: it may read its hyperparameters later, or leave some of a space alone.
+    hyperparameter that none of them understands is refused; where a part is one's own, a trial
+    refuses only what is misspelt, and a sweep, before its first trial, what is not read while such
+    a part is built: see `check_reading`.
     """
 
     metrics: ClassVar[tuple[str, ...]] = (
@@ -105,7 +106,12 @@ class TorchTrainable(LoopTrainable):
         return build_schedule(config, self._options.max_epochs)
 
     def prepare_data(self, data: Dataset) -> Dataset:
-        """Change the sweep's data, once an actor."""
+        """Change the sweep's data, which is standardised before, once an actor.
+
+        In a cross-validation it is called once a fold, whose rows are standardised by those it
+        trains on; overridden it gives each fold rows of its own, so that k folds take k times the
+        memory. To see what is built it is also called with one row of each part.
+        """
         return data
 
     def measure(self, logits: Tensor, labels: Tensor) -> Mapping[str, float]:
@@ -123,18 +129,26 @@ class TorchTrainable(LoopTrainable):
         """
         import torch
 
+        from trainables.data.splits import fold_datasets
         from trainables.loops import Execution, FoldData, TensorData
 
         options = self._options
         self._device = torch.device(self._device_type())
         own_model = not _is_ours(type(self).build_model)
         self._execution = Execution(options.device, self._device, own_model=own_model)
-        data = self.prepare_data(self._dataset)
-        place = self._execution.place_for(data.nbytes)
-        if options.folds > 1:
+        data, place_for = self._dataset, self._execution.place_for
+        if options.folds == 1:
+            data = self.prepare_data(data)
+            self._tensors = TensorData.of(data, place_for(data.nbytes))
+        elif _is_ours(type(self).prepare_data):
+            place = place_for(data.nbytes)
             self._tensors = FoldData.of(data, options.folds, options.fold_seed, place)
         else:
-            self._tensors = TensorData.of(data, place)
+            parts = fold_datasets(data, options.folds, options.fold_seed)
+            parts = [self.prepare_data(part) for part in parts]
+            place = place_for(sum(part.nbytes for part in parts))
+            self._tensors = FoldData.of_parts(parts, place)
+            data = parts[0].pooled()
         self._dataset = data  # last: out of memory, this is done again for the next trial
 
     @classmethod
@@ -204,7 +218,7 @@ class TorchTrainable(LoopTrainable):
     def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
         """Refuse parameters that the model does not read, and what needs images without any.
 
-        Of a model of one's own nothing is known, and nothing is refused.
+        What a model of one's own reads is found by `check_reading`.
         """
         super().check_sweep(names, data, options)
         has_images = len(data.input_shape) in _IMAGES
@@ -223,6 +237,27 @@ class TorchTrainable(LoopTrainable):
                 f"those of {data.name} have the shape {data.input_shape}: search a space of MLPs."
             )
 
+    def skeleton(self, config: Mapping[str, Any]) -> Any:
+        """The model without memory for its weights, and loss and schedule, where a part is one's
+        own; None with a loop or an optimizer of one's own (torch.optim takes a second to import
+        there), and where torch is not imported yet."""
+        if not self.distributes() or self._model_of() is not None:
+            return None
+        if not _is_ours(type(self).build_optimizer) or "torch" not in sys.modules:
+            return None
+        from torch import nn
+
+        from trainables.models import weightless
+
+        for name in ("batch_size", "augment"):
+            config.get(name)
+        data = self.prepare_data(self._dataset)
+        with weightless():
+            model = self.build_model(config, data.input_shape, data.classes)
+        # Which weights it updates is nothing to an optimizer of ours; a lazy model has none yet.
+        optimizer = self.build_optimizer(config, nn.Linear(1, 1))
+        return self, model, optimizer, self.build_loss(config), self.build_schedule(config)
+
     @classmethod
     def checkpoint_bytes(
         cls, config: Mapping[str, Any], data: Dataset, options: TrialOptions
@@ -235,8 +270,7 @@ class TorchTrainable(LoopTrainable):
         """
         from trainables.models import weightless, with_sizes
 
-        trial = cls.__new__(cls)
-        trial._options, trial._dataset, trial._trial = options, data, TrialInfo()
+        trial = cls._untrained(data, options)
         try:
             prepared = trial.prepare_data(data)
             with weightless():

@@ -14,12 +14,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import search_spaces
+from pipelines.engine import disk
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.sweep import AUTO, Sweep, by_name
 from search_spaces import Choice, SearchSpace
 from search_spaces.text import show
 from trainables import understood
-from trainables.options import TrialOptions
+from trainables.options import RESERVED_KEY, TrialOptions
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -53,6 +54,11 @@ def load_space(sweep: Sweep, data: Dataset | None = None) -> SearchSpace:
         else:
             inputs = math.prod(data.input_shape)
             space = search_spaces.get(sweep.space, inputs=inputs, outputs=data.classes)
+        if RESERVED_KEY in space.names:
+            raise UsageError(
+                f"A parameter cannot be named {RESERVED_KEY!r}, which is where a trial finds its "
+                f"number and its seed, and the space {space.name!r} has one: rename it."
+            )
         space = _fixed(space, sweep.fix)
         sweep.searcher.planned(space, trials=sweep.trials).check(space)
         return space
@@ -144,6 +150,12 @@ def check_fits(
         trainable.check_sweep(space.names, data, options)
     except ValueError as error:
         raise _another_trainable(error) from error
+    if not hasattr(trainable, "check_reading"):
+        return
+    try:
+        trainable.check_reading(disk.candidates(space), data, options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def distributes(trainable: type[Any]) -> bool:
@@ -212,8 +224,16 @@ def _trainable_path(sweep: Sweep) -> tuple[str, str]:
 
 
 def _no_class(module: ModuleType, name: str) -> UsageError:
+    if module.__name__ == "__main__":
+        return UsageError(
+            f"The class {name!r} lies in a notebook or a script, which cannot be imported: put it "
+            "into a module, and name it with --trainable module:Class."
+        )
+    there = vars(module)
+    # What a module imports on first use is not there yet, and may be a class.
+    classes = [known for known in dir(module) if isinstance(there.get(known, type), type)]
     return UsageError(
-        f"The module {module.__name__!r} has no class {name!r}." + did_you_mean(name, dir(module))
+        f"The module {module.__name__!r} has no class {name!r}." + did_you_mean(name, classes)
     )
 
 

@@ -7,6 +7,7 @@ that ends its trial by itself skips the scheduler, so the callback takes that on
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
@@ -29,6 +30,8 @@ GRACE_SECONDS = 30.0
 """How long a sweep that is asked to stop waits for the next report of each running trial."""
 
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""How Ray colours the names of processes, in files too."""
 _NODE_DIED = ("its node has died", "node was preempted", "raylet")
 """What Ray says of an actor whose machine is gone; a worker that died by itself is none of them."""
 
@@ -201,6 +204,7 @@ class Events(_Unpickled, tune.Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         traceback = Path(trial.error_file).read_text() if trial.error_file else "no traceback\n"
+        traceback = _COLOURS.sub("", traceback)
         number = self._numbers[trial.trial_id]
         self._keep_error(number, traceback)
         lines = [line for line in traceback.splitlines() if line.strip()]

@@ -47,7 +47,7 @@ from pipelines.engine.preparing import give_way, prepare, processes, request
 from pipelines.engine.schedulers.base import Scheduler
 from pipelines.engine.searching import search
 from pipelines.engine.storage import Place
-from pipelines.engine.sweep import Sweep, by_name
+from pipelines.engine.sweep import Sweep
 from pipelines.engine.warm_start import WarmStart
 from search_spaces import SearchSpace
 
@@ -293,7 +293,10 @@ def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
         return False
     if grows and isinstance(folder, Path):
         nodes.check_own_disk(folder)
-    module = by_name(sweep.trainable).partition(":")[0]
+    if isinstance(sweep.trainable, str):
+        module = sweep.trainable.partition(":")[0]
+    else:
+        module = sweep.trainable.__module__
     needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
     nodes.check(Place.folder(folder) if isinstance(folder, Path) else folder, needed)
     return True

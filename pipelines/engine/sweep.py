@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import typing
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -20,12 +21,20 @@ from trainables.options import Augmentation, DeviceOptions
 
 
 def by_name(value: str | SearchSpace | type[Any]) -> str:
-    """What the command line calls a space or a class that was given from Python."""
+    """What the command line calls a space or a class that was given from Python.
+
+    A class of the script that runs is named by the script's file, from whose folder a later command
+    can import it.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, SearchSpace):
         return value.name
-    return f"{value.__module__}:{value.__qualname__}"
+    module = value.__module__
+    if module == "__main__":
+        script = Path(getattr(sys.modules[module], "__file__", None) or module).stem
+        module = script if script.isidentifier() else module
+    return f"{module}:{value.__qualname__}"
 
 
 AUTO = "auto"

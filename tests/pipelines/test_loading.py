@@ -9,8 +9,9 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+import torch
 from trained import train_sweep
-from without_ray import CONDITIONAL, LINE
+from without_ray import CHOICES, CONDITIONAL, LINE
 
 import search_spaces
 from pipelines import Sweep
@@ -43,6 +44,7 @@ MIXED = SearchSpace(
 MINE = """
 from search_spaces import Float, SearchSpace
 space = SearchSpace("mine", [Float(name="rate", low=0.1, high=0.2)])
+reserved = SearchSpace("mine", [Float(name="_trial", low=0.1, high=0.2)])
 
 class Model:
     metrics = ("val_accuracy", "perplexity")
@@ -119,6 +121,10 @@ def test_several_are_fixed_and_conditions_are_kept():
     ("options", "message"),
     [
         ({"space": "mpl"}, "no space is named 'mpl': did you mean 'mlp'"),
+        (
+            {"space": "my_own_module:reserved"},
+            "cannot be named '_trial', .* the space 'mine' has one: rename it",
+        ),
         ({"fix": ("learning_rate=2",)}, "learning_rate: must be in 0.0001 … 1, got 2"),
         ({"fix": ("units=1.5",)}, "units: must be a whole number, got 1.5"),
         ({"fix": ("units",)}, "--fix takes NAME=VALUE, and it got 'units'"),
@@ -131,7 +137,7 @@ def test_several_are_fixed_and_conditions_are_kept():
         ({"searcher": Grid(points=100)}, "a grid of 100 points an axis .* more than the limit"),
     ],
 )
-def test_a_space_that_cannot_be_searched(options, message):
+def test_a_space_that_cannot_be_searched(options, message, here):
     with pytest.raises(UsageError, match=message):
         loading.load_space(Sweep(**{"space": CONDITIONAL, **options}))
 
@@ -217,6 +223,21 @@ def test_what_would_fail_every_trial_is_refused_when_the_data_is_known():
     loading.check_fits(NoTrainable, space, flat, options)
 
 
+def test_what_nothing_reads_is_refused_when_the_data_is_known():
+    from trainables import TorchTrainable
+
+    class Own(TorchTrainable):
+        def build_model(self, config, input_shape, classes):
+            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(classes))
+
+    data, _ = loading.load_data(Sweep(dataset="digits"))
+    _, options = loading.for_trials(Sweep(), data)
+    loading.check_fits(Own, LINE, data, options)
+    told = "^Own does not read the hyperparameters activation, units. It reads [^.]*built.$"
+    with pytest.raises(UsageError, match=told):
+        loading.check_fits(Own, CHOICES, data, options)
+
+
 class NoTrainable:
     """Names no metrics."""
 
@@ -231,7 +252,11 @@ class NoTrainable:
         ("nowhere_at_all:Model", "there is no module 'nowhere_at_all': run from the folder"),
         ("nowhere_at_all.deep:Model", "there is no module 'nowhere_at_all': run from the folder"),
         ("my_own_module:Modle", "has no class 'Modle'. Did you mean 'Model'"),
-        ("my_own_module:space", "has no class 'space'"),
+        ("my_own_module:space", r"has no class 'space'\.$"),
+        (
+            "__main__:Model",
+            "The class 'Model' lies in a notebook or a script.* --trainable module:",
+        ),
         ("my_own_module:Plain", "my_own_module:Plain is no trainable, it names no metrics"),
         (NoTrainable, "test_loading:NoTrainable is no trainable, it names no metrics"),
     ],

@@ -6,7 +6,9 @@ import dataclasses
 import doctest
 import json
 import math
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -169,6 +171,23 @@ class Model:
 )
 def test_spaces_and_classes_have_names(value, name):
     assert by_name(value) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("/work/mine.py", "mine"),
+        ("mine.py", "mine"),
+        ("my-model.py", "__main__"),  # no module has such a name
+        (None, "__main__"),  # a notebook
+    ],
+)
+def test_a_class_of_a_script_is_named_by_its_file(monkeypatch, file, module):
+    main = ModuleType("__main__")
+    if file is not None:
+        main.__file__ = file
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert by_name(type("Mine", (), {"__module__": "__main__"})) == f"{module}:Mine"
 
 
 @pytest.mark.parametrize("options", [Asha, HyperBand])

@@ -181,6 +181,7 @@ def test_failed_and_diverged_trials_do_not_stop_a_sweep(tmp_path):
     assert "80.00 GiB" in (folder / "errors" / "trial-0005.txt").read_text()
     assert "this model cannot be built" in (folder / "errors" / "trial-0003.txt").read_text()
     assert "this model cannot be built" in (every[3].error or "")
+    assert not any("\x1b" in path.read_text() for path in (folder / "errors").iterdir()), "colours"
     if every[2].epoch == 1 and outcomes[2] is Outcome.FAILED:  # not stopped at its first epoch
         assert "out of luck in epoch 2" in (folder / "errors" / "trial-0002.txt").read_text()
     assert found["trials"]["failed"] == sum(o is Outcome.FAILED for o in outcomes.values())

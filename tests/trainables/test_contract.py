@@ -221,7 +221,7 @@ def test_reports(make, name):
         assert all(math.isfinite(row[name]) for name in trainable.reported)
         assert row["epoch_seconds"] > 0
     assert set(trainable.reported) <= set(trainable.metrics)
-    assert trainable.default_metric in trainable.reported
+    assert "val_accuracy" in trainable.reported
     again = trainable.step()
     assert (again["epoch"], again["done"]) == (6, True)
 
@@ -280,7 +280,7 @@ def test_divergence_is_an_outcome(make, tmp_path, name):
     row = trainable.step()
     assert (row["outcome"], row["done"], row["epoch"]) == ("diverged", True, 1)
     assert row["detail"].startswith("The loss is not finite any more in")
-    assert math.isnan(row[trainable.default_metric])
+    assert math.isnan(row["val_accuracy"])
     assert row["epoch_seconds"] > 0
     assert {**trainable.step()} == row
     trainable.save(str(tmp_path / "checkpoint"))  # as Ray may ask at a trial's end

@@ -123,6 +123,8 @@ def test_metrics_of_a_generator():
             ValueError,
             r"Unknown metric 'val_acuracy'. Did you mean 'val_accuracy'\?",
         ),
+        (({"val_accuracy": 1},), TypeError, "metrics of .* it yielded dict: write yield metrics, "),
+        (((1.0, {}),), TypeError, "but it yielded tuple: write yield metrics, state"),
         ((({"val_loss": 1}, {}),), ValueError, "must yield the metric 'val_accuracy'"),
         (
             (({"val_accuracy": 1}, {"model": [{"w": object()}]}),),

@@ -112,6 +112,43 @@ def test_each_fold_is_standardised_by_its_own_training_rows(shape):
         np.testing.assert_allclose(seen[number], (raw - mean) / deviation, atol=1e-4)
 
 
+class Doubled(TorchTrainable):
+    def prepare_data(self, data):
+        assert len(data.x_val) > 0
+        return dataclasses.replace(data, x_train=2 * data.x_train, x_val=2 * data.x_val)
+
+
+class Unchanged(TorchTrainable):
+    def prepare_data(self, data):
+        return data
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_data_is_prepared_after_each_fold_is_standardised(build, blobs, standardise):
+    """As without folds, where the sweep standardises and the trainable prepares."""
+    data = blobs.standardised() if standardise else blobs
+    expected = fold_datasets(data, 3, seed=0)
+    seen = {}
+    for kind in (TorchTrainable, Unchanged, Doubled):
+        trainable = build(kind, {"units_1": 8}, data=data.pooled(), folds=3)
+        row = trainable.step()
+        assert trainable.data.is_pooled
+        folds = trainable._tensors
+        for part in ("train", "val"):
+            for number, rows in enumerate(getattr(folds, part)):
+                x = folds.pool.x_train[rows]
+                if folds.shift is not None:
+                    x = (x - folds.shift[number]) * folds.factor[number]
+                factor = 2 if kind is Doubled else 1
+                wanted = factor * getattr(expected[number], f"x_{part}")
+                np.testing.assert_allclose(x, wanted, atol=1e-5)
+                wanted = getattr(expected[number], f"y_{part}")
+                assert np.array_equal(folds.pool.y_train[rows], wanted)
+        seen[kind] = row["train_loss"], row["val_loss"]
+    assert seen[Unchanged] == pytest.approx(seen[TorchTrainable], rel=1e-4)
+    assert seen[Doubled] != pytest.approx(seen[TorchTrainable], rel=1e-2)
+
+
 def make_dataset(x, y):
     from trainables.data import Dataset
 
@@ -259,6 +296,16 @@ def test_metrics_of_ones_own_are_averaged(build, blobs):
     row = build(Own, {}).step()
     assert row["val_rows"] == 50
     assert {type(row[name]) for name in ("val_first_logit", "val_rows")} == {float}
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_a_measure_that_returns_nothing_is_refused(build, folds):
+    class Own(TorchTrainable):
+        def measure(self, logits, labels):
+            return None
+
+    with pytest.raises(TypeError, match=r"must return metrics by their names, .* NoneType: let it"):
+        build(Own, {}, folds=folds).step()
 
 
 def test_a_spread_can_be_optimised_with_folds_only(build):

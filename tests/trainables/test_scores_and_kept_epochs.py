@@ -78,6 +78,46 @@ def test_the_score_of_an_estimator(build, blobs):
     assert score["accuracy"] == np.mean(estimator.predict(blobs.x_test) == blobs.y_test)
 
 
+class Predicts:
+    """An estimator that predicts what it is told to."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def fit(self, x, y):
+        pass
+
+    def predict(self, x):
+        return np.resize(self.found, (len(x), *self.found.shape[1:]))
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (np.array([0, 2]), None),
+        (np.array([0.0, 2.0]), None),
+        (np.array([True]), None),
+        (np.array([1.0, 0.37]), "within 0 .. 2, but Predicts predicts 0.37: build a classifier"),
+        (np.array([1, 3]), "Predicts predicts 3: build"),
+        (np.array([-1]), "Predicts predicts -1: build"),
+        (np.array([np.nan]), "Predicts predicts nan: build"),
+        (np.array(["1"]), r"an array of shape \(50,\) and type <U1: build"),
+        (np.zeros((1, 3)), r"an array of shape \(50, 3\) and type float64: build"),
+    ],
+)
+def test_an_estimator_that_predicts_no_classes_is_refused(build, found, told):
+    class Predicting(EstimatorTrainable):
+        def build_estimator(self, config, epoch):
+            return Predicts(found)
+
+    trainable = build(Predicting, {})
+    if told is None:
+        assert 0 < trainable.step()["val_accuracy"] < 1
+        return
+    with pytest.raises(ValueError, match=told):
+        trainable.step()
+
+
 @pytest.mark.parametrize(("kind", "options"), [(Own, {}), (TorchTrainable, {"folds": 2})])
 def test_some_cannot_be_scored(build, kind, options):
     trainable = build(kind, CONFIG if kind is TorchTrainable else {}, **options)

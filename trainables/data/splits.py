@@ -29,6 +29,15 @@ def stratified_order(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return np.argsort(place, kind="stable")
 
 
+def check_folds(folds: int, rows: int) -> None:
+    """Raise ValueError unless so many rows can be dealt to so many folds."""
+    if not 2 <= folds <= rows:
+        raise ValueError(
+            f"folds must be within 2 .. {rows:,}, the number of rows, but it is {folds:,}: "
+            "take another number of folds."
+        )
+
+
 def deal_folds(y: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
     """The fold of each row: folds differ by one row at most, and so do a class's rows in them.
 
@@ -37,10 +46,7 @@ def deal_folds(y: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]
     Returns numbers [n] in 0 .. folds - 1.
     Raises ValueError unless 2 <= folds <= n.
     """
-    if not 2 <= folds <= len(y):
-        raise ValueError(
-            f"folds must be within 2 .. {len(y):,}, the number of rows, but it is {folds}."
-        )
+    check_folds(folds, len(y))
     order = np.random.default_rng(seed).permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]
     fold = np.empty(len(y), np.int64)

@@ -35,13 +35,16 @@ class EstimatorLoop:
 
     def run_epoch(self) -> dict[str, float]:
         """Train one epoch; returns train_accuracy and the validation metrics, where there are rows
-        for these."""
+        for these.
+
+        Raises ValueError when the estimator predicts no class numbers.
+        """
         started = time.perf_counter()
         self._fit(self.epoch + 1)
         self.epoch += 1
         data = self._data
         validation = self.score(data.x_val, data.y_val) if len(data.y_val) else {}
-        hits = self.estimator.predict(_flat(data.x_train)) == data.y_train
+        hits = self._predicted(data.x_train) == data.y_train
         return {
             "train_accuracy": float(np.mean(hits)),
             **{f"val_{name}": value for name, value in validation.items()},
@@ -50,14 +53,33 @@ class EstimatorLoop:
         }
 
     def score(self, x: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
-        """accuracy and f1 of rows."""
+        """accuracy and f1 of rows.
+
+        Raises ValueError when the estimator predicts no class numbers.
+        """
         labels = torch.from_numpy(np.array(y))
-        predicted = torch.from_numpy(np.asarray(self.estimator.predict(_flat(x))))
-        counts = confusion(labels, predicted.long(), self._data.classes)
+        predicted = torch.from_numpy(self._predicted(x))
+        counts = confusion(labels, predicted, self._data.classes)
         return {
             "accuracy": counts.diagonal().sum().item() / len(labels),
             "f1": macro_f1(counts),
         }
+
+    def _predicted(self, x: NDArray[Any]) -> NDArray[np.int64]:
+        """The class of each row, as the estimator predicts it."""
+        found, classes = np.asarray(self.estimator.predict(_flat(x))), self._data.classes
+        if found.shape == (len(x),) and found.dtype.kind in "biuf":
+            odd = found[~np.isin(found, np.arange(classes))]
+            if not len(odd):
+                return found.astype(np.int64)
+            what = f"{odd[0]}"
+        else:
+            what = f"an array of shape {found.shape} and type {found.dtype}"
+        raise ValueError(
+            f"An estimator must predict the class of each row, a whole number within 0 .. "
+            f"{classes - 1}, but {type(self.estimator).__name__} predicts {what}: build a "
+            "classifier."
+        )
 
     def _fit(self, epoch: int) -> None:
         x, y = _flat(self._data.x_train), self._data.y_train

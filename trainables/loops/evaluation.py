@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -84,8 +85,17 @@ def evaluate(
 
 
 def measured(measure: Measure, logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """Further metrics as plain numbers: a tensor on a GPU could not be read by a driver without."""
-    return {name: float(value) for name, value in measure(logits, labels).items()}
+    """Further metrics as plain numbers: a tensor on a GPU could not be read by a driver without.
+
+    Raises TypeError when `measure` returns none.
+    """
+    found: Any = measure(logits, labels)
+    if not isinstance(found, Mapping):
+        raise TypeError(
+            "measure must return metrics by their names, but it returned "
+            f"{type(found).__name__}: let it return a dictionary."
+        )
+    return {name: float(value) for name, value in found.items()}
 
 
 def confusion(y: Tensor, predicted: Tensor, classes: int) -> Tensor:

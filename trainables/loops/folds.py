@@ -1,7 +1,8 @@
 """k-fold cross-validation: k models trained side by side, an epoch of all of them at a time."""
 
 import statistics
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,25 @@ class FoldData:
             val=tuple(torch.from_numpy(rows[fold == i]).to(device) for i in range(folds)),
             shift=shift,
             factor=factor,
+        )
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[Dataset], device: torch.device | str = "cpu") -> "FoldData":
+        """Take the rows as they are, of one data set a fold; they are copied."""
+        pooled = [part.pooled() for part in parts]
+        whole = replace(
+            pooled[0],
+            x_train=np.concatenate([part.x_train for part in pooled]),
+            y_train=np.concatenate([part.y_train for part in pooled]),
+        )
+        sizes = [size for part in parts for size in (len(part.y_train), len(part.y_val))]
+        rows = torch.split(torch.arange(sum(sizes), device=device), sizes)
+        return cls(
+            pool=TensorData.of(whole, device),
+            train=rows[::2],
+            val=rows[1::2],
+            shift=None,
+            factor=None,
         )
 
 

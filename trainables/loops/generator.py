@@ -76,21 +76,22 @@ class GeneratorLoop:
         """Let the generator run to its next yield.
 
         Raises Diverged when a metric is not finite, ValueError when the generator ended, yields an
-        unknown metric or lacks the needed one, TypeError when the state holds what a checkpoint
-        cannot.
+        unknown metric or lacks the needed one, TypeError when it yields something else than metrics
+        and a state, or the state holds what a checkpoint cannot.
         """
         started = time.perf_counter()
         epoch = self.epoch + 1
         if self._epochs is None:
             self._epochs = self._start(self._state, self._clock.numbers())
         try:
-            metrics, state = next(self._epochs)
+            yielded = next(self._epochs)
         except StopIteration:
             raise ValueError(
                 "The generator must yield at the end of each epoch for as long as it is asked, "
                 f"but it ended after {self.epoch}: loop over `epochs`, which have no end."
             ) from None
         seconds = time.perf_counter() - started
+        metrics, state = _parts(yielded)
         found = {one_of("metric", name, self._metrics): float(v) for name, v in metrics.items()}
         if self._needed not in found:
             raise ValueError(f"The generator must yield the metric {self._needed!r}.")
@@ -115,6 +116,16 @@ class GeneratorLoop:
         self._epochs = None
         self._clock.seed = int(state["seed"])
         self._clock.epoch = int(state["epoch"])
+
+
+def _parts(yielded: Any) -> tuple[Mapping[str, float], Mapping[str, Any]]:
+    """The metrics and the state of what was yielded."""
+    if isinstance(yielded, tuple) and len(yielded) == 2 and isinstance(yielded[0], Mapping):
+        return yielded
+    raise TypeError(
+        "The generator must yield the metrics of an epoch and the state to go on from, but it "
+        f"yielded {type(yielded).__name__}: write yield metrics, state."
+    )
 
 
 def _check_state(where: str, value: Any) -> None:

@@ -29,7 +29,7 @@ class _NoDraws(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        tensor = args[0] if args else None
+        tensor = args[0] if args else (kwargs or {}).get("tensor")  # nn.init names it
         drawn = getattr(func, "__name__", "") in _DRAWS
         if drawn and isinstance(tensor, torch.Tensor) and tensor.is_meta:
             return tensor
