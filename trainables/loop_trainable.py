@@ -9,10 +9,9 @@ from __future__ import annotations
 import gc
 import math
 import time
-import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
@@ -21,6 +20,7 @@ from trainables.checks import one_of
 from trainables.configuration import Hyperparameters
 from trainables.devices import see_only_what_was_lent
 from trainables.options import TrialInfo, TrialOptions, split_config
+from trainables.preflight import Preflight
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from trainables.team import Team
 
 
-class LoopTrainable(tune.Trainable, ABC):
+class LoopTrainable(Preflight, tune.Trainable, ABC):
     """One step is one epoch of the loop that `build_loop` returns.
 
     Hand the class to Ray with its data and options, which go through the object store once a node:
@@ -42,16 +42,8 @@ class LoopTrainable(tune.Trainable, ABC):
     trial gives the same numbers in a fresh actor and in a used one.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("epoch", "epoch_seconds")
-    """What a report can hold."""
-    needs_validation: ClassVar[bool] = False
-    """Whether it cannot train without validation rows."""
-
     # Written by setup and _start.
-    _dataset: Dataset
-    _options: TrialOptions
     _hyperparameters: dict[str, Any]
-    _trial: TrialInfo
     _loop: Loop | None = None
     _is_prepared: bool = False
     """Whether `prepare` is done."""
@@ -81,109 +73,9 @@ class LoopTrainable(tune.Trainable, ABC):
         parts = fold_datasets(data, options.folds, options.fold_seed)
         return MeanOfFolds([self.build_loop(config, part) for part in parts])
 
-    @classmethod
-    def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
-        """Refuse, before the first trial, a sweep of which every trial would fail.
-
-        Args:
-            names: the hyperparameters of the search space.
-            data: the data set of the sweep.
-            options: what every trial will be given.
-
-        Raises ValueError with a sentence that says what to change.
-        """
-        if options.workers > 1 and not cls.distributes():
-            raise ValueError(
-                f"{cls.__name__} trains in one process, and a trial is to have {options.workers} "
-                "workers: give it one."
-            )
-        if options.folds > 1:
-            from trainables.data.splits import check_folds
-
-            check_folds(options.folds, len(data.y_train) + len(data.y_val))
-        elif options.metric in cls._spreads():
-            raise ValueError(
-                f"The metric {options.metric} is a spread over folds, and there is 1: set folds to "
-                f"2 or more, or take {options.metric.removesuffix('_std')}."
-            )
-
-    @classmethod
-    def check_reading(
-        cls, configurations: Iterable[Mapping[str, Any]], data: Dataset, options: TrialOptions
-    ) -> None:
-        """Refuse, before the first trial, hyperparameters of the default configuration that nothing
-        reads.
-
-        Nothing is refused where `skeleton` cannot tell, or keeps the configuration for later.
-
-        Args:
-            configurations: the default one, then others, which are looked at while a name is
-                unread: a class may read some names for certain values of others only.
-            data: the data set of the sweep.
-            options: what every trial will be given.
-
-        Raises ValueError, naming what is not read.
-        """
-        few = data.first_rows()
-        names: list[str] = []
-        asked: dict[str, None] = {}
-        for values in configurations:
-            config = Hyperparameters(values)
-            trial = cls._untrained(few, options)
-            try:
-                built = trial.skeleton(config)
-            except Exception:  # noqa: BLE001 - the trial itself will say what is wrong
-                return
-            if built is None:
-                return
-            if not names:
-                trial.check_config(config)
-                names = list(values)
-            asked |= dict.fromkeys(config.asked)
-            kept = weakref.ref(config)
-            del config
-            if kept() is not None or asked.keys() >= set(names):
-                return
-        unread = [name for name in names if name not in asked]
-        raise ValueError(
-            f"{cls.__name__} does not read the hyperparameter{'s' * (len(unread) > 1)} "
-            f"{', '.join(unread)}. It reads {', '.join(sorted(asked))}: drop the rest from the "
-            "space, or read it where the trial is built."
-        )
-
-    def skeleton(self, config: Mapping[str, Any]) -> Any:
-        """What reads the hyperparameters of a trial, built in milliseconds and not trained; None
-        where that cannot be told.
-
-        Called in the process that starts the sweep. Of `data` there is one row of each part.
-        """
-        return None
-
-    @classmethod
-    def _untrained(cls, few: Dataset, options: TrialOptions) -> Self:
-        """A trial that can build and not train."""
-        trial = cls.__new__(cls)
-        trial._options, trial._dataset, trial._trial = options, few, TrialInfo()
-        return trial
-
-    @classmethod
-    def checkpoint_bytes(
-        cls, config: Mapping[str, Any], data: Dataset, options: TrialOptions
-    ) -> int | None:
-        """About how large a checkpoint of this configuration is; None where it cannot be told."""
-        return None
-
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial; once more
         where it ran out of memory, which ended that trial."""
-
-    @classmethod
-    def distributes(cls) -> bool:
-        """Whether one trial can be trained by several workers."""
-        return False
-
-    def check_config(self, config: Hyperparameters) -> None:
-        """Refuse hyperparameters that were not understood, after `build_loop` has read its own."""
 
     @property
     def trial(self) -> TrialInfo:
@@ -249,15 +141,6 @@ class LoopTrainable(tune.Trainable, ABC):
         size = self.largest_checkpoint(limit.configurations, self._dataset, self._options)
         return None if size is None or size <= limit.bytes else size
 
-    @classmethod
-    def largest_checkpoint(
-        cls, configs: Iterable[Mapping[str, Any]], data: Dataset, options: TrialOptions
-    ) -> int | None:
-        """The bytes of the largest checkpoint of some configurations; None where none is known."""
-        few = data.first_rows()
-        sizes = [cls.checkpoint_bytes(config, few, options) for config in configs]
-        return max((size for size in sizes if size is not None), default=None)
-
     @property
     def _leads(self) -> bool:
         """Whether workers train for this actor."""
@@ -290,11 +173,6 @@ class LoopTrainable(tune.Trainable, ABC):
             return tuple(name for name in self.metrics if not name.startswith("val_"))
         spreads = self._spreads() if self._options.folds == 1 else ()
         return tuple(name for name in self.metrics if name not in spreads)
-
-    @classmethod
-    def _spreads(cls) -> set[str]:
-        """The metrics that only a cross-validation has."""
-        return {f"{name}_std" for name in cls.metrics}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this actor. Always True: Ray has no fallback for anything else."""

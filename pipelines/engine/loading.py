@@ -150,8 +150,6 @@ def check_fits(
         trainable.check_sweep(space.names, data, options)
     except ValueError as error:
         raise _another_trainable(error) from error
-    if not hasattr(trainable, "check_reading"):
-        return
     try:
         trainable.check_reading(disk.candidates(space), data, options)
     except ValueError as error:
