@@ -41,6 +41,7 @@ from pipelines.engine import (
 from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError
+from pipelines.engine.interrupt import interruptible
 from pipelines.engine.output import SweepConsole
 from pipelines.engine.plan import Log, Plan
 from pipelines.engine.preparing import give_way, prepare, processes, request
@@ -127,6 +128,7 @@ def run(
                 room = disk.room(sweep, concurrent=concurrent, folder=folder)
                 prepared = prepared.within(room.limit(space))
             with (
+                interruptible() as interrupt,
                 _if_refused(sweep, lambda: shutil.rmtree(str(folder))),
                 storage.working_folder(
                     folder,
@@ -177,6 +179,7 @@ def run(
                             working=there,
                             private=private,
                             room=room,
+                            interrupt=interrupt,
                         )
 
                 with (

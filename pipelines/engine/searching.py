@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from pipelines.engine import capacity, files, ray_start
-from pipelines.engine.budget import Stop
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.disk import Room
+from pipelines.engine.interrupt import Interrupt
 from pipelines.engine.preparing import Prepared, request
 from pipelines.engine.progress import Progress
 from pipelines.engine.storage import Place
 from pipelines.engine.sweep import Sweep
-
-if TYPE_CHECKING:
-    from pipelines.engine.ray_bridge import Events
 
 
 def search(
@@ -34,6 +26,7 @@ def search(
     working: Path,
     private: bool,
     room: Room | None,
+    interrupt: Interrupt,
 ) -> None:
     """Run trials until the conductor has no more.
 
@@ -48,6 +41,7 @@ def search(
         working: the tracebacks go into its ``errors``.
         private: Ray runs for this sweep alone.
         room: for the checkpoints; None where nobody knows.
+        interrupt: what Ctrl-C asks.
     """
     from ray import tune
 
@@ -95,27 +89,7 @@ def search(
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_at_end=False),
             ),
         )
-        with _interruptible(conductor, events), ray_start.lean_tune(), ray_start.own_staging():
+        with interrupt.stops(conductor, events), ray_start.lean_tune(), ray_start.own_staging():
             tuner.fit()
     if room is not None and events.too_large is not None:
         raise room.error(events.too_large)
-
-
-@contextmanager
-def _interruptible(conductor: Conductor, events: Events) -> Iterator[None]:
-    """The first Ctrl-C lets running epochs finish and saves them; the second cuts them off."""
-
-    def stop(*_: Any) -> None:
-        if conductor.stop_reason == Stop.INTERRUPTED:
-            events.cut()
-        conductor.request_stop(Stop.INTERRUPTED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
-        return
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -60,7 +60,7 @@ def of(experiment: Experiment) -> Standing:
                 + [report.at for record in records.values() for report in record.reports]
             ),
         }
-    ended_how = {name: n for name, n in summary["trials"].items() if name != "stop_reason"}
+    ended_how = dict(summary["trials"])
     total = ended_how.pop("total")
     running = total - sum(ended_how.values())
     outcomes = {name.replace("_", " "): count for name, count in ended_how.items()}

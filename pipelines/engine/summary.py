@@ -42,8 +42,6 @@ def summarise(
         "trials": {
             "total": len(conductor.records),
             **{outcome.value: conductor.count(outcome) for outcome in outcomes},
-            # Only where something did stop the sweep: the other keys are there always.
-            **({"stop_reason": conductor.stop_reason} if conductor.stop_reason else {}),
         },
         "epochs_trained": conductor.epochs,
         "wall_seconds": round(conductor.elapsed, 3),

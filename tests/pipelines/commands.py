@@ -29,6 +29,7 @@ SUMMARY_KEYS = [
     "name", "recipe", "seed", "metric", "mode", "trials", "epochs_trained", "wall_seconds",
     "baseline", "best", "versions",
 ]  # fmt: skip
+OUTCOMES = ["total", "completed", "stopped_early", "failed", "diverged"]
 
 
 def start(command: list[str], **options) -> subprocess.Popen[str]:
@@ -121,7 +122,7 @@ def check_whole(folder: Path, *, trials: int, max_epochs: int) -> dict:
     found = summary(folder)
     assert list(found) == SUMMARY_KEYS
     counts = found["trials"]
-    assert list(counts) == ["total", "completed", "stopped_early", "failed", "diverged"]
+    assert list(counts) == OUTCOMES
     assert counts["total"] == trials == sum(counts.values()) - counts["total"]
     every = records(folder)
     assert list(every) == list(range(trials))

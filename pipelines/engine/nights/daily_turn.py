@@ -54,7 +54,6 @@ class Turn:
         trials = {
             name: max(0, count - self.trials.get(name, 0))
             for name, count in summary["trials"].items()
-            if isinstance(count, int)
         }
         return {
             **summary,

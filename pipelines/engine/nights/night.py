@@ -144,7 +144,7 @@ def _judge(tonight: str, sweep: Sweep, result: runner.Result, reigning: Champion
         night=tonight,
         verdict="failed",
         metric=sweep.metric,
-        trials={k: v for k, v in found["trials"].items() if isinstance(v, int)},
+        trials=found["trials"],
         epochs=found["epochs_trained"] + (0 if finals is None else finals.epochs),
         seconds=found["wall_seconds"],
         conditions=_conditions(sweep, found["versions"], result.folder),
