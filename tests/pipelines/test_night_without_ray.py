@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from without_ray import LINE, Clock, accuracy, conductor, saved_as, steps
+from without_ray import LINE, Clock, accuracy, conductor, saved_as, steps, write_sweep
 
+from pipelines import Sweep
 from pipelines.cli import load_recipe
-from pipelines.engine import UsageError, runner, sessions
+from pipelines.engine import UsageError, files, runner, sessions
 from pipelines.engine.finals import Finalist, Finals
 from pipelines.engine.history import History
 from pipelines.engine.nights import daily_turn, diary, night, settings
@@ -140,6 +141,26 @@ def test_a_night_that_was_cut_off_before_it_had_a_history_begins_anew(plan, monk
     )
     assert night.run(plan) == night.BETTER_OR_SAME
     assert [(sweep.name, sweep.resume) for sweep in asked] == [(cut.night, False)]
+
+
+def test_a_night_whose_history_cannot_be_read_is_left_out_and_said(plan, monkeypatch):
+    folder = plan.settings.folder
+    for day in "123":
+        write_sweep(folder / f"2026-11-2{day}", Sweep(max_epochs=9))
+        diary.Night(night=f"2026-11-2{day}", verdict="same").write(folder)
+    (folder / "2026-11-22" / files.HISTORY).write_text("no database " * 999)
+    (folder / "2026-11-23" / files.HISTORY).unlink()
+    asked, lines = [], []
+    run = without_ray(Clock())
+    monkeypatch.setattr(
+        runner, "run", lambda sweep, **rest: asked.append(sweep) or run(sweep, **rest)
+    )
+    assert night.run(plan, say=lines.append) == night.BETTER_OR_SAME
+    assert asked[0].warm_start == (str(folder / "2026-11-21"),)
+    left_out = [line for line in lines if line.startswith("left out ")]
+    assert len(left_out) == 2
+    assert left_out[0] == "left out   2026-11-23: it has no history.db"
+    assert "history.db cannot be read as a database" in left_out[1]
 
 
 @pytest.mark.parametrize(

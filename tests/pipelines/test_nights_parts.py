@@ -194,7 +194,7 @@ def write_nights(folder, *nights):
 def test_nights_come_back_in_their_order(tmp_path):
     nights = [night("2026-11-21"), night("2026-11-21-2"), night("2026-11-21-10")]
     write_nights(tmp_path, *reversed(nights))
-    for name, text in (("2026-11-22", None), ("2026-11-23", "{")):
+    for name, text in (("2026-11-22", None), ("2026-11-23", "{"), ("zzz", None)):
         (tmp_path / name).mkdir()
         (tmp_path / name / files.OPTIONS).write_text("{}")
         if text is not None:

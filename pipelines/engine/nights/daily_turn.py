@@ -72,8 +72,8 @@ def read(folder: Path) -> Turn | None:
 def begin(sweep: Sweep, folder: Path, tonight: str, nights: Sequence[Night]) -> bool:
     """Make tonight's folder of the last night's, if its model has not come to the end of its way.
 
-    ``nights`` are those that did not fail, the oldest first. The last one's folder stays as it is:
-    its history and its checkpoints are copied.
+    ``nights`` are those that did not fail and can be read, the oldest first. The last one's folder
+    stays as it is: its history and its checkpoints are copied.
     """
     if not isinstance(sweep.scheduler, Panda) or not nights:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipelines.engine.nights.verdict import Score
 
 FILE = "night.json"
 CUT_OFF = "cut off"
+_NAME = re.compile(r"\d{4}-\d{2}-\d{2}(-\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Night:
 
 
 def read(folder: Path) -> list[Night]:
-    """The nights in ``folder``, the oldest first.
+    """The nights in ``folder``, the oldest first; folders with other names than theirs are none.
 
     One without a ``night.json`` was cut off and not gone on with; one whose file is damaged is
     shown as that, with the reason.
@@ -55,6 +57,8 @@ def read(folder: Path) -> list[Night]:
     found = []
     for options in sorted(folder.glob(f"*/{files.OPTIONS}")):
         name = options.parent.name
+        if _NAME.fullmatch(name) is None:
+            continue
         try:
             value = json.loads((options.parent / FILE).read_text())
             for key in ("winner", "defender", "reigning"):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.engine import command_line, files, runner, sessions, standing
+from pipelines.engine import command_line, experiments, files, runner, sessions, standing
 from pipelines.engine.budget import Stop
 from pipelines.engine.errors import UsageError
 from pipelines.engine.finals import Finalist
@@ -18,7 +18,7 @@ from pipelines.engine.nights.champion import Champion
 from pipelines.engine.nights.daily_turn import Turn
 from pipelines.engine.nights.diary import Night
 from pipelines.engine.nights.lock import only_one
-from pipelines.engine.nights.settings import Plan
+from pipelines.engine.nights.settings import Plan, Settings
 from pipelines.engine.nights.verdict import Score, compare
 from pipelines.engine.sweep import Sweep
 
@@ -41,7 +41,7 @@ def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
         nights = diary.read(folder)
         tonight, resume = _tonight(folder, nights, settings.resume_hours)
         reigning = champion.read(folder)
-        before = _finished(nights)
+        before = [] if resume else _teachers(settings, nights, tonight, say)
         sweep = _sweep(plan, tonight, resume=resume, before=before)
         _check(sweep, reigning)
         if not resume and daily_turn.begin(sweep, folder, tonight, before):
@@ -97,8 +97,35 @@ def _goes_on(resume: bool, turn: Turn | None) -> str:
     return "" if turn is None else f", going on from {turn.night}"
 
 
-def _finished(nights: Sequence[Night]) -> list[Night]:
-    return [night for night in nights if night.verdict != "failed"]
+def _teachers(
+    settings: Settings, nights: Sequence[Night], tonight: str, say: Callable[[str], None]
+) -> list[Night]:
+    """The last nights before ``tonight`` that did not fail, as many as warm it and at least one,
+    which a model may go on from. A line names each whose history cannot be read."""
+    most = None if settings.warm_nights is None else max(1, settings.warm_nights)
+    found: list[Night] = []
+    for night in reversed(nights):
+        if night.verdict == "failed" or night.night == tonight:
+            continue
+        if len(found) == most:
+            break
+        trouble = _unreadable(settings.folder / night.night)
+        if trouble is None:
+            found.insert(0, night)
+        else:
+            say(f"left out   {night.night}: {trouble}")
+    return found
+
+
+def _unreadable(folder: Path) -> str | None:
+    """Why the history of a night cannot be read; None where it can."""
+    if not files.has_history(folder):
+        return f"it has no {files.HISTORY}"
+    try:
+        experiments.find(folder).opened().close()
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def _sweep(plan: Plan, tonight: str, *, resume: bool, before: Sequence[Night]) -> Sweep:
