@@ -73,6 +73,7 @@ class Experiment:
 
         Raises ``UsageError`` where it is damaged, or in a database that cannot be reached.
         """
+        from optuna.exceptions import StorageInternalError
         from sqlalchemy.exc import DatabaseError
 
         from pipelines.engine import databases
@@ -85,9 +86,11 @@ class Experiment:
         metric, mode = self.options.metric, self.options.direction
         try:
             return History(self.folder, name=None, metric=metric, mode=mode, url=url)
-        except DatabaseError as error:
+        except (DatabaseError, StorageInternalError) as error:
+            cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+            reason = getattr(cause, "orig", cause)
             raise UsageError(
-                f"{self.folder / files.HISTORY} cannot be read as a database ({error.orig}): "
+                f"{self.folder / files.HISTORY} cannot be read as a database ({reason}): "
                 "restore it from a copy."
             ) from error
 

@@ -12,7 +12,7 @@ from without_ray import CONDITIONAL, LINE, conductor, open_history, run_trial, w
 
 import search_spaces
 from pipelines import Sweep
-from pipelines.engine import Asha, Grid, Optuna, UsageError, experiments, sessions
+from pipelines.engine import Asha, Grid, Optuna, UsageError, experiments, files, sessions
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.searchers import SearcherOptions
 
@@ -92,6 +92,14 @@ def test_a_space_that_cannot_be_read(storage):
     path.write_text(json.dumps({**stored, "space": {"name": "x", "parameters": [{"kind": "?"}]}}))
     with pytest.raises(UsageError, match=r"sweep.json is not as this version of Caviar writes it"):
         experiments.find("first", storage)
+
+
+def test_a_history_of_which_a_part_is_damaged(storage):
+    path = storage / "first" / files.HISTORY
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"x" * 8 * 4096 + whole[9 * 4096 :])  # its first page is well
+    with pytest.raises(UsageError, match=r"cannot be read as a database \(.*malformed\): restore"):
+        experiments.find("first", storage).opened()
 
 
 def test_names(storage):
