@@ -168,6 +168,9 @@ def test_the_champion_comes_back_with_its_checkpoint(tmp_path):
     found = json.loads((tmp_path / champion.FILE).read_text())
     assert (found["checkpoint"], found["history"]) == ("champion", "2026-11-21/history.db")
     assert not list(tmp_path.glob("*.part"))
+    CHAMPION.write(tmp_path, None)
+    assert json.loads((tmp_path / champion.FILE).read_text())["checkpoint"] is None
+    assert not (tmp_path / "champion").exists()
 
 
 def test_a_damaged_champion_is_not_replaced(tmp_path):

@@ -36,9 +36,14 @@ class Champion:
     """The git commit of that night; None outside a repository."""
 
     def write(self, folder: Path, checkpoint: Path | None) -> None:
-        """Put it into the folder of the nights, whole or not at all, with its checkpoint."""
+        """Put it into the folder of the nights, whole or not at all, with its checkpoint.
+
+        Without one no checkpoint stays there: it would be that of the champion before.
+        """
         kept = folder / FOLDER
-        if checkpoint is not None:
+        if checkpoint is None:
+            shutil.rmtree(kept, ignore_errors=True)  # the weights of the one before
+        else:
             part = kept.with_name(kept.name + ".part")
             shutil.rmtree(part, ignore_errors=True)
             shutil.copytree(checkpoint, part)
