@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from without_ray import LINE, Clock, accuracy, conductor, saved_as, steps, write_sweep
 
+import search_spaces
 from pipelines import Sweep
 from pipelines.cli import load_recipe
 from pipelines.engine import UsageError, files, runner, sessions
 from pipelines.engine.finals import Finalist, Finals
 from pipelines.engine.history import History
 from pipelines.engine.nights import daily_turn, diary, night, settings
+from pipelines.engine.nights.champion import Champion
 from pipelines.engine.nights.daily_turn import Turn
+from pipelines.engine.nights.verdict import Score
 from pipelines.engine.summary import summarise
 
 PLAN = """
@@ -30,6 +33,8 @@ gpu_hours = 1
 finalists = 1
 final_seeds = 2
 """
+SPACE = search_spaces.get("mlp")
+"""That of the plan."""
 MINUTES = 3.0
 """An epoch, so that ten are the hour of a trial's two GPUs."""
 
@@ -161,6 +166,37 @@ def test_a_night_whose_history_cannot_be_read_is_left_out_and_said(plan, monkeyp
     assert len(left_out) == 2
     assert left_out[0] == "left out   2026-11-23: it has no history.db"
     assert "history.db cannot be read as a database" in left_out[1]
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (SPACE.default(), None),
+        ({"learning_rate": 0.1}, "missing from the configuration"),
+        ({**SPACE.default(), "learning_rate": 1e9}, "learning_rate"),
+        ({**SPACE.default(), "temperature": 1.0}, "temperature"),
+    ],
+)
+def test_a_champion_that_is_not_in_the_space_of_tonight(config, why, plan, monkeypatch):
+    score = Score(mean=0.9, std=0.01, seeds=2)
+    since = "2026-11-20T23:00:00"
+    before = {"night": "2026-11-20", "trial": 1, "since": since, "commit": None}
+    plan.settings.folder.mkdir()
+    reigning = Champion(config=config, metric="val_accuracy", score=score, **before)
+    reigning.write(plan.settings.folder, None)
+    ran, lines = [], []
+    run = without_ray(Clock())
+    monkeypatch.setattr(
+        runner, "run", lambda sweep, **rest: ran.append(sweep) or run(sweep, **rest)
+    )
+    if why is None:
+        night.run(plan)
+        assert ran
+        return
+    with pytest.raises(UsageError, match=rf"'mlp'.*{why}.*another nightly\.name"):
+        night.run(plan, say=lines.append)
+    assert not ran
+    assert any("Failed: The champion" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.engine import command_line, experiments, files, runner, sessions, standing
+from pipelines.engine import command_line, experiments, files, loading, runner, sessions, standing
 from pipelines.engine.budget import Stop
 from pipelines.engine.errors import UsageError
 from pipelines.engine.finals import Finalist
@@ -51,6 +51,8 @@ def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
         defenders = [] if reigning is None else [reigning.config]
         counted = sweep if turn is None else turn.budgets(sweep)
         try:
+            if reigning is not None:
+                _check_defender(sweep, reigning)
             result = runner.run(
                 counted,
                 recipe=settings.recipe,
@@ -161,6 +163,20 @@ def _check(sweep: Sweep, reigning: Champion | None) -> None:
             f"The champion is measured by {reigning.metric} and tonight by {sweep.metric}: give "
             "these nights another nightly.name."
         )
+
+
+def _check_defender(sweep: Sweep, reigning: Champion) -> None:
+    """Raise ``UsageError`` where the champion cannot train in tonight's finals."""
+    data = loading.load_data(sweep)[0] if loading.space_depends_on_data(sweep) else None
+    space = loading.load_space(sweep, data)
+    try:
+        space.validate(reigning.config)
+    except ValueError as error:
+        raise UsageError(
+            f"The champion defends its title in tonight's space {space.name!r}, and its "
+            f"configuration is none of it ({error}): search a space that holds it, or give these "
+            "nights another nightly.name."
+        ) from error
 
 
 def _judge(tonight: str, sweep: Sweep, result: runner.Result, reigning: Champion | None) -> Night:
