@@ -197,22 +197,30 @@ def run(
                     train(conductor, folder, working)
                 last: finals.Finals | None = None
                 cut_off: str | None = None
-                if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED:
-                    entrants = finals.candidates(conductor, sweep.finalists, defenders)
+                entrants = (
+                    finals.candidates(conductor, sweep.finalists, defenders)
+                    if sweep.finalists and conductor.stop_reason != Stop.INTERRUPTED
+                    else []
+                )
+                if entrants:
                     show.finals_begin(sweep, len(entrants), console)
                     sessions.note_finals(history, states.RUNNING)
-                    last, cut_off = finals.check(
-                        sweep,
-                        space,
-                        entrants,
-                        prepared,
-                        folder=folder,
-                        working=working,
-                        # The driver of a cluster was lent no GPU.
-                        gpus=sweep.gpus_per_trial if private else 0,
-                        train=train,
-                    )
-                    sessions.note_finals(history, cut_off)
+                    how: str | None = states.CRASHED
+                    try:
+                        last, cut_off = finals.check(
+                            sweep,
+                            space,
+                            entrants,
+                            prepared,
+                            folder=folder,
+                            working=working,
+                            # The driver of a cluster was lent no GPU.
+                            gpus=sweep.gpus_per_trial if private else 0,
+                            train=train,
+                        )
+                        how = cut_off
+                    finally:
+                        sessions.note_finals(history, how)
                 _prune(conductor, folder / files.TRIALS)
                 winner = None if last is None or last.winner is None else last.winner.trial
                 found = summary.summarise(

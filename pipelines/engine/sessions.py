@@ -312,7 +312,7 @@ def check_data(noted: Mapping[str, Any], data: Dataset, *, name: str) -> None:
 
 
 def note_finals(history: History, how: str | None) -> None:
-    """Note in the last session how its finals stand: ``states.RUNNING``, or why they stopped
-    before their end; None when they are over."""
+    """Note in the last session how its finals stand: ``states.RUNNING``, ``states.CRASHED``, or
+    why they stopped before their end; None when they are over."""
     *before, last = history.get("sessions", [])
     history.set("sessions", [*before, {**last, "finals": how}])

@@ -5,6 +5,8 @@ import math
 import random
 import shlex
 import signal
+from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -23,10 +25,10 @@ from commands import (
     wait_for,
 )
 from ray.train._internal.storage import StorageContext
-from without_ray import LINE, METRIC
+from without_ray import LINE, METRIC, drive
 
 from pipelines import Sweep
-from pipelines.engine import experiments, files, finals, standing
+from pipelines.engine import experiments, files, finals, runner, standing
 from pipelines.engine.finals import Finalist, Finals
 from pipelines.engine.ray_start import own_staging
 from pipelines.engine.records import trial_seed
@@ -177,6 +179,43 @@ def test_runs_of_tune_in_one_second_do_not_share_a_folder(tmp_path, monkeypatch)
 def state(folder):
     """As ``caviar list`` has it."""
     return standing.of(experiments.find(folder)).state
+
+
+@pytest.fixture
+def run_sweep(tmp_path, monkeypatch):
+    """Runs a sweep with finals through its door, its trials driven without Ray."""
+    monkeypatch.setattr("pipelines.engine.cluster.connected", lambda **options: nullcontext(True))
+    monkeypatch.setattr("pipelines.engine.cluster.resources_line", lambda: "1 node, 2 CPU")
+    monkeypatch.setattr("pipelines.engine.cluster.gpus", lambda: 0.0)
+    monkeypatch.setattr("pipelines.engine.capacity.check", lambda *args, **options: 1)
+
+    def run_sweep(curve):
+        def search(sweep, which, *args, **options):
+            drive(which, curve=curve)
+
+        monkeypatch.setattr(runner, "search", search)
+        sweep = asked(dataset="digits", space="ng", trials=2, finalists=2, storage=tmp_path)
+        return runner.run(replace(sweep, name="x"), recipe="random_search")
+
+    return run_sweep
+
+
+def test_finals_that_end_with_an_error_are_said_to_have_crashed(run_sweep, tmp_path, monkeypatch):
+    def check(*args, **options):
+        raise ValueError("momentum: missing")
+
+    monkeypatch.setattr(finals, "check", check)
+    with pytest.raises(ValueError, match="momentum"):
+        run_sweep(lambda config, epoch: 0.5)
+    assert state(tmp_path / "x") == "finals crashed"
+
+
+def test_no_finals_where_no_trial_has_a_value(run_sweep, tmp_path, capsys):
+    found = run_sweep(lambda config, epoch: math.nan)
+    assert found.finals is None
+    assert "fresh seeds" not in capsys.readouterr().out
+    assert not (tmp_path / "x" / finals.FILE).exists()
+    assert state(tmp_path / "x") == "finished"
 
 
 @pytest.mark.timeout(800)
