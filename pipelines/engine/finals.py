@@ -83,7 +83,7 @@ class Finals:
     test: Mapping[str, float] | None = None
     """The test rows by the winner's best training, looked at once; None where it cannot tell."""
     checkpoint: str | None = None
-    """That training's checkpoint."""
+    """That training's checkpoint; None where it is gone."""
 
     @property
     def winner(self) -> Finalist | None:
@@ -292,12 +292,24 @@ def check(
             gpus=gpus,
         )
 
+    _keep_the_best(last, folder)
     if before is None or before.winner != last.winner:
         last = with_test(last, folder, score)
     else:
         last = replace(last, test=before.test, checkpoint=before.checkpoint)
     files.write_json(last.to_json(), working / FILE)
     return last, None
+
+
+def _keep_the_best(finals: Finals, folder: Path | Place) -> None:
+    """Keep the checkpoint of each finalist's best training alone: of the losers too, since another
+    may win when the sweep goes on."""
+    trials, best = folder / FOLDER / files.TRIALS, {one.best for one in finals.finalists}
+    for number in range(sum(one.asked for one in finals.finalists)):
+        if number in best:
+            checkpoints.keep_newest(trials, number)
+        else:
+            checkpoints.remove(trials, number)
 
 
 def with_test(
@@ -307,17 +319,13 @@ def with_test(
 ) -> Finals:
     """The same with the winner's best checkpoint and, by it, the metrics of the test rows.
 
-    ``score`` is given the configuration, the number of the training and its checkpoint. The other
-    checkpoints of the finals are removed.
+    ``score`` is given the configuration, the number of the training and its checkpoint. Both stay
+    None where that checkpoint is gone.
     """
-    winner, trials = finals.winner, folder / FOLDER / files.TRIALS
+    winner = finals.winner
     if winner is None or winner.best is None:
         return finals
-    found = checkpoints.newest(trials, winner.best)
-    for number in range(sum(one.asked for one in finals.finalists)):
-        if number != winner.best:
-            checkpoints.remove(trials, number)
-    checkpoints.keep_newest(trials, winner.best)
+    found = checkpoints.newest(folder / FOLDER / files.TRIALS, winner.best)
     if found is None:
         return finals
     place = str(found[0])

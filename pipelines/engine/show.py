@@ -220,6 +220,8 @@ def finals(found: Finals, metric: str, console: Console) -> None:
     console.print(table)
     if found.winner is None:
         console.print("no finalist has a value for every seed: the search's best stays the best")
+    elif found.checkpoint is None:
+        console.print("test rows  the checkpoint of the winner's best training is gone")
     elif found.test is None:
         console.print("test rows  this trainable has no score for them")
     else:

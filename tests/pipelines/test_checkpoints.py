@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from without_ray import checkpoint
 
 from pipelines.engine.checkpoints import (
     CheckpointFolder,
@@ -16,28 +17,6 @@ from pipelines.engine.checkpoints import (
     tidy,
 )
 from pipelines.engine.records import Outcome, Report, TrialRecord
-
-
-def checkpoint(trials, folder, number, epoch, *, damage=None):
-    """A checkpoint directory as a trial writes it, whole or damaged in some way."""
-    path = trials / folder / f"checkpoint_{number:06d}"
-    path.mkdir(parents=True)
-    weights = b"weights"
-    manifest = {
-        "format": 99 if damage == "format" else 1,
-        "epoch": epoch,
-        "metrics": {"val_accuracy": 0.5},
-        "best_epoch": epoch,
-        "best_metrics": {"val_accuracy": 0.5},
-        "configuration": {"learning_rate": 0.1},
-        "files": {"last.pt": {"bytes": len(weights), "sha256": "0" * 64}},
-    }
-    text = json.dumps(manifest)
-    if damage != "no weights":
-        (path / "last.pt").write_bytes(weights[:3] if damage == "cut short" else weights)
-    if damage != "no manifest":
-        (path / "checkpoint.json").write_text(text[:40] if damage == "half a manifest" else text)
-    return path
 
 
 @pytest.mark.parametrize(

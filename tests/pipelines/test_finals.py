@@ -25,7 +25,7 @@ from commands import (
     wait_for,
 )
 from ray.train._internal.storage import StorageContext
-from without_ray import LINE, METRIC, drive
+from without_ray import LINE, METRIC, checkpoint, drive
 
 from pipelines import Sweep
 from pipelines.engine import experiments, files, finals, runner, standing
@@ -124,6 +124,38 @@ def test_more_seeds_are_added_to_those_that_are_there(tmp_path):
     train, ran = trains()
     last, _ = run(tmp_path, [(1, A)], train, final_seeds=5)
     assert (len(ran), len(last.winner.scores)) == (3, 5)
+
+
+def test_a_winner_of_an_earlier_session_still_has_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(finals.in_process, "score", lambda *_, number, **more: {"by": number})
+    trials = tmp_path / finals.FOLDER / files.TRIALS
+
+    def check(entrants, value, **changes):
+        train, _ = trains(value)
+
+        def saves(conductor, there, history):
+            train(conductor, there, history)
+            for number, record in conductor.records.items():
+                if record.seed not in saved:
+                    saved.add(record.seed)
+                    checkpoint(trials, f"trial-{number:04d}", 0, 2)
+
+        prepared = SimpleNamespace(trainable=None, data=None, options=None)
+        where = {"folder": tmp_path, "working": tmp_path, "gpus": 0}
+        return finals.check(asked(**changes), LINE, entrants, prepared, train=saves, **where)[0]
+
+    def kept():
+        return sorted(int(path.parent.name[-4:]) for path in trials.glob("*/checkpoint_*"))
+
+    saved = set()
+    first = check([(1, A), (2, B)], worth, final_seeds=2)
+    assert (first.winner.config, first.test) == (B, {"by": first.winner.best})
+    assert kept() == sorted(one.best for one in first.finalists)
+    # With another seed B is no longer the best; nothing of A trains again.
+    last = check([(2, B)], lambda config, seed: -1.0, final_seeds=3)
+    assert (last.winner.config, last.test) == (A, {"by": last.winner.best})
+    assert last.checkpoint is not None
+    assert kept() == sorted(one.best for one in last.finalists)
 
 
 def test_lower_is_better_where_asked(tmp_path):
@@ -265,7 +297,8 @@ def test_a_real_sweep_checks_its_winner(tmp_path):
     trained = records(folder / "finals")
     scores = {r.seed: max(r.curve("val_accuracy").values()) for r in trained.values()}
     assert scores == {s: v for one in last.finalists for s, v in one.scores.items()}
-    kept = list((folder / "finals" / "trials").glob("trial-*/checkpoint_*"))
-    assert [str(path) for path in kept] == [last.checkpoint]
+    kept = {str(path) for path in (folder / "finals" / "trials").glob("trial-*/checkpoint_*")}
+    assert len(kept) == len(among), "one a finalist"
+    assert last.checkpoint in kept
     if last.winner.trial == max(records(folder), key=lambda n: records(folder)[n].epoch):
         check_whole(folder, trials=4, max_epochs=2)

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.cli import load_recipe
 from pipelines.engine import UsageError, files
-from pipelines.engine.nights import champion, diary, lock, notify, page, settings
+from pipelines.engine.nights import champion, diary, lock, notify, page, settings, tidy
 from pipelines.engine.nights.champion import Champion
 from pipelines.engine.nights.diary import Night
 from pipelines.engine.nights.verdict import Score, compare, noise
@@ -209,6 +209,20 @@ def test_nights_come_back_in_their_order(tmp_path):
         ("2026-11-23", "failed"),
     ]
     assert "damaged" in found[4].error
+
+
+def test_old_nights_keep_everything_but_their_checkpoints(tmp_path):
+    nights = [night(f"2026-11-2{day}") for day in "123"]
+    write_nights(tmp_path, *nights)
+    for one in nights[1:]:
+        (tmp_path / one.night / files.TRIALS / "trial-0000").mkdir(parents=True)
+        (tmp_path / one.night / "finals" / files.TRIALS / "trial-0000").mkdir(parents=True)
+    assert tidy.forget(tmp_path, nights, keep=1) == ["2026-11-22"]
+    assert sorted(path.parent.name for path in tmp_path.glob("**/trials")) == [
+        "2026-11-23",
+        "finals",
+    ]
+    assert (tmp_path / "2026-11-22" / diary.FILE).is_file()
 
 
 def test_the_page_shows_every_night_and_escapes(tmp_path):

@@ -96,6 +96,21 @@ def test_the_finals_with_one_seed_have_no_spread():
     assert ["4", "0.25", "–", "0.25"] in rows
 
 
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        ({"test": {"accuracy": 0.5}, "checkpoint": "there"}, "accuracy 0.5 (looked at once)"),
+        ({"checkpoint": "there"}, "this trainable has no score for them"),
+        ({}, "the checkpoint of the winner's best training is gone"),
+    ],
+)
+def test_the_finals_say_what_the_test_rows_are_by(found, line):
+    one = Finalist(trial=3, config={}, scores={11: 0.5}, asked=1, best=0)
+    out = console(width=100)
+    show.finals(Finals(finalists=[one], epochs=3, **found), METRIC, out)
+    assert f"test rows  {line}\n" in said(out)
+
+
 def test_the_end_before_the_first_trial():
     text = ended(conductor(), Path("/x"))
     assert "0 trials (none ended), 0 epochs in 0 s" in text

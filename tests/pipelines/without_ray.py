@@ -5,6 +5,7 @@ What a sweep would train is a made-up learning curve, a function of configuratio
 
 import copy
 import itertools
+import json
 import math
 
 from pipelines.engine import sessions
@@ -252,3 +253,25 @@ def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):
             pass
     history.close()
     return sweep
+
+
+def checkpoint(trials, folder, number, epoch, *, damage=None):
+    """A checkpoint directory as a trial writes it, whole or damaged in some way."""
+    path = trials / folder / f"checkpoint_{number:06d}"
+    path.mkdir(parents=True)
+    weights = b"weights"
+    manifest = {
+        "format": 99 if damage == "format" else 1,
+        "epoch": epoch,
+        "metrics": {"val_accuracy": 0.5},
+        "best_epoch": epoch,
+        "best_metrics": {"val_accuracy": 0.5},
+        "configuration": {"learning_rate": 0.1},
+        "files": {"last.pt": {"bytes": len(weights), "sha256": "0" * 64}},
+    }
+    text = json.dumps(manifest)
+    if damage != "no weights":
+        (path / "last.pt").write_bytes(weights[:3] if damage == "cut short" else weights)
+    if damage != "no manifest":
+        (path / "checkpoint.json").write_text(text[:40] if damage == "half a manifest" else text)
+    return path

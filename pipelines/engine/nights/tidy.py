@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.engine import files
+from pipelines.engine import files, finals
 from pipelines.engine.nights.diary import Night
 
 
@@ -17,8 +17,14 @@ def forget(folder: Path, nights: Sequence[Night], *, keep: int) -> list[str]:
     """
     lost = []
     for night in nights[:-keep]:
-        checkpoints = folder / night.night / files.TRIALS
-        if checkpoints.is_dir():
-            shutil.rmtree(checkpoints)
+        there = folder / night.night
+        checkpoints = [
+            path
+            for path in (there / files.TRIALS, there / finals.FOLDER / files.TRIALS)
+            if path.is_dir()
+        ]
+        for path in checkpoints:
+            shutil.rmtree(path)
+        if checkpoints:
             lost.append(night.night)
     return lost
