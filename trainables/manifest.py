@@ -4,6 +4,7 @@ The driver of a sweep looks for the newest whole checkpoint; importing torch for
 second.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,3 +91,16 @@ def read_manifest(directory: str | Path | Folder) -> Manifest:
                 f"{file} is cut short: it has {size:,} bytes where {NAME} notes {noted['bytes']:,}."
             )
     return manifest
+
+
+def is_altered(directory: Path, manifest: Manifest) -> bool:
+    """Whether a file of a checkpoint has another SHA-256 than the one noted there.
+
+    A power cut can leave a file of the right size with zeros in it. All files are read, a piece at
+    a time.
+    """
+    for name, noted in manifest.files.items():
+        with (directory / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != noted["sha256"]:
+                return True
+    return False

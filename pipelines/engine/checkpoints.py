@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pipelines.engine.records import TrialRecord
 from pipelines.engine.storage import Place
-from trainables.manifest import NAME, CheckpointError, Manifest, read_manifest
+from trainables.manifest import NAME, CheckpointError, Manifest, is_altered, read_manifest
 
 _OF_PARENT = "parent"
 
@@ -70,13 +70,7 @@ def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] |
 
     A truncated one is passed over: the one before it is whole.
     """
-    found = []
-    for path in _all(trials, number):
-        try:
-            found.append((path, read_manifest(path)))
-        except CheckpointError:
-            continue
-    return max(found, key=lambda item: (item[1].epoch, item[0].name), default=None)
+    return next(iter(_newest_first(trials, number)), None)
 
 
 def remove(trials: Path | Place, number: int) -> None:
@@ -117,6 +111,32 @@ def drop_unknown(trials: Path | Place, records: Mapping[int, TrialRecord]) -> No
             with contextlib.suppress(CheckpointError):
                 if read_manifest(path).epoch > record.epoch:
                     _delete(path)
+
+
+def drop_damaged(trials: Path | Place, records: Mapping[int, TrialRecord]) -> None:
+    """Delete the newest checkpoints of unfinished trials up to the first whose content is whole.
+
+    Only before a sweep goes on: it reads them, where `newest` looks at sizes alone.
+    """
+    for number, record in records.items():
+        if not record.unfinished:
+            continue
+        for path, manifest in _newest_first(trials, number):
+            # An object store shows no object that is not whole, and reading is a download there.
+            if not isinstance(path, Path) or not is_altered(path, manifest):
+                break
+            _delete(path)
+
+
+def _newest_first(trials: Path | Place, number: int) -> list[tuple[Path | Place, Manifest]]:
+    """The checkpoints of a trial that are whole by the sizes of their files."""
+    found = []
+    for path in _all(trials, number):
+        try:
+            found.append((path, read_manifest(path)))
+        except CheckpointError:
+            continue
+    return sorted(found, key=lambda item: (item[1].epoch, item[0].name), reverse=True)
 
 
 def _delete(path: Path | Place) -> None:

@@ -340,6 +340,7 @@ def _conductor(
     if sweep.resume:
         records = history.records()
         checkpoints.drop_unknown(folder / files.TRIALS, records)
+        checkpoints.drop_damaged(folder / files.TRIALS, records)
         conductor.replay(records)
     return conductor
 

@@ -9,6 +9,7 @@ from without_ray import checkpoint
 
 from pipelines.engine.checkpoints import (
     CheckpointFolder,
+    drop_damaged,
     drop_unknown,
     folder_name,
     keep_newest,
@@ -17,6 +18,7 @@ from pipelines.engine.checkpoints import (
     tidy,
 )
 from pipelines.engine.records import Outcome, Report, TrialRecord
+from trainables.manifest import is_altered
 
 
 @pytest.mark.parametrize(
@@ -172,3 +174,40 @@ def test_a_trial_never_goes_on_from_what_the_history_does_not_know(record, kept,
     left = [json.loads(p.read_text())["epoch"] for p in sorted(tmp_path.glob("*/*/*.json"))]
     assert left == [*kept, 9]
     assert damaged.is_dir(), "passed over as it is"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "damaged", "left"),
+    [
+        (Outcome.RUNNING, [], [2, 4, 6]),
+        (Outcome.RUNNING, [6], [2, 4]),
+        (Outcome.PAUSED, [4, 6], [2]),
+        (Outcome.RUNNING, [2, 4, 6], []),  # starts afresh
+        (Outcome.RUNNING, [2], [2, 4, 6]),  # nothing goes on from it
+        (Outcome.COMPLETED, [6], [2, 4, 6]),  # nothing is trained any more
+    ],
+)
+def test_an_unfinished_trial_goes_on_from_the_newest_whose_content_is_whole(
+    outcome, damaged, left, tmp_path
+):
+    for number, epoch in enumerate([2, 4, 6]):
+        damage = "zeros" if epoch in damaged else None
+        checkpoint(tmp_path, f"trial-0007.{number}", 0, epoch, damage=damage)
+    drop_damaged(tmp_path, {7: trial(7, 6, outcome=outcome)})
+    assert [json.loads(p.read_text())["epoch"] for p in sorted(tmp_path.glob("*/*/*.json"))] == left
+    found = newest(tmp_path, 7)
+    assert (None if found is None else found[1].epoch) == (left[-1] if left else None)
+
+
+def test_each_checkpoint_is_read_at_most_once(tmp_path, monkeypatch):
+    for epoch in (2, 4, 6):
+        checkpoint(tmp_path, "trial-0007", epoch, epoch, damage="zeros" if epoch == 6 else None)
+    read = []
+
+    def noted(directory, manifest):
+        read.append(manifest.epoch)
+        return is_altered(directory, manifest)
+
+    monkeypatch.setattr("pipelines.engine.checkpoints.is_altered", noted)
+    drop_damaged(tmp_path, {7: trial(7, 6)})
+    assert read == [6, 4]

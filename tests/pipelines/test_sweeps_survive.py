@@ -28,6 +28,7 @@ from commands import (
     wait_for,
 )
 
+from pipelines.engine.checkpoints import newest
 from pipelines.engine.records import Outcome
 
 pytestmark = pytest.mark.timeout(800)
@@ -51,6 +52,22 @@ def test_a_killed_driver_loses_no_result_and_repeats_no_trial(tmp_path):
         if done >= 2:
             epochs = [json.loads(p.read_text())["epoch"] for p in first.glob("*/checkpoint.json")]
             assert not epochs or max(epochs) >= done - 1
+
+
+def test_a_checkpoint_that_a_power_cut_has_damaged_is_passed_over(tmp_path):
+    folder = tmp_path / "x"
+    options = [*SLOW, "--trials", 2, "--max-epochs", 8, "--storage", tmp_path, "--name", "x"]
+    before = kill_mid_way("caviar", options, folder, epochs=6)
+    number = max(before, key=lambda number: before[number].epoch)
+    damaged = newest(folder / "trials", number)[0] / "last.pt"
+    weights = damaged.read_bytes()
+    half = len(weights) // 2
+    damaged.write_bytes(weights[:half] + bytes(len(weights) - half))
+
+    sweep("caviar", "--storage", tmp_path, "--name", "x", "--resume")
+    after = records(folder)
+    check_nothing_lost(before, after)
+    assert all(record.outcome is Outcome.COMPLETED for record in after.values())
 
 
 def test_paused_trials_are_promoted_in_a_killed_and_resumed_sweep_too(tmp_path):

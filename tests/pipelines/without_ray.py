@@ -4,6 +4,7 @@ What a sweep would train is a made-up learning curve, a function of configuratio
 """
 
 import copy
+import hashlib
 import itertools
 import json
 import math
@@ -260,6 +261,7 @@ def checkpoint(trials, folder, number, epoch, *, damage=None):
     path = trials / folder / f"checkpoint_{number:06d}"
     path.mkdir(parents=True)
     weights = b"weights"
+    noted = {"bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()}
     manifest = {
         "format": 99 if damage == "format" else 1,
         "epoch": epoch,
@@ -267,9 +269,11 @@ def checkpoint(trials, folder, number, epoch, *, damage=None):
         "best_epoch": epoch,
         "best_metrics": {"val_accuracy": 0.5},
         "configuration": {"learning_rate": 0.1},
-        "files": {"last.pt": {"bytes": len(weights), "sha256": "0" * 64}},
+        "files": {"last.pt": noted},
     }
     text = json.dumps(manifest)
+    if damage == "zeros":
+        weights = bytes(len(weights))
     if damage != "no weights":
         (path / "last.pt").write_bytes(weights[:3] if damage == "cut short" else weights)
     if damage != "no manifest":
