@@ -217,7 +217,9 @@ class LoopTrainable(Preflight, tune.Trainable, ABC):
         if self._storage is None:  # outside a sweep: whoever asked wants to know
             return save(checkpoint_dir)
         epoch = self._last.get("epoch")
-        return saving.patiently(lambda scratch: save(checkpoint_dir or scratch), epoch=epoch)
+        return saving.patiently(
+            lambda scratch: saving.flushed(save(checkpoint_dir or scratch)), epoch=epoch
+        )
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write last.pt, best.pt and checkpoint.json; see `trainables.loops.checkpoint`.

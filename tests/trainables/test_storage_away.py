@@ -1,5 +1,7 @@
 """Storage that cannot be written for a while costs a trial a checkpoint at the most."""
 
+import os
+
 import pytest
 from ray import tune
 from ray.train._internal.session import _TrainingResult
@@ -10,7 +12,7 @@ FULL = OSError(28, "No space left on device")
 
 
 @pytest.fixture
-def trial(monkeypatch):
+def trial(monkeypatch, tmp_path):
     """A trial of a sweep whose storage refuses the first ``refusals`` writes."""
     monkeypatch.setattr(saving, "STORAGE_SECONDS", 0.05)
 
@@ -21,7 +23,7 @@ def trial(monkeypatch):
             tries.append(checkpoint_dir)
             if len(tries) <= refusals:
                 raise error
-            return _TrainingResult(checkpoint="saved", metrics={})
+            return _TrainingResult(checkpoint=tune.Checkpoint(tmp_path), metrics={})
 
         monkeypatch.setattr(tune.Trainable, "save", save)
         found = TorchTrainable.__new__(TorchTrainable)
@@ -33,11 +35,11 @@ def trial(monkeypatch):
     return make
 
 
-def test_storage_that_comes_back_is_waited_for(trial, monkeypatch):
+def test_storage_that_comes_back_is_waited_for(trial, monkeypatch, tmp_path):
     monkeypatch.setattr(saving, "STORAGE_SECONDS", 60.0)
     monkeypatch.setattr(saving.time, "sleep", lambda seconds: None)
     patient = trial(refusals=3)
-    assert patient.save().checkpoint == "saved"
+    assert patient.save().checkpoint.path == str(tmp_path)
     assert len(patient.tries) == 4
     assert len(set(patient.tries)) == 4, "nothing half-written is taken up again"
 
@@ -59,3 +61,23 @@ def test_outside_a_sweep_nothing_is_waited_for(trial):
     with pytest.raises(OSError, match="No space left"):
         alone.save("/somewhere")
     assert alone.tries == ["/somewhere"]
+
+
+def test_a_checkpoint_in_a_folder_is_on_the_disk_before_the_trial_goes_on(
+    trial, monkeypatch, tmp_path
+):
+    for name in ("last.pt", "checkpoint.json"):
+        (tmp_path / name).write_text(name)
+    flushed = set()
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.add(os.fstat(file).st_ino))
+    trial(refusals=0).save()
+    paths = (tmp_path / "last.pt", tmp_path / "checkpoint.json", tmp_path)
+    assert flushed == {path.stat().st_ino for path in paths}
+
+
+def test_a_file_system_that_cannot_flush_costs_no_checkpoint(trial, monkeypatch):
+    def refuse(file):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert trial(refusals=0).save().checkpoint is not None
