@@ -1,4 +1,7 @@
-"""Whether there is room for the checkpoints of a sweep, asked before the first epoch."""
+"""Whether there is room for the checkpoints of a sweep.
+
+Asked before the first epoch, as far as the models tell, and of each checkpoint that is written.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,12 @@ _GB = 1e9
 
 
 class NoRoomError(UsageError):
-    """The checkpoints of a sweep may need more room than there is; nothing was trained."""
+    """The checkpoints of a sweep may need more room than there is."""
+
+    def __init__(self, words: str, *, trained: bool) -> None:
+        super().__init__(words)
+        self.trained = trained
+        """Whether there are epochs to go on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +44,26 @@ class Room:
     running: int
     kept: int
 
+    @property
+    def each(self) -> float:
+        """The bytes that one checkpoint may take."""
+        return self.bytes / (CHECKPOINTS_A_TRIAL * (self.running + self.kept))
+
     def limit(self, space: SearchSpace) -> CheckpointLimit:
         """What the first trials are given: a worker has torch imported, and knows the model."""
-        each = self.bytes / (CHECKPOINTS_A_TRIAL * (self.running + self.kept))
-        return CheckpointLimit(bytes=each, configurations=tuple(candidates(space)))
+        return CheckpointLimit(bytes=self.each, configurations=tuple(candidates(space)))
 
-    def error(self, size: int) -> NoRoomError:
-        """What to say of a largest checkpoint of ``size`` bytes."""
+    def error(self, size: int, *, trained: bool) -> NoRoomError:
+        """What to say of a largest checkpoint of ``size`` bytes; ``trained`` says that the sweep
+        has epochs to go on from."""
         needed = CHECKPOINTS_A_TRIAL * (self.running + self.kept) * size
+        goes_on = " With --resume the sweep goes on from what is trained." if trained else ""
         return NoRoomError(
             f"The checkpoints of this sweep may take {needed / _GB:.3g} GB ({CHECKPOINTS_A_TRIAL} "
             f"of {size / _GB:.2g} GB for each of {self.running} running and {self.kept} kept "
             f"trials), and {self.words}: lower --concurrent or --keep-checkpoints, or choose a "
-            "--storage with more room."
+            f"--storage with more room.{goes_on}",
+            trained=trained,
         )
 
 
@@ -110,4 +125,9 @@ def _existing(folder: Path) -> Path:
 
 def _used(folder: Path) -> int:
     """What the checkpoints of earlier sessions take: they are among those that are kept."""
-    return sum(path.stat().st_size for path in (folder / files.TRIALS).rglob("*.pt"))
+    return checkpoint_bytes(folder / files.TRIALS)
+
+
+def checkpoint_bytes(folder: Path) -> int:
+    """What the checkpoints in a folder take."""
+    return sum(path.stat().st_size for path in folder.rglob("*.pt"))

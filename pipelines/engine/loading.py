@@ -156,6 +156,15 @@ def check_fits(
         raise UsageError(str(error)) from error
 
 
+def tells_checkpoint(
+    trainable: type[Any], space: SearchSpace, data: Dataset, options: TrialOptions
+) -> bool:
+    """Whether it is known before the first epoch how large the checkpoint of a trial is."""
+    if not hasattr(trainable, "largest_checkpoint"):
+        return False
+    return trainable.largest_checkpoint([space.default()], data, options) is not None
+
+
 def distributes(trainable: type[Any]) -> bool:
     """Whether several workers can train one trial of it."""
     return hasattr(trainable, "distributes") and bool(trainable.distributes())

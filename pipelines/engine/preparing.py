@@ -32,6 +32,8 @@ class Prepared:
     data: Dataset
     """As the trials get it."""
     options: TrialOptions
+    sized: bool
+    """Whether it is known how large a checkpoint is, or nobody asks."""
 
     def within(self, limit: CheckpointLimit) -> Prepared:
         """The same for trials that look whether there is room for their checkpoints."""
@@ -74,7 +76,8 @@ def prepare(
         threads = max(1, int(sweep.cpus_per_trial / sweep.workers))
         options = replace(options, workers=sweep.workers, cpu_threads=threads)
     loading.check_fits(trainable, space, found, options)
-    return Prepared(trainable, found, note, data, options)
+    sized = sweep.disk_limit is None or loading.tells_checkpoint(trainable, space, data, options)
+    return Prepared(trainable, found, note, data, options, sized)
 
 
 def _noted(folder: Path) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from ray.tune.search import Searcher
 from pipelines.engine.budget import Stop
 from pipelines.engine.checkpoints import folder_name, keep_newest, remove
 from pipelines.engine.conductor import Conductor, Decision
+from pipelines.engine.disk import checkpoint_bytes
 from pipelines.engine.storage import Place
 from trainables.options import RESERVED_KEY, TrialInfo
 
@@ -142,6 +143,7 @@ class Events(_Unpickled, tune.Callback):
         metrics: tuple[str, ...],
         on_change: Callable[[int | None], None],
         going: Callable[[], Collection[str]] = frozenset,
+        most_bytes: float = math.inf,
     ) -> None:
         self._conductor = conductor
         self._numbers = numbers
@@ -150,6 +152,7 @@ class Events(_Unpickled, tune.Callback):
         self._metrics = metrics
         self._on_change = on_change
         self._going = going  # the addresses of machines that are about to go
+        self._most_bytes = most_bytes  # that a checkpoint in a folder may take
         self._decisions: dict[str, Decision] = {}
         self._asked_to_stop: float | None = None
         self.too_large: int | None = None
@@ -163,8 +166,7 @@ class Events(_Unpickled, tune.Callback):
 
     def _judged(self, number: int, result: Mapping[str, Any]) -> Decision:
         if result.get("outcome") == "no_room":
-            self.too_large = int(result["checkpoint_bytes"])
-            self._conductor.request_stop(Stop.NO_ROOM)
+            self._has_no_room(int(result["checkpoint_bytes"]))
             return Decision(goes_on=False, save=False)
         error = None
         if result.get("outcome") == "out_of_memory":
@@ -184,7 +186,8 @@ class Events(_Unpickled, tune.Callback):
     ) -> None:
         if trial.trial_id not in self._decisions:
             self.decide(trial, result)
-        result[SHOULD_CHECKPOINT] = self._decisions.pop(trial.trial_id).save
+        save = self._decisions.pop(trial.trial_id).save
+        result[SHOULD_CHECKPOINT] = save and self.too_large is None
         self._on_change(None)
 
     def on_trial_start(
@@ -194,6 +197,15 @@ class Events(_Unpickled, tune.Callback):
 
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._conductor.saved.add(self._numbers[trial.trial_id])
+        checkpoint = trial.checkpoint
+        if self.too_large is None and checkpoint is not None and self._most_bytes < math.inf:
+            size = checkpoint_bytes(Path(checkpoint.path))
+            if size > self._most_bytes:
+                self._has_no_room(size)
+
+    def _has_no_room(self, size: int) -> None:
+        self.too_large = size
+        self._conductor.request_stop(Stop.NO_ROOM)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

@@ -164,6 +164,7 @@ def run(
                     workers=prepared.options.workers,
                     folder=folder,
                     session=conductor.session,
+                    sized=prepared.sized or room is None,
                 )
                 for line in warm.lines:
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -279,8 +280,8 @@ def _if_refused(sweep: Sweep, undo: Callable[[], object]) -> Iterator[None]:
     """Take back what a new sweep has written that its first trial refuses."""
     try:
         yield
-    except disk.NoRoomError:
-        if not sweep.resume:
+    except disk.NoRoomError as error:
+        if not sweep.resume and not error.trained:
             undo()
         raise
 

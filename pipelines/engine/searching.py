@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -30,7 +31,8 @@ def search(
 ) -> None:
     """Run trials until the conductor has no more.
 
-    Raises ``NoRoomError`` where their checkpoints may take more than ``room``, before any epoch.
+    Raises ``NoRoomError`` where their checkpoints may take more than ``room``: before any epoch as
+    far as the models tell, else after the first that is too large.
 
     Args:
         sweep: its options.
@@ -69,6 +71,7 @@ def search(
             metrics=prepared.trainable.metrics,
             on_change=progress.changed,
             going=frozenset if private else going,
+            most_bytes=math.inf if room is None else room.each,
         )
         tuner = tune.Tuner(
             trainable,
@@ -92,4 +95,4 @@ def search(
         with interrupt.stops(conductor, events), ray_start.lean_tune(), ray_start.own_staging():
             tuner.fit()
     if room is not None and events.too_large is not None:
-        raise room.error(events.too_large)
+        raise room.error(events.too_large, trained=conductor.epochs > 0)

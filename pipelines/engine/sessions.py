@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import files, schedulers, searchers, states, storage
+from pipelines.engine import disk, files, schedulers, searchers, states, storage
 from pipelines.engine.conductor import Conductor
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.provenance import provenance
@@ -287,6 +287,9 @@ def recorded(
     try:
         yield
         stop_reason = conductor.stop_reason
+    except disk.NoRoomError:
+        stop_reason = conductor.stop_reason
+        raise
     finally:
         session["until"] = conductor.elapsed
         session["gpu_seconds"] = conductor.meter.gpu_seconds

@@ -49,6 +49,7 @@ def start(
     workers: int,
     folder: Path | Place,
     session: int,
+    sized: bool,
 ) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
     if note is not None:
@@ -85,6 +86,13 @@ def start(
         highlight=False,
     )
     console.print(f"budget     {_budget(sweep)}", highlight=False)
+    if not sized:
+        console.print(
+            f"disk       --disk-limit is {sweep.disk_limit:g} GB. How large a checkpoint is cannot "
+            "be told before one is written: the first that is too large ends the sweep.",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(f"folder     {folder}\n", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -148,7 +148,8 @@ class Sweep:
     """Trials whose checkpoints are kept, the best ones."""
     disk_limit: float | None = None
     """Gigabytes that the checkpoints may take; a sweep whose largest models may need more is not
-    started, nor is one that may need more than is free."""
+    started, nor is one that may need more than is free. Where a model does not tell its size, the
+    first checkpoint that is too large ends the sweep."""
     checkpoint_seconds: float = 10
     """Seconds between the checkpoints of a running trial; what a killed sweep can lose."""
     tensorboard: bool = False

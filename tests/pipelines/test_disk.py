@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections import namedtuple
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from without_ray import CONDITIONAL
+from ray import tune
+from ray.tune.result import SHOULD_CHECKPOINT
+from without_ray import CONDITIONAL, METRIC, conductor
 
 import search_spaces
 from pipelines import Sweep
-from pipelines.engine import UsageError, disk, in_process
+from pipelines.engine import UsageError, disk, in_process, loading
+from pipelines.engine.budget import Stop
+from pipelines.engine.ray_bridge import Events
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
 from trainables import (
     CNNTrainable,
@@ -157,7 +162,7 @@ def check(monkeypatch, tmp_path):
         limit = room.limit(search_spaces.get("mlp"))
         assert len(limit.configurations) == 32
         if size * 1e9 > limit.bytes:
-            raise room.error(round(size * 1e9))
+            raise room.error(round(size * 1e9), trained=False)
 
     return run
 
@@ -190,3 +195,53 @@ def test_what_earlier_sessions_saved_is_no_new_need(check, tmp_path, monkeypatch
     (place / "last.pt").unlink()
     with pytest.raises(UsageError, match=re.escape("may take 0.011 GB")):
         check(0.0011, free=0.0101)
+
+
+def test_what_is_trained_is_gone_on_from(tmp_path):
+    room = disk.room(Sweep(disk_limit=1.0), concurrent=1, folder=tmp_path)
+    error = room.error(10**9, trained=True)
+    assert str(error).endswith("more room. With --resume the sweep goes on from what is trained.")
+    assert error.trained
+
+
+@pytest.mark.parametrize(("size", "ends"), [(999, False), (1000, False), (1001, True)])
+def test_a_checkpoint_that_is_written_too_large_ends_the_sweep(size, ends, tmp_path):
+    (tmp_path / "last.pt").write_bytes(bytes(size - 100))
+    (tmp_path / "best.pt").write_bytes(bytes(100))
+    sweep = conductor(checkpoint_seconds=0.0)
+    number = sweep.next().record.number
+    events = Events(
+        sweep,
+        numbers={"a": number},
+        errors=tmp_path,
+        trials=tmp_path,
+        metrics=(METRIC,),
+        on_change=lambda _: None,
+        most_bytes=1000,
+    )
+    trial = SimpleNamespace(trial_id="a", checkpoint=tune.Checkpoint(tmp_path))
+    for epoch in (1, 2):
+        result = {"epoch": epoch, METRIC: 0.5}
+        events.on_trial_result(epoch, [trial], trial, result)
+        assert result[SHOULD_CHECKPOINT] is (epoch == 1 or not ends), "none after the one too large"
+        if epoch == 1:
+            events.on_trial_save(epoch, [trial], trial)
+    assert (events.too_large, sweep.stop_reason) == ((size, Stop.NO_ROOM) if ends else (None, None))
+
+
+def test_a_checkpoint_that_storage_refused_is_not_measured(tmp_path):
+    sweep = conductor()
+    number = sweep.next().record.number
+    options = {"errors": tmp_path, "trials": tmp_path, "metrics": (METRIC,), "most_bytes": 0}
+    events = Events(sweep, numbers={"a": number}, on_change=lambda _: None, **options)
+    trial = SimpleNamespace(trial_id="a", checkpoint=None)
+    events.on_trial_save(1, [trial], trial)
+    assert events.too_large is None
+
+
+@pytest.mark.parametrize(
+    ("trainable", "tells"), [(TorchTrainable, True), (ReadsItsWeights, False), (Keeps, False)]
+)
+def test_whether_a_class_tells_is_known_before_the_first_epoch(trainable, tells, images):
+    space = search_spaces.get("mlp")
+    assert loading.tells_checkpoint(trainable, space, images, OPTIONS) is tells

@@ -136,7 +136,7 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     monkeypatch.setattr("pipelines.engine.cluster.resources_line", lambda: "1 node, 2 CPU")
     monkeypatch.setattr("pipelines.engine.cluster.gpus", lambda: 4.0 if compiles else 0.0)
     device = DeviceOptions(compile=compiles)
-    asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss", device=device)
+    asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss", device=device, disk_limit=0.5)
     out = console()
     show.start(
         asked,
@@ -149,6 +149,7 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
         workers=3 if compiles else 1,
         folder=Path("/some/[where]"),
         session=1,
+        sized=compiles,
     )
     text = said(out)
     assert text.startswith("Sweeping the data set digits: [no] network\n")
@@ -166,5 +167,7 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
     assert f"machines   1 node, 2 CPU; {side}" in text
     assert "goal       min val_loss, seed 5, session 2 of this sweep" in text
     assert "budget     27 trials\n" in text
+    unsized = "disk       --disk-limit is 0.5 GB. How large a checkpoint is cannot be told before "
+    assert (unsized in text) is not compiles
     assert "folder     /some/[where]\n" in text
     assert METRIC not in text

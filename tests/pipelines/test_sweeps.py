@@ -218,6 +218,26 @@ def test_checkpoints_that_may_fill_the_disk_are_refused(tmp_path):
     assert not (tmp_path / "x").exists(), "nothing was started, so nothing is left behind"
 
 
+def test_a_loop_of_ones_own_ends_at_its_first_checkpoint_above_the_limit(tmp_path):
+    options = ["--disk-limit", 0.000001, "--storage", tmp_path, "--name", "x", "--concurrent", 1]
+    options += ["--trials", 4, "--max-epochs", 2, "--checkpoint-seconds", 0]
+    own = ["--trainable", "faulty:OwnLoop", *DIGITS]
+    out, err = sweep("random_search", *own, *options, code=2)
+    assert "How large a checkpoint is cannot be told before one is written" in out
+    told = (
+        r"caviar: The checkpoints of this sweep may take \S+ GB .*, and --disk-limit is 1e-06 GB: "
+        r"lower --concurrent .*\. With --resume the sweep goes on from what is trained\.\n"
+    )
+    assert re.fullmatch(told, err)
+    before = records(tmp_path / "x")
+    assert before[0].reports
+    assert len([*(tmp_path / "x" / "trials").rglob("last.pt")]) == 1
+    sweep("random_search", "--resume", *options[2:6], "--trials", 2, "--disk-limit", 1)
+    after = records(tmp_path / "x")
+    assert after[0].reports[: len(before[0].reports)] == before[0].reports
+    assert not any(record.unfinished for record in after.values())
+
+
 def test_another_space_on_resume_is_refused(tmp_path):
     common = [*DIGITS, "--storage", tmp_path, "--name", "x"]
     sweep("random_search", *common, "--trials", 2, "--max-epochs", 1)
