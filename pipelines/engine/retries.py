@@ -2,11 +2,13 @@
 
 A trial that lost its machine is no worse than the others and is run again, on another machine,
 for as long as it gets on. One that failed by itself is run again as often as was asked for, and
-never after the same error twice: what is deterministic fails for ever.
+never after the same error twice: what is deterministic fails for ever. Errors are the same that
+differ in numbers and addresses only, such as where an object lies in memory.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,8 @@ from pipelines.engine.records import TrialRecord
 
 LOST_AT_MOST = 3
 """How often a trial may lose its machine at the same epoch: then the trial may be the reason."""
+
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +62,9 @@ def again(failures: Sequence[Failure], *, retries: int) -> bool:
         here = [f for f in failures if f.lost and f.epoch == newest.epoch]
         return len(here) < LOST_AT_MOST
     own = [f for f in failures if not f.lost]
-    same = len(own) > 1 and own[-2].words == own[-1].words
+    same = len(own) > 1 and _without_numbers(own[-2]) == _without_numbers(own[-1])
     return len(own) <= retries and not same
+
+
+def _without_numbers(failure: Failure) -> str:
+    return _NUMBER.sub("#", failure.words)

@@ -23,6 +23,8 @@ def own(words="ValueError: no", epoch=0):
         ([own("a"), own("b")], 1, False),
         ([own("a"), own("b")], 2, True),
         ([own("a"), own("a")], 9, False),  # deterministic
+        ([own("<A at 0x7f2c1d> is bad"), own("<A at 0x7f99AB> is bad")], 9, False),
+        ([own("row 8 of 64"), own("row 11 of 64")], 9, False),  # of batches in another order
         ([own("a"), own("b"), own("a")], 3, True),
         ([lost()], 0, True),
         ([lost(), lost()], 0, True),
