@@ -1,5 +1,8 @@
 """Data of one's own: folders of arrays, .npz, CSV and Parquet."""
 
+import datetime
+import decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -335,6 +338,37 @@ def test_text_in_a_parquet_file_that_is_all_numbers_stays_words(tmp_path):
     assert load("table", data_dir=write(frame, tmp_path / "mine.parquet")).input_shape == (8,)
 
 
+def test_decimals_of_a_parquet_file_are_numbers(tmp_path):
+    price = [decimal.Decimal("1.50"), decimal.Decimal("2.25"), None, decimal.Decimal("7.00")] * 25
+    found = load("table", data_dir=write(table().assign(price=price), tmp_path / "mine.parquet"))
+    assert found.input_shape == (6,)
+    mean = np.float32(found.columns[-1].mean)
+    assert set(found.x_train[:, -1]) == {np.float32(value) for value in (1.5, 2.25, 7.0, mean)}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_true_and_false_with_missing_ones_are_words(tmp_path, suffix):
+    path = write(table().assign(known=[True, None, False, True] * 25), tmp_path / f"mine{suffix}")
+    assert load("table", data_dir=path).columns[-1] == Column(name="known", words=("False", "True"))
+
+
+@pytest.mark.parametrize(
+    ("value", "called"),
+    [
+        (pd.Timedelta(seconds=7), "durations"),
+        ([1, 2], "lists"),
+        ({"a": 1}, "values of the type dict"),
+        (b"red", "values of the type bytes"),
+        (datetime.time(10, 30), "values of the type time"),
+    ],
+)
+def test_what_is_neither_a_number_nor_a_word_is_refused(tmp_path, value, called):
+    path = write(table().assign(odd=[None, value, value, None] * 25), tmp_path / "mine.parquet")
+    told = rf"'odd' of .* must hold numbers or words, but it holds {called}: make numbers or words"
+    with pytest.raises(ValueError, match=told):
+        load("table", data_dir=path)
+
+
 @pytest.mark.parametrize(
     ("index", "columns"),
     [
@@ -385,9 +419,10 @@ def test_a_file_of_another_kind_says_what_is_read(tmp_path, name, end):
 
 
 def test_dates_and_damage_are_refused(tmp_path):
-    frame = table().assign(day=pd.Timestamp("2026-11-21"))
-    with pytest.raises(ValueError, match=r"column 'day' of .* holds dates"):
-        load("table", data_dir=write(frame, tmp_path / "mine.parquet"))
+    for day in (pd.Timestamp("2026-11-21"), datetime.date(2026, 11, 21)):
+        frame = table().assign(day=day)
+        with pytest.raises(ValueError, match=r"column 'day' of .* holds dates"):
+            load("table", data_dir=write(frame, tmp_path / "mine.parquet"))
     (tmp_path / "mine.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(ValueError, match=r"mine.parquet cannot be read"):
         load("table", data_dir=str(tmp_path))

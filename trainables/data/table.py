@@ -1,8 +1,10 @@
 """Any table of labelled rows: a CSV or Parquet file with a column that is to be predicted."""
 
 import contextlib
+import datetime
 import re
 from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 _UNNAMED = "Unnamed:"  # how pandas begins the name of a column that has none
 _DATE = re.compile(r"(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{4})([ T].*)?")
 _MOST_VALUES = 100  # of a column of words; more are names or free text, of which nothing is learnt
+_CALLED = {"Timedelta": "durations", "ndarray": "lists"}  # as pandas reads them
 
 
 def load_table(
@@ -27,7 +30,8 @@ def load_table(
 ) -> Dataset:
     """Load a table as [n, columns], split into 64 / 16 / 20 % in a fixed, stratified way.
 
-    A column of numbers stays as it is; where one is missing it is the mean of the training rows'.
+    A column of numbers, decimals too, stays as it is; where one is missing it is the mean of the
+    training rows'.
     A column of words becomes a column of 0 and 1 for each word that the training rows have. A
     column without a name that numbers or names the rows, an index, is left out.
 
@@ -40,8 +44,8 @@ def load_table(
             class.
 
     Raises ValueError when data_dir is missing, the file cannot be read, the labels are no classes,
-    a column is of no use (dates; numbers with some words among them, or beyond the range of
-    float32; more than 100 words), or a size is impossible.
+    a column is of no use (dates, durations, lists, bytes; numbers with some words among them, or
+    beyond the range of float32; more than 100 words), or a size is impossible.
     """
     path = _find(data_dir)
     table = _read(path)
@@ -187,6 +191,18 @@ def _is_index(values: Any) -> bool:
     return bool(values.name.startswith(_UNNAMED) and values.dtype.kind != "f" and values.is_unique)
 
 
+def _check_objects(path: Path, values: Any) -> None:
+    """Raise ValueError for a column of neither numbers nor words; booleans and dates pass."""
+    for value in values.dropna():
+        kind = type(value).__name__
+        if not isinstance(value, str | Real | np.bool_ | datetime.date):
+            raise ValueError(
+                f"The column {values.name!r} of {path} must hold numbers or words, but it holds "
+                f"{_CALLED.get(kind, f'values of the type {kind}')}: make numbers or words of "
+                "them, or leave it out."
+            )
+
+
 def _check_words(path: Path, values: Any) -> None:
     """Raise ValueError for a column of words that is one of numbers, but for some values."""
     import pandas as pd
@@ -224,7 +240,11 @@ def _column(
     import pandas as pd
 
     kind = values.dtype
-    if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
+    if (
+        pd.api.types.is_bool_dtype(kind)
+        or pd.api.types.is_numeric_dtype(kind)
+        or pd.api.types.infer_dtype(values) == "decimal"
+    ):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         if (np.abs(numbers) > _LARGEST).any():
             raise ValueError(
@@ -235,6 +255,7 @@ def _column(
         mean = known.mean() if len(known) else 0.0
         inputs = np.where(np.isnan(numbers), mean, numbers).astype(np.float32).reshape(-1, 1)
         return Column(name=str(values.name), mean=float(mean)), inputs
+    _check_objects(path, values)
     _check_words(path, values)
     if pd.api.types.is_datetime64_any_dtype(kind) or _are_dates(values):
         raise ValueError(
