@@ -32,6 +32,10 @@ _BUILT_IN: dict[str, Callable[..., SearchSpace]] = {
     "ng": documents.ng,
 }
 _SIZES = frozenset({"inputs", "outputs"})
+_NOT_THEIRS = (
+    *(Path(__file__).parents[1] / name for name in ("search_spaces", "trainables", "pipelines")),
+    Path(importlib.__file__).parent,
+)
 
 
 def names() -> list[str]:
@@ -112,9 +116,9 @@ def _users(path: str) -> SearchSpace | Callable[..., Any]:
                 f"no module {error.name!r} for the space {path!r}: looked in {os.getcwd()} and "
                 "where Python finds packages"
             ) from None
-        raise _failed(f"the module of the space {path!r} cannot be imported", error) from error
+        raise failed(f"the module of the space {path!r} cannot be imported", error) from error
     except Exception as error:
-        raise _failed(f"the module of the space {path!r} cannot be imported", error) from error
+        raise failed(f"the module of the space {path!r} cannot be imported", error) from error
     found = getattr(module, attribute, None)
     if found is None:
         public = [key for key in vars(module) if not key.startswith("_")]
@@ -143,7 +147,7 @@ def _made(path: str, function: Callable[..., Any], sizes: dict[str, Any]) -> Sea
     try:
         space = function(**sizes)
     except Exception as error:
-        raise _failed(f"{path} could not be called", error) from error
+        raise failed(f"{path} could not be called", error) from error
     if not isinstance(space, SearchSpace):
         raise _no_space(path, f"one that gives {type(space).__name__}")
     return space
@@ -156,7 +160,7 @@ def _no_space(path: str, got: str) -> ValueError:
     )
 
 
-def _failed(what: str, error: Exception) -> ValueError:
+def failed(what: str, error: Exception) -> ValueError:
     """What a user's own code raised, and its line there."""
     why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
     frames = itertools.dropwhile(_not_theirs, traceback.extract_tb(error.__traceback__))
@@ -166,7 +170,6 @@ def _failed(what: str, error: Exception) -> ValueError:
 
 
 def _not_theirs(frame: traceback.FrameSummary) -> bool:
-    """Of this package, of the import system, or of a dataclass's generated code."""
-    return Path(frame.filename).is_relative_to(Path(__file__).parent) or frame.filename.startswith(
-        ("<", importlib.__file__)
-    )
+    """Of Caviar, of the import system, or of a dataclass's generated code."""
+    place = Path(frame.filename)
+    return frame.filename.startswith("<") or any(map(place.is_relative_to, _NOT_THEIRS))

@@ -18,6 +18,7 @@ from pipelines.engine import disk
 from pipelines.engine.errors import UsageError, did_you_mean
 from pipelines.engine.sweep import AUTO, Sweep, by_name
 from search_spaces import Choice, SearchSpace
+from search_spaces.registry import failed
 from search_spaces.text import show
 from trainables import understood
 from trainables.options import RESERVED_KEY, TrialOptions
@@ -177,7 +178,10 @@ def _another_trainable(error: ValueError) -> UsageError:
 
 
 def load_trainable(sweep: Sweep) -> type[Any]:
-    """The trainable class: of this package, of yours, or given as a class from Python."""
+    """The trainable class: of this package, of yours, or given as a class from Python.
+
+    Raises ``UsageError`` where there is none, and where its module cannot be imported.
+    """
     if sweep.trainable == AUTO:
         sweep = with_trainable(sweep, load_space(sweep))
     found: Any = sweep.trainable
@@ -185,8 +189,8 @@ def load_trainable(sweep: Sweep) -> type[Any]:
         module_name, name = _trainable_path(sweep)
         try:
             module = importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            raise _no_module(module_name, error.name) from error
+        except Exception as error:
+            raise _not_imported(module_name, error) from error
         found = getattr(module, name, None)
         if not isinstance(found, type):
             raise _no_class(module, name)
@@ -223,8 +227,8 @@ def _trainable_path(sweep: Sweep) -> tuple[str, str]:
         return module_name, name
     try:
         found = importlib.util.find_spec(module_name)
-    except ModuleNotFoundError as error:
-        raise _no_module(module_name, error.name) from error
+    except Exception as error:  # of a package, which is imported to look into it
+        raise _not_imported(module_name, error) from error
     if found is None:
         raise _no_module(module_name, module_name)
     return module_name, name
@@ -242,6 +246,12 @@ def _no_class(module: ModuleType, name: str) -> UsageError:
     return UsageError(
         f"The module {module.__name__!r} has no class {name!r}." + did_you_mean(name, classes)
     )
+
+
+def _not_imported(wanted: str, error: Exception) -> UsageError:
+    if isinstance(error, ModuleNotFoundError):
+        return _no_module(wanted, error.name)
+    return UsageError(str(failed(f"--trainable names {wanted!r}, which cannot be imported", error)))
 
 
 def _no_module(wanted: str, missing: str | None) -> UsageError:

@@ -266,10 +266,24 @@ def test_what_is_no_trainable(trainable, message, here):
         loading.load_trainable(Sweep(trainable=trainable))
 
 
-def test_an_error_inside_ones_own_module_is_ones_own(here):
-    (here / "my_own_module.py").write_text("raise RuntimeError('my bug')")
-    with pytest.raises(RuntimeError, match="my bug"):
-        loading.load_trainable(Sweep(trainable="my_own_module:Model"))
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("\n1 / 0", r"ZeroDivisionError: division by zero \(\S*__init__\.py, line 2\)$"),
+        ("raise RuntimeError('my bug')", r"RuntimeError: my bug \(\S*__init__\.py, line 1\)$"),
+        ("class Model(:", r"SyntaxError: .* \(__init__\.py, line 1\)$"),
+        (
+            "import pipelines\npipelines.Sweep(trials=0)",
+            r"--trials must be at least 1, and it is 0.* \(\S*__init__\.py, line 2\)$",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["my_own_package", "my_own_package.deep"])
+def test_a_module_that_cannot_be_imported_is_a_sentence(name, content, told, here):
+    (here / "my_own_package").mkdir()
+    (here / "my_own_package" / "__init__.py").write_text(content)
+    with pytest.raises(UsageError, match=f"--trainable names '{name}', which cannot .*: {told}"):
+        loading.load_trainable(Sweep(trainable=f"{name}:Model"))
 
 
 def test_the_metric_is_one_that_the_trainable_reports(here):
