@@ -7,9 +7,12 @@ where what `data` gives is shared by all of them.
 
 from __future__ import annotations
 
+import contextlib
+import dis
 import inspect
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from types import CodeType, FunctionType
 from typing import Any
 
 from pipelines.engine.errors import UsageError
@@ -86,31 +89,49 @@ def _held(trainable: type[Any]) -> Iterator[tuple[str, Any]]:
         if kind is not trainable and _importable(kind):
             continue
         for name, value in vars(kind).items():
-            function = _function(value)
-            if function is None:
-                if not name.startswith("__"):
-                    yield f"the class attribute {name!r}", value
-                continue
-            try:
-                used = inspect.getclosurevars(function)
-            except (TypeError, ValueError):  # no function of Python's, or a variable not set yet
-                continue
-            for variable, captured in used.nonlocals.items():
-                if captured is not kind:  # a method that says super()
-                    yield (
-                        f"the variable {variable!r} that {function.__qualname__} captured",
-                        captured,
-                    )
-            for variable, captured in used.globals.items():
-                if not inspect.ismodule(captured) and captured is not kind:
-                    yield f"the global variable {variable!r} of {function.__qualname__}", captured
+            functions = _functions(value)
+            for function in functions:
+                for what, held in _of_function(function):
+                    if held is not kind:  # a method that says super(), or the name of its class
+                        yield what, held
+            if not functions and not name.startswith("__") and name != _OF_ABC:
+                yield f"the class attribute {name!r}", value
 
 
-def _function(value: Any) -> Callable[..., Any] | None:
-    value = getattr(value, "__func__", value)  # of a classmethod or a staticmethod
+_OF_ABC = "_abc_impl"  # of every class with abstract methods, and never sent
+
+
+def _functions(value: Any) -> list[FunctionType]:
+    """The functions of Python's that an attribute of a class consists of."""
     if isinstance(value, property):
-        value = value.fget
-    return value if inspect.isfunction(value) else None
+        parts = [value.fget, value.fset, value.fdel]
+    else:
+        parts = [getattr(value, "__func__", value)]  # of a classmethod or a staticmethod
+    return [part for part in parts if inspect.isfunction(part)]
+
+
+def _of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function refers to, by defaults, captured variables and globals, and words for each;
+    modules are sent by name."""
+    name = function.__qualname__
+    for parameter in inspect.signature(function, follow_wrapped=False).parameters.values():
+        if parameter.default is not parameter.empty:
+            yield f"the default of {parameter.name!r} of {name}", parameter.default
+    captured = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    for variable, cell in captured:
+        with contextlib.suppress(ValueError):  # the variable is not set yet
+            yield f"the variable {variable!r} that {name} captured", cell.cell_contents
+    for variable in sorted(_global_names(function.__code__) & function.__globals__.keys()):
+        value = function.__globals__[variable]
+        if not inspect.ismodule(value):
+            yield f"the global variable {variable!r} of {name}", value
+
+
+def _global_names(code: CodeType) -> set[str]:
+    """The global names that code looks up, with those of the functions inside it."""
+    own = {one.argval for one in dis.get_instructions(code) if one.opname.endswith("_GLOBAL")}
+    inside = (_global_names(part) for part in code.co_consts if isinstance(part, CodeType))
+    return own.union(*inside)
 
 
 def _importable(kind: type[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 import threading
 
 import numpy as np
@@ -73,6 +74,38 @@ def test_what_has_a_name_or_takes_little_along_is_fine():
 def test_a_lock_or_a_data_set_is_refused_by_name(make, told, through, named):
     with pytest.raises(UsageError, match="The trainable Own .*" + told.format(named)):
         captured.check(closure(make(), through=through))
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("def rows(self): return [HELD for _ in self]", "the global variable 'HELD' of Own.rows"),
+        ("def rows(self): return lambda: HELD", "the global variable 'HELD' of Own.rows"),
+        ("def rows(self, held=HELD): ...", "the default of 'held' of Own.rows"),
+        ("def rows(self, *, held=HELD): ...", "the default of 'held' of Own.rows"),
+        ("@classmethod\ndef rows(cls, held=HELD): ...", "the default of 'held' of Own.rows"),
+        (
+            "rows = property(None, lambda self, value: HELD)",
+            "the global variable 'HELD' of Own.<lambda>",
+        ),
+        ("rows = property(None, None, lambda self: HELD)", "the global variable 'HELD' of Own.<l"),
+        ("def rows(self): return self.UNUSED or HELD", "the global variable 'HELD' of Own.rows"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (threading.Lock(), r"takes along {}.*, which cannot be pickled \(TypeError: .*lock"),
+        (OfAModule.table, r"takes along {}.*, and with it more than 64 MiB"),
+    ],
+    ids=["lock", "array"],
+)
+def test_a_class_of_a_script_is_looked_through(held, told, body, named):
+    script = {"__name__": "__main__", "TorchTrainable": TorchTrainable}
+    script.update(HELD=held, UNUSED=held)
+    exec("class Own(TorchTrainable):\n" + textwrap.indent(body, " "), script)
+    with pytest.raises(UsageError, match="The trainable Own .*" + told.format(named)):
+        captured.check(script["Own"])
 
 
 def test_many_small_things_are_named_by_the_largest():
