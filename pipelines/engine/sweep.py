@@ -60,9 +60,11 @@ class Sweep:
     target: str | None = None
     """The column of a table with the labels; by default the one named target, label or class."""
     train_size: int | None = None
-    """Images to train on; the first of the training set. All that validation leaves by default."""
+    """Rows to train on: of fashion_mnist the first of the training set, of every other data set a
+    fixed draw, stratified by class. By default all but the usual share for validation."""
     val_size: int | None = None
-    """Images to validate on; the next of the training set."""
+    """Rows to validate on: of digits, and of arrays with x_val, rows of the part for validation; of
+    every other data set those that come next after the ones to train on, drawn alike."""
     standardise: bool = True
     """Inputs minus the training part's mean, over its standard deviation; else as they are, in
     0 … 1."""

@@ -265,6 +265,7 @@ def test_help_can_be_read(recipe, capsys, monkeypatch):
     ]
     words = " ".join(re.sub("[│|] ", " ", out).split())
     assert "--trials {None}|INT Configurations to try, the default one included;" in words
+    assert "--train-size {None}|INT Rows to train on: of fashion_mnist the first of the" in words
     assert "Go on with the sweep --name: its unfinished trials first" in words
     assert "(default: val_accuracy)" in words
 
