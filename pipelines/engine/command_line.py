@@ -31,8 +31,9 @@ EXIT_INTERRUPTED = 130
 def main(sweep: Sweep, *, recipe: str, args: Sequence[str] | None = None) -> int:
     """Run a recipe with the options of the command line; the exit code.
 
-    0 when the sweep has reached its end or its budget, 1 when trials have ended and none reported
-    a finite value, 2 for input that cannot be carried out, 130 after Ctrl-C.
+    0 when the sweep has reached its end or its budget, 1 when trials have ended and none that
+    neither failed nor diverged has a finite value, or the first ten of the session all failed, 2
+    for input that cannot be carried out, 130 after Ctrl-C.
     """
     script = _script() if args is None else None
     try:
