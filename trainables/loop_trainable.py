@@ -59,7 +59,8 @@ class LoopTrainable(Preflight, tune.Trainable, ABC):
     def build_loop(self, config: Mapping[str, Any], data: Dataset) -> Loop:
         """Build what trains one configuration. Override this.
 
-        torch's global generators are seeded with the trial's seed before this is called.
+        The global generators of Python, numpy and torch are seeded with the trial's seed before
+        this is called.
         """
 
     def build(self, config: Mapping[str, Any]) -> Loop:

@@ -76,9 +76,9 @@ class TorchTrainable(LoopTrainable):
     ) -> nn.Module:
         """Build the model of a configuration, from [n, *input_shape] to logits [n, classes].
 
-        The global generators are seeded with the trial's seed before this is called. The model must
-        not write into its input: it is shared with the other workers and read-only. Called once a
-        fold in a cross-validation.
+        The global generators of Python, numpy and torch are seeded with the trial's seed before
+        this is called, and again for each epoch. The model must not write into its input: it is
+        shared with the other workers and read-only. Called once a fold in a cross-validation.
         """
         from trainables.models import build_mlp
 

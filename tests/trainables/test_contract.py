@@ -3,6 +3,7 @@
 import gc
 import itertools
 import math
+import random
 import weakref
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -85,6 +86,25 @@ class TorchsOptimizer(TorchTrainable):
         return torch.optim.Adam(groups, lr=config["learning_rate"])
 
 
+class Mixup(torch.nn.Module):
+    """Chance from Python and numpy, as a model is built and as it trains."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("signs", torch.tensor(np.random.choice([-1.0, 1.0], 64)).float())
+
+    def forward(self, x):
+        if not self.training:
+            return x * self.signs
+        share = np.random.beta(0.4, 0.4)
+        return (share * x + (1 - share) * x.flip(0)) * self.signs * random.uniform(0.9, 1.1)
+
+
+class Mixed(TorchTrainable):
+    def build_model(self, config, input_shape, classes):
+        return torch.nn.Sequential(torch.nn.Flatten(), Mixup(), torch.nn.Linear(64, classes))
+
+
 class Incremental(EstimatorTrainable):
     def build_estimator(self, config, epoch):
         return SGDClassifier(alpha=1e-3, random_state=self.trial.seed)
@@ -105,6 +125,8 @@ CASES = {
     "mlp, folds": replace(MLP, options={"folds": 3}),
     "cnn, folds": replace(CNN, options={"folds": 3, "augment": "flip"}),
     "torch.optim": Case(TorchsOptimizer, {"units_1": 6, "schedule": "cosine", "warmup_epochs": 2}),
+    "mixup": Case(Mixed, {}),
+    "mixup, folds": Case(Mixed, {}, {"folds": 3}),
     "bfloat16": replace(MLP, options={"device": DeviceOptions(precision="bfloat16")}),
 }
 TORCH_CASES = list(CASES)
@@ -185,7 +207,8 @@ def six_epochs_equal_three_and_three(make, case, place, **changes):
     first = make(case, **changes)
     assert train(first, 3) == curve[:3]
     first.save(str(place))
-    torch.rand(7)  # chance spent elsewhere must not matter
+    for spend in (torch.rand, np.random.rand, random.getrandbits):
+        spend(7)  # chance spent elsewhere must not matter
     # The seed of a checkpoint goes on, but an estimator takes its own from the trial.
     seed = 5 if issubclass(case.trainable, EstimatorTrainable) else 99
     second = make(case, seed=seed, restore_from=str(place), **changes)

@@ -1,7 +1,6 @@
 """A loop of one's own, written as a generator that yields at the end of each epoch."""
 
 import math
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import torch
 
 from trainables.checks import one_of
 from trainables.loops.protocol import Diverged
-from trainables.loops.seeding import LAYERS, derive_seed
+from trainables.loops.seeding import LAYERS, derive_seed, seed_globally
 
 Epochs = Iterator[tuple[Mapping[str, float], Mapping[str, Any]]]
 """What the generator yields at the end of each epoch: metrics, and the state to go on from."""
@@ -30,10 +29,7 @@ class _Clock:
         """The numbers of the epochs; taking one begins it."""
         while True:
             epoch = self.epoch + 1
-            seed = derive_seed(self.seed, LAYERS, epoch)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
-            torch.manual_seed(seed)
+            seed_globally(derive_seed(self.seed, LAYERS, epoch))
             yield epoch
 
 

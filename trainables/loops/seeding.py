@@ -5,6 +5,8 @@ the seed and the epoch alone, so a resumed trial needs no saved generator, and a
 to the next one.
 """
 
+import random
+
 import numpy as np
 import torch
 
@@ -25,6 +27,13 @@ def derive_seed(seed: int, *stream: int) -> int:
     return int(state[0] >> np.uint64(1))
 
 
+def seed_globally(seed: int) -> None:
+    """Seed the global generators of Python, numpy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
 def seed_initial_weights(seed: int) -> None:
     """Seed the global generators, from which torch's layers draw their initial weights."""
-    torch.manual_seed(derive_seed(seed, _WEIGHTS))
+    seed_globally(derive_seed(seed, _WEIGHTS))

@@ -17,7 +17,7 @@ from trainables.loops.group import Alone, Share
 from trainables.loops.losses import Loss
 from trainables.loops.protocol import Diverged
 from trainables.loops.schedules import Schedule
-from trainables.loops.seeding import BATCH_ORDER, LAYERS, derive_seed
+from trainables.loops.seeding import BATCH_ORDER, LAYERS, derive_seed, seed_globally
 from trainables.loops.tensors import TensorData, wrap
 from trainables.options import DeviceOptions
 
@@ -60,8 +60,8 @@ class SupervisedLoop:
         data: rows on `device`, or elsewhere: then each batch is moved there.
         batch_size: rows a batch, at least 1; the last batch of an epoch has what is left. A single
             row left joins the batch before: a batch norm cannot train on it.
-        seed: orders the batches and drives the model's dropout; the same seed gives the same
-            numbers.
+        seed: orders the batches and drives the model's dropout, and what else it draws from the
+            global generators of Python, numpy and torch; the same seed gives the same numbers.
         device: where model and data are.
         loss: what is minimised, as a mean over the rows; cross-entropy by default.
         schedule: of the learning rate; constant by default.
@@ -211,9 +211,9 @@ class SupervisedLoop:
         return batches_of(order.to(self._data.device), self._batch_size, self._fewest)
 
     def _seed_layers(self, epoch: int) -> None:
-        """Of other rows a process draws other dropout masks."""
+        """Seed what the model draws; of other rows a process draws other dropout masks."""
         stream = (self._group.rank,) if self._group.rank else ()
-        torch.manual_seed(derive_seed(self._seed, LAYERS, epoch, *stream))
+        seed_globally(derive_seed(self._seed, LAYERS, epoch, *stream))
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and labels of some rows, on the device."""
