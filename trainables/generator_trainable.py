@@ -49,8 +49,8 @@ class GeneratorTrainable(LoopTrainable):
             data: the rows; those of its fold in a cross-validation.
             state: what was yielded, where a trial goes on; None where it starts.
             epochs: the numbers of the epochs, without an end. Taking one seeds the global
-                generators of Python, numpy and torch, so that a trial that goes on draws what it
-                would have drawn.
+                generators of Python, numpy and torch, and so does the start, whether a trial goes
+                on or not: one that goes on draws what it would have drawn.
         """
 
     def prepare(self) -> None:
@@ -72,4 +72,5 @@ class GeneratorTrainable(LoopTrainable):
             metrics=self.metrics,
             needed=self._options.metric.removesuffix("_std"),
             seed=self._trial.seed,
+            fold=self._fold,
         )

@@ -50,6 +50,8 @@ class LoopTrainable(Preflight, tune.Trainable, ABC):
     _best: BestEpoch
     _last: dict[str, Any]
     _end: dict[str, Any] | None
+    _fold: int = 0
+    """The fold whose loop is built, where `build_loop` is called once a fold."""
     _group: Alone | None = None
     """In a worker, the workers that train one trial together."""
     _team: Team | None = None
@@ -72,7 +74,11 @@ class LoopTrainable(Preflight, tune.Trainable, ABC):
         if options.folds == 1:
             return self.build_loop(config, data)
         parts = fold_datasets(data, options.folds, options.fold_seed)
-        return MeanOfFolds([self.build_loop(config, part) for part in parts])
+        loops = []
+        for number, part in enumerate(parts):
+            self._fold = number
+            loops.append(self.build_loop(config, part))
+        return MeanOfFolds(loops)
 
     def prepare(self) -> None:
         """Once an actor, after `data` and `options` arrived and before its first trial; once more

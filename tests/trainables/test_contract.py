@@ -77,6 +77,29 @@ class Own(GeneratorTrainable):
             yield metrics, {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
 
 
+class Projected(GeneratorTrainable):
+    """A loop of one's own on projections that it draws, of all generators, before it begins."""
+
+    metrics = ("val_accuracy",)
+
+    def run_epochs(self, config, data, state, epochs):
+        scale, drawn = random.uniform(1, 2), torch.tensor(np.random.normal(size=(64, 8))).float()
+        projection = scale * drawn + torch.randn(64, 8)
+        model = torch.nn.Linear(8, 3)
+        optimizer = build_optimizer(config, model.parameters())
+        if state is not None:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+        x, x_val = (torch.tensor(x).flatten(1) @ projection for x in (data.x_train, data.x_val))
+        for _ in epochs:
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), torch.tensor(data.y_train)).backward()
+            optimizer.step()
+            accuracy = (model(x_val).argmax(1) == torch.tensor(data.y_val)).float().mean().item()
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            yield {"val_accuracy": accuracy}, {**state, "projection": projection}
+
+
 class TorchsOptimizer(TorchTrainable):
     """An optimizer of torch.optim with two groups, whose rates our schedule sets."""
 
@@ -132,6 +155,7 @@ CASES = {
 TORCH_CASES = list(CASES)
 OTHERS = {
     "generator": Case(Own, {}),
+    "projected": Case(Projected, {}),
     "partial_fit": Case(Incremental, {}),
     "refitted": Case(Refitted, {}),
 }
@@ -220,6 +244,13 @@ def six_epochs_equal_three_and_three(make, case, place, **changes):
 @pytest.mark.parametrize("name", CASES)
 def test_resume_is_exact(make, tmp_path, name):
     six_epochs_equal_three_and_three(make, CASES[name], tmp_path / "checkpoint")
+
+
+def test_each_fold_of_a_loop_of_ones_own_starts_with_a_stream_of_its_own(make):
+    trainable = make(CASES["projected, folds"])
+    trainable.train()
+    drawn = [fold["state"]["projection"] for fold in trainable._loop.state_dict()["folds"]]
+    assert len({tuple(projection.flatten().tolist()) for projection in drawn}) == 3
 
 
 @pytest.mark.parametrize("model", MODELS)

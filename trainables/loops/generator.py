@@ -11,7 +11,7 @@ import torch
 
 from trainables.checks import one_of
 from trainables.loops.protocol import Diverged
-from trainables.loops.seeding import LAYERS, derive_seed, seed_globally
+from trainables.loops.seeding import LAYERS, derive_seed, seed_globally, seed_initial_weights
 
 Epochs = Iterator[tuple[Mapping[str, float], Mapping[str, Any]]]
 """What the generator yields at the end of each epoch: metrics, and the state to go on from."""
@@ -37,8 +37,9 @@ class GeneratorLoop:
     """Runs a generator, an epoch at a time.
 
     It takes the numbers of its epochs from an iterator, which seeds the global generators of
-    Python, numpy and torch from the seed and the epoch: what draws from them goes on after a resume
-    as if there had been no break.
+    Python, numpy and torch from the seed and the epoch; before the generator starts they are seeded
+    from the seed and the fold. So what draws from them goes on after a resume as if there had been
+    no break.
 
     Args:
         start: the generator function, given the state to go on from, or None to start afresh, and
@@ -46,6 +47,7 @@ class GeneratorLoop:
         metrics: the names it may yield.
         needed: the one of them that it must yield.
         seed: at least 0.
+        fold: the number of its fold in a cross-validation, from 0.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class GeneratorLoop:
         metrics: tuple[str, ...],
         needed: str,
         seed: int,
+        fold: int = 0,
     ) -> None:
         self._clock = _Clock(seed)
         self._start = start
         self._metrics = metrics
         self._needed = needed
+        self._fold = fold
         self._state: Mapping[str, Any] | None = None
         self._epochs: Epochs | None = None
 
@@ -78,6 +82,7 @@ class GeneratorLoop:
         started = time.perf_counter()
         epoch = self.epoch + 1
         if self._epochs is None:
+            seed_initial_weights(self._clock.seed, self._fold)
             self._epochs = self._start(self._state, self._clock.numbers())
         try:
             yielded = next(self._epochs)

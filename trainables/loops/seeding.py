@@ -34,6 +34,12 @@ def seed_globally(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def seed_initial_weights(seed: int) -> None:
-    """Seed the global generators, from which torch's layers draw their initial weights."""
-    seed_globally(derive_seed(seed, _WEIGHTS))
+def seed_initial_weights(seed: int, fold: int = 0) -> None:
+    """Seed the global generators, from which torch's layers draw their initial weights.
+
+    Args:
+        seed: the trial's seed, at least 0.
+        fold: from 0; each fold of a cross-validation has a stream of its own.
+    """
+    stream = (fold,) if fold else ()
+    seed_globally(derive_seed(seed, _WEIGHTS, *stream))
