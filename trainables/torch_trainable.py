@@ -94,7 +94,11 @@ class TorchTrainable(LoopTrainable):
         return build_optimizer(config, model.parameters(), fused=self._options.device.fused)
 
     def build_loss(self, config: Mapping[str, Any]) -> Loss:
-        """Build the training loss: from logits [n, classes] and labels [n] to the rows' mean."""
+        """Build the training loss: from logits [n, classes] and labels [n] to the rows' mean.
+
+        What training changes of the buffers of an nn.Module is in the checkpoints, and goes on with
+        a resume and with a fork. In a cross-validation one loss gets the rows of all folds.
+        """
         from trainables.loops import build_loss
 
         return build_loss(config)

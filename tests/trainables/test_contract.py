@@ -128,6 +128,24 @@ class Mixed(TorchTrainable):
         return torch.nn.Sequential(torch.nn.Flatten(), Mixup(), torch.nn.Linear(64, classes))
 
 
+class Relative(torch.nn.Module):
+    """Cross-entropy by its running mean, which it keeps."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.ones(()))
+
+    def forward(self, logits, labels):
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        self.mean = 0.9 * self.mean + 0.1 * loss.detach()
+        return loss / self.mean
+
+
+class OwnLoss(TorchTrainable):
+    def build_loss(self, config):
+        return Relative()
+
+
 class Incremental(EstimatorTrainable):
     def build_estimator(self, config, epoch):
         return SGDClassifier(alpha=1e-3, random_state=self.trial.seed)
@@ -150,6 +168,8 @@ CASES = {
     "torch.optim": Case(TorchsOptimizer, {"units_1": 6, "schedule": "cosine", "warmup_epochs": 2}),
     "mixup": Case(Mixed, {}),
     "mixup, folds": Case(Mixed, {}, {"folds": 3}),
+    "own loss": replace(MLP, trainable=OwnLoss),
+    "own loss, folds": replace(MLP, trainable=OwnLoss, options={"folds": 3}),
     "bfloat16": replace(MLP, options={"device": DeviceOptions(precision="bfloat16")}),
 }
 TORCH_CASES = list(CASES)

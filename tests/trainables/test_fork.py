@@ -73,6 +73,37 @@ def test_of_torchs_optimizers_the_hyperparameters_are_not_taken_over(blobs):
     assert resumed.optimizer.param_groups[0]["lr"] == 0.5, "which is why a fork has its own way"
 
 
+class Counting(nn.CrossEntropyLoss):
+    """With weights of the classes, which a configuration may name, and a count of its calls."""
+
+    def __init__(self, weight):
+        super().__init__(torch.full((3,), weight))
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, logits, labels):
+        self.calls += 1
+        return super().forward(logits, labels)
+
+
+def with_loss(blobs, loss):
+    model = nn.Linear(2, 3)
+    optimizer = SGD(model.parameters(), learning_rate=0.1)
+    return SupervisedLoop(model, optimizer, TensorData.of(blobs), batch_size=16, seed=0, loss=loss)
+
+
+def test_of_a_loss_what_training_changed_is_taken_over_and_hyperparameters_are_not(blobs):
+    parent = with_loss(blobs, Counting(1.0))
+    parent.run_epoch()
+    fork = with_loss(blobs, Counting(2.0))
+    fork.fork(parent.state_dict())
+    assert (fork._loss.calls.item(), fork._loss.weight.tolist()) == (7, [2.0, 2.0, 2.0])
+    plain = with_loss(blobs, nn.functional.cross_entropy)
+    plain.fork(parent.state_dict())
+    assert plain.run_epoch()["epoch"] == 2
+    fork.fork(plain.state_dict())
+    assert fork._loss.calls.item() == 0, "a loss that its parent lacked starts anew"
+
+
 def test_another_architecture_does_not_fit(blobs):
     parent = loop_of(blobs, lambda m: SGD(m.parameters(), learning_rate=0.1))
     other = SupervisedLoop(

@@ -26,14 +26,22 @@ from trainables.models import build_mlp
 CLOCKS = {"epoch_seconds", "samples_per_second"}
 
 
-def make_loop(data, seed=0, batch_size=16, learning_rate=0.1, optimizer=None, **config):
+def make_loop(
+    data,
+    seed=0,
+    batch_size=16,
+    learning_rate=0.1,
+    optimizer=None,
+    loss=nn.functional.cross_entropy,
+    **config,
+):
     seed_initial_weights(seed)
     config = {"units_1": 8, "dropout": 0.3, **config}
     model = build_mlp(config, data.input_shape, data.classes)
     optimizer = optimizer or (lambda p: SGD(p, learning_rate=learning_rate, momentum=0.9))
     tensors = TensorData.of(data)
     return SupervisedLoop(
-        model, optimizer(model.parameters()), tensors, batch_size=batch_size, seed=seed
+        model, optimizer(model.parameters()), tensors, batch_size=batch_size, seed=seed, loss=loss
     )
 
 
@@ -148,6 +156,18 @@ def test_resume_is_exact(blobs, tmp_path, kind):
     resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert run(resumed, 3) == curve[3:]
     assert torch.equal(weights(resumed), weights(straight))
+
+
+@pytest.mark.parametrize("way", ["load_state_dict", "fork"])
+def test_a_state_written_before_the_loss_was_in_it_is_taken_over(blobs, way):
+    loop, resumed = (
+        make_loop(blobs, loss=nn.CrossEntropyLoss(torch.tensor([1.0, 2.0, 3.0]))) for _ in range(2)
+    )
+    run(loop, 1)
+    state = loop.state_dict()
+    del state["loss"]
+    getattr(resumed, way)(state)
+    assert run(resumed, 1) == run(loop, 1)
 
 
 def test_learns_digits(digits):

@@ -1,7 +1,7 @@
 """A checkpoint directory: what a trial needs to go on, its best weights, and what a person wants to
 know.
 
-    last.pt          model, optimizer, epoch, seed
+    last.pt          model, optimizer, loss, epoch, seed
     best.pt          the weights of the best epoch; absent while no epoch has finished
     checkpoint.json  format, epochs, metrics, configuration, and size and SHA-256 of the files
     beside it
@@ -34,7 +34,7 @@ class Checkpoint:
     """The content of a checkpoint directory."""
 
     state: Mapping[str, Any]
-    """A loop's `state_dict()`: model, optimizer, epoch, seed."""
+    """A loop's `state_dict()`: model, optimizer, loss, epoch, seed."""
     configuration: Mapping[str, Any]
     """The hyperparameters it was trained with."""
     metrics: Mapping[str, float] = field(default_factory=dict)

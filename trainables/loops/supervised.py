@@ -1,5 +1,6 @@
 """Training a classifier, an epoch at a time, on rows that are in memory."""
 
+import copy
 import math
 import time
 from collections.abc import Mapping
@@ -63,7 +64,8 @@ class SupervisedLoop:
         seed: orders the batches and drives the model's dropout, and what else it draws from the
             global generators of Python, numpy and torch; the same seed gives the same numbers.
         device: where model and data are.
-        loss: what is minimised, as a mean over the rows; cross-entropy by default.
+        loss: what is minimised, as a mean over the rows; cross-entropy by default. What training
+            changes of the buffers of a module is part of the state.
         schedule: of the learning rate; constant by default.
         augment: "none", or what `Augmentation` does to training images.
         execution: how batches are computed; by default as DeviceOptions say for the device.
@@ -111,6 +113,7 @@ class SupervisedLoop:
         self._seed = seed
         self._device = torch.device(device)
         self._loss = loss
+        self._loss_as_built = copy.deepcopy(_state_of(loss))
         self._schedule = schedule or Schedule()
         self._rate = _LearningRate(optimizer) if type(self._schedule) is not Schedule else None
         self._look_every = 1 if self._device.type == "cpu" else _BATCHES_UNSEEN
@@ -275,11 +278,15 @@ class SupervisedLoop:
         return state
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on: model, optimizer, schedule, epoch, seed; not copied."""
+        """All that is needed to go on: model, optimizer, schedule, loss, epoch and seed.
+
+        Tensors are not copied.
+        """
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
+            "loss": self._changed_loss(),
             "epoch": self.epoch,
             "seed": self._seed,
         }
@@ -292,12 +299,16 @@ class SupervisedLoop:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
+        if isinstance(self._loss, nn.Module):
+            changed = state.get("loss", {})  # absent where an earlier version wrote the state
+            self._loss.load_state_dict({**self._loss_as_built, **changed})
         self.epoch = int(state["epoch"])
         self._seed = int(state["seed"])
         self._augmentation = self._new_augmentation()
 
     def fork(self, state: Mapping[str, Any]) -> None:
-        """Go on from another trial's `state_dict()`: its weights and what its optimizer keeps.
+        """Go on from another trial's `state_dict()`: its weights and what its optimizer and its
+        loss keep.
 
         Learning rate and other hyperparameters, which torch.optim counts as state, stay this
         loop's own, and so does the seed.
@@ -306,10 +317,22 @@ class SupervisedLoop:
             {name: value for name, value in group.items() if name != "params"}
             for group in getattr(self.optimizer, "param_groups", ())
         ]
-        self.load_state_dict({**state, "seed": self._seed})
+        changed = state.get("loss", {})
+        loss = {name: changed[name] for name in self._loss_as_built if name in changed}
+        self.load_state_dict({**state, "loss": loss, "seed": self._seed})
         # Asked for again: torch makes new groups when it loads a state.
         for group, values in zip(getattr(self.optimizer, "param_groups", ()), own, strict=True):
             group.update(values)
+
+    def _changed_loss(self) -> dict[str, Any]:
+        """What training has changed of the loss. The rest, weights of classes say, follows from
+        the hyperparameters, and a fork has its own."""
+        built = self._loss_as_built
+        return {
+            name: value
+            for name, value in _state_of(self._loss).items()
+            if not _equal(value, built.get(name))
+        }
 
     def _new_augmentation(self) -> Augmentation | None:
         if self._augment == "none":
@@ -367,6 +390,16 @@ def batches_of(order: Tensor, batch_size: int, fewest: int = 2) -> tuple[Tensor,
     if len(batches) > 1 and batches[-1].shape[-1] < fewest:
         return (*batches[:-2], torch.cat(batches[-2:], dim=-1))
     return batches
+
+
+def _state_of(loss: Loss) -> dict[str, Any]:
+    """The `state_dict()` of a loss, empty where it is a function."""
+    return loss.state_dict() if isinstance(loss, nn.Module) else {}
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether both are tensors with the same values."""
+    return isinstance(one, Tensor) and isinstance(other, Tensor) and torch.equal(one, other)
 
 
 def _not_finite(losses: list[Tensor]) -> list[int]:
