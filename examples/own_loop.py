@@ -24,6 +24,7 @@ class OwnLoop(GeneratorTrainable):
         if state is not None:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
+            optimizer.param_groups[0]["lr"] = config["learning_rate"]  # a fork has its own
         for _ in epochs:
             for x, y in rows:
                 loss = nn.functional.cross_entropy(model(x), y)

@@ -47,7 +47,9 @@ class GeneratorTrainable(LoopTrainable):
         Args:
             config: the hyperparameters.
             data: the rows; those of its fold in a cross-validation.
-            state: what was yielded, where a trial goes on; None where it starts.
+            state: what was yielded, where a trial goes on; None where it starts. Another trial may
+                have yielded it, under another configuration: where a state holds hyperparameters,
+                as a state_dict of torch.optim does, set those of `config` after loading it.
             epochs: the numbers of the epochs, without an end. Taking one seeds the global
                 generators of Python, numpy and torch, and so does the start, whether a trial goes
                 on or not: one that goes on draws what it would have drawn.

@@ -118,6 +118,10 @@ class GeneratorLoop:
         self._clock.seed = int(state["seed"])
         self._clock.epoch = int(state["epoch"])
 
+    def fork(self, state: Mapping[str, Any]) -> None:
+        """Start the generator again, from another trial's state, with a seed of one's own."""
+        self.load_state_dict({**state, "seed": self._clock.seed})
+
 
 def _parts(yielded: Any) -> tuple[Mapping[str, float], Mapping[str, Any]]:
     """The metrics and the state of what was yielded."""
