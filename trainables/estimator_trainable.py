@@ -36,6 +36,12 @@ class EstimatorTrainable(LoopTrainable):
         epoch, which counts from 1. Give it `self.trial.seed` where it draws.
         """
 
+    @classmethod
+    def forks(cls) -> bool:
+        """No, unless the loop is one's own: a checkpoint of ours holds no estimator, and a fork
+        would train all epochs of the other trial again as it would have trained them itself."""
+        return cls.build_loop is not EstimatorTrainable.build_loop
+
     def skeleton(self, config: Mapping[str, Any]) -> Any:
         """The estimators of the first and the last epoch; None with a loop of one's own."""
         if type(self).build_loop is not EstimatorTrainable.build_loop:

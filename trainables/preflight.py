@@ -36,6 +36,11 @@ class Preflight:
         return False
 
     @classmethod
+    def forks(cls) -> bool:
+        """Whether a trial can go on from another one's checkpoint, under its own configuration."""
+        return True
+
+    @classmethod
     def check_sweep(cls, names: Sequence[str], data: Dataset, options: TrialOptions) -> None:
         """Refuse, before the first trial, a sweep of which every trial would fail.
 

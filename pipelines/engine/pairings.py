@@ -1,4 +1,4 @@
-"""Which searcher, scheduler and space make no sense together, said before anything starts.
+"""Which parts of a sweep make no sense together, said before anything starts.
 
 Only what cannot work is refused. A grid under HyperBand or a model beside a median rule is unusual,
 and each does what it says.
@@ -7,10 +7,11 @@ and each does what it says.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from pipelines.engine.errors import UsageError
 from pipelines.engine.forks import CHANGEABLE, changeable
-from pipelines.engine.schedulers import Pbt
+from pipelines.engine.schedulers import Panda, Pbt
 from pipelines.engine.searchers.options import ModelOptions
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
@@ -20,6 +21,17 @@ def check(sweep: Sweep, space: SearchSpace) -> None:
     """Raise ``UsageError``, with the reason, where a part would never do its work."""
     if isinstance(sweep.scheduler, Pbt):
         _check_population(sweep, sweep.scheduler, space)
+
+
+def check_trainable(sweep: Sweep, trainable: type[Any]) -> None:
+    """Raise ``UsageError`` where the scheduler forks trials, and those of this class cannot."""
+    if not isinstance(sweep.scheduler, Panda | Pbt) or not hasattr(trainable, "forks"):
+        return
+    if not trainable.forks():
+        raise UsageError(
+            f"With {type(sweep.scheduler).__name__} trials go on from checkpoints of others, and "
+            f"those of {trainable.__name__} do not hold what was trained: choose another scheduler."
+        )
 
 
 def _check_population(sweep: Sweep, scheduler: Pbt, space: SearchSpace) -> None:

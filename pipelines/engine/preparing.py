@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import capacity, cluster, experiments, loading, sessions
+from pipelines.engine import capacity, cluster, experiments, loading, pairings, sessions
 from pipelines.engine.errors import UsageError
 from pipelines.engine.sweep import Sweep
 from search_spaces import SearchSpace
@@ -55,13 +55,14 @@ def prepare(
         loaded: the data set where the space has asked for it already.
         resumed: the folder of the sweep that goes on, on the same data.
 
-    Raises ``UsageError`` where class, metric, space and data do not go together.
+    Raises ``UsageError`` where class, metric, scheduler, space and data do not go together.
     """
     import pipelines.engine.history
     import pipelines.engine.ray_bridge  # noqa: F401 - ray.tune, a second by itself
 
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
+    pairings.check_trainable(sweep, trainable)
     noted = {} if resumed is None else _noted(resumed)
     found, note = loaded or loading.load_data(loading.settled(sweep, noted.get("data")))
     sessions.check_data(noted, found, name=str(sweep.name))

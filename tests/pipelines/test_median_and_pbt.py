@@ -5,13 +5,14 @@ import math
 
 import pytest
 
-from pipelines.engine import UsageError, pairings
-from pipelines.engine.schedulers import Asha, HyperBand, Median, Pbt
+from pipelines.engine import UsageError, pairings, preparing
+from pipelines.engine.schedulers import Asha, HyperBand, Median, Panda, Pbt
 from pipelines.engine.schedulers.base import Fork, Promote, Start, Verdict
 from pipelines.engine.schedulers.median import MedianStopping
 from pipelines.engine.searchers import Grid, Optuna, Parzen, Random
 from pipelines.engine.sweep import Sweep
 from search_spaces import Choice, SearchSpace, get
+from trainables import EstimatorTrainable, GeneratorTrainable, TorchTrainable
 
 GO_ON, STOP, PAUSE = Verdict.GO_ON, Verdict.STOP, Verdict.PAUSE
 
@@ -165,6 +166,45 @@ POPULATION = Sweep(searcher=Random(), scheduler=Pbt(), trials=10)
 def test_senseless_pairings_are_refused_with_the_reason(changes, space, message):
     with pytest.raises(UsageError, match=message):
         pairings.check(dataclasses.replace(POPULATION, **changes), space)
+
+
+class Estimator(EstimatorTrainable):
+    """Its checkpoints hold no estimator."""
+
+    def build_estimator(self, config, epoch):
+        return None
+
+
+class OwnLoop(Estimator):
+    """Its checkpoints hold what its loop says."""
+
+    def build_loop(self, config, data):
+        return None
+
+
+@pytest.mark.parametrize("scheduler", [Pbt(), Panda()])
+def test_forks_of_estimators_are_refused_before_the_first_trial(scheduler):
+    told = (
+        f"With {type(scheduler).__name__} trials go on from checkpoints of others, and those of "
+        "Estimator do not hold what was trained: choose another scheduler."
+    )
+    sweep = Sweep(dataset="digits", trainable=Estimator, scheduler=scheduler, trials=5)
+    with pytest.raises(UsageError, match=f"^{told}$"):
+        preparing.prepare(sweep, ARCHITECTURE, None)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "trainable"),
+    [
+        (Pbt(), GeneratorTrainable),
+        (Panda(), TorchTrainable),
+        (Pbt(), OwnLoop),
+        (Pbt(), object),
+        (Asha(), Estimator),
+    ],
+)
+def test_other_trials_may_fork_and_estimators_be_stopped(scheduler, trainable):
+    pairings.check_trainable(Sweep(scheduler=scheduler), trainable)
 
 
 @pytest.mark.parametrize(
