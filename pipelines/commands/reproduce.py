@@ -23,9 +23,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         "reproduce",
         help="train a trial again, and compare the curves",
         description="Train a trial of a sweep again in this process, with its configuration, seed, "
-        "data and options, and compare the curve with the recorded one. On the machine and with "
-        "the versions of the sweep the difference is 0. Exit code 1 where it is larger than the "
-        "tolerance.",
+        "data and options, and compare the curve with the recorded one. Before a fork of pbt or "
+        "panda the trials that it goes on from are trained. On the machine and with the versions "
+        "of the sweep the difference is 0. Exit code 1 where it is larger than the tolerance.",
     )
     arguments.add_experiment(parser)
     parser.add_argument("trial", metavar="TRIAL", type=int, help="the number of the trial")
@@ -43,7 +43,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _run(asked: argparse.Namespace) -> int:
     experiment = experiments.find(asked.experiment, asked.storage)
-    from pipelines.engine import reproduction
+    from pipelines.engine import forks, reproduction
 
     before = reproduction.original(experiment, asked.trial)
     record = before.record
@@ -56,8 +56,13 @@ def _run(asked: argparse.Namespace) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"trial {record.number} of {experiment.name}: {how_it_ended(record.outcome)}, "
-        f"{record.epoch} epochs, seed {record.seed}\n{configuration(record.config)}\n"
+        f"{record.epoch} epochs, seed {record.seed}\n{configuration(record.config)}"
     )
+    if before.ancestors:
+        console.print("It is a fork, so what it goes on from is trained first:")
+    for part in forks.schedule(before.ancestors, record):
+        console.print(f"  {part}")
+    console.print()
     console.print(f"{'epoch':>5}  {sweep.metric + ' then':>20}  {'now':>20}  difference")
 
     def line(report: Report, now: Mapping[str, float]) -> None:

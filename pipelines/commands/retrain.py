@@ -25,9 +25,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         "retrain",
         help="train the best configuration on all rows, or for more epochs",
         description="Train one configuration of a sweep again: by default the best one, on the "
-        "training and the validation rows together, for as many epochs as its best one took. The "
-        "test rows are looked at once, at the end. Exit code 1 where the training diverges or runs "
-        "out of memory.",
+        "training and the validation rows together, for as many epochs as its best one took. A "
+        "fork of pbt or panda is trained from the start. The test rows are looked at once, at the "
+        "end. Exit code 1 where the training diverges or runs out of memory.",
     )
     arguments.add_experiment(parser)
     parser.add_argument(
@@ -82,6 +82,7 @@ def _run(asked: argparse.Namespace) -> int:
         epochs=asked.epochs,
         schedule_over=asked.schedule_over,
         seed=asked.seed,
+        ancestors=before.ancestors,
     )
     out = asked.out or experiment.folder / FOLDER / f"trial-{record.number:04d}"
     made_whole.check_free(out)

@@ -9,7 +9,8 @@ optimizer means: the checkpoint would not fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from pipelines.engine.records import TrialRecord, trial_seed
 from pipelines.engine.schedulers.base import Fork
+from pipelines.engine.words import configuration
 from search_spaces import Choice, Fixed, Float, Int, SearchSpace
 from search_spaces.checks import parents
 
@@ -134,3 +136,23 @@ def record(
         parent=parent.number,
         forked_at=at,
     )
+
+
+def ancestors(record: TrialRecord, records: Mapping[int, TrialRecord]) -> list[TrialRecord]:
+    """The trials whose training ``record`` goes on from, the first of them first."""
+    found: list[TrialRecord] = []
+    while record.parent is not None and record.forked_at > 0:  # at 0 there was no checkpoint
+        record = records[record.parent]
+        found.insert(0, record)
+    return found
+
+
+def schedule(ancestors: Sequence[TrialRecord], record: TrialRecord) -> list[str]:
+    """A line for each of the ``ancestors`` of a fork: until when it trained, and which of its
+    values are others than those of ``record``."""
+    lines = []
+    for one, heir in itertools.pairwise([*ancestors, record]):
+        others = {n: value for n, value in one.config.items() if value != record.config.get(n)}
+        values = configuration(others) or "the same configuration"
+        lines.append(f"trial {one.number} to epoch {heir.forked_at}: {values}")
+    return lines

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import tempfile
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.engine import in_process, loading, sessions
+from pipelines.engine import forks, in_process, loading, sessions
 from pipelines.engine.errors import UsageError
 from pipelines.engine.experiments import Experiment, trial
 from pipelines.engine.records import Outcome, Report, TrialRecord
@@ -44,6 +47,8 @@ class Original:
     data: str | None
     checksum: str | None = None
     """Of the data; None as above."""
+    ancestors: Sequence[TrialRecord] = ()
+    """Of a fork: the trials that it goes on from, the first of them first."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,7 +103,8 @@ def original(experiment: Experiment, number: int) -> Original:
     Raises ``UsageError`` where there is no such trial, or nothing to compare with.
     """
     with experiment.history() as history:
-        record = trial(history.records(), number, experiment.name)
+        records = history.records()
+        record = trial(records, number, experiment.name)
         noted = history.get("sessions", [])
     if not record.reports and record.outcome is not Outcome.FAILED:
         raise UsageError(f"Trial {number} of {experiment.name!r} has not reported an epoch yet.")
@@ -115,6 +121,7 @@ def original(experiment: Experiment, number: int) -> Original:
         versions=session.get("versions") or summary.get("versions"),
         data=session.get("data"),
         checksum=session.get("data_checksum"),
+        ancestors=forks.ancestors(record, records),
     )
 
 
@@ -138,7 +145,8 @@ def run(
     *,
     on_epoch: Callable[[Report, Mapping[str, float]], None],
 ) -> Reproduction:
-    """Train the trial again, as far as it was trained, in this process.
+    """Train the trial again, as far as it was trained, in this process; before a fork its
+    ancestors, each up to the epoch where the next one goes on from it.
 
     Args:
         before: what was recorded.
@@ -152,17 +160,13 @@ def run(
     data, options = loading.for_trials(sweep, dataset)
     recorded = {report.epoch: report for report in record.reports}
     # A failure came in the epoch after the last report.
-    count = record.epoch + (1 if record.outcome is Outcome.FAILED else 0)
-    info = TrialInfo(number=record.number, seed=record.seed)
+    count = record.epoch - record.forked_at + (1 if record.outcome is Outcome.FAILED else 0)
+    given: dict[str, Any] = {"data": data, "options": options, "gpus": sweep.gpus_per_trial}
     try:
-        with in_process.trial(
-            trainable,
-            record.config,
-            info=info,
-            data=data,
-            options=options,
-            gpus=sweep.gpus_per_trial,
-        ) as running:
+        with (
+            _after_its_ancestors(before, trainable, given) as info,
+            in_process.trial(trainable, record.config, info=info, **given) as running,
+        ):
             for row in in_process.epochs(running, trainable.metrics, count):
                 found.outcome = row["outcome"]
                 report = recorded.get(row["epoch"])
@@ -178,6 +182,26 @@ def run(
         found.traceback = traceback.format_exc()
     found.missing = len(recorded) - found.epochs
     return found
+
+
+@contextmanager
+def _after_its_ancestors(
+    before: Original, trainable: type[Any], given: Mapping[str, Any]
+) -> Iterator[TrialInfo]:
+    """What the trial is told: where the checkpoint of its ancestors is, which are trained here."""
+    chain = [*before.ancestors, before.record]
+    info = TrialInfo(number=chain[0].number, seed=chain[0].seed)
+    with tempfile.TemporaryDirectory(prefix="caviar-") as scratch:
+        for one, heir in itertools.pairwise(chain):
+            place = tempfile.mkdtemp(dir=scratch)
+            with in_process.trial(trainable, one.config, info=info, **given) as running:
+                for _ in in_process.epochs(
+                    running, trainable.metrics, heir.forked_at - one.forked_at
+                ):
+                    pass
+                running.save_checkpoint(place)
+            info = TrialInfo(number=heir.number, seed=heir.seed, restore_from=place, fork=True)
+        yield info
 
 
 def difference(report: Report, now: Mapping[str, float]) -> Difference:

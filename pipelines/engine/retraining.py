@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.engine import files, in_process, loading, sessions
+from pipelines.engine import files, forks, in_process, loading, sessions
 from pipelines.engine.errors import UsageError
 from pipelines.engine.experiments import Experiment, best_report
 from pipelines.engine.made_whole import made_whole
@@ -41,9 +41,23 @@ class Plan:
     schedule_over: int
     """Epochs over which a schedule such as cosine runs its course; at least ``epochs``."""
     seed: int
+    ancestors: Sequence[TrialRecord] = ()
+    """Of a fork: the trials that it went on from in the sweep, the first of them first."""
 
     def notes(self, sweep: Sweep) -> list[str]:
-        """What a person should know of the learning rate, which may go another way now."""
+        """What a person should know of what may go another way than in the sweep."""
+        return [*self._of_fork(), *self._of_schedule(sweep)]
+
+    def _of_fork(self) -> list[str]:
+        if not self.ancestors:
+            return []
+        return [
+            f"fork       trial {self.record.number} went on from others, which is not repeated: it "
+            "is trained from the start with its own configuration",
+            *(f"           {part}" for part in forks.schedule(self.ancestors, self.record)),
+        ]
+
+    def _of_schedule(self, sweep: Sweep) -> list[str]:
         schedule = self.record.config.get("schedule", "constant")
         if schedule == "cosine":
             same = self.schedule_over == sweep.max_epochs
@@ -62,6 +76,7 @@ def plan(
     epochs: int | None,
     schedule_over: int | None,
     seed: int | None,
+    ancestors: Sequence[TrialRecord] = (),
 ) -> Plan:
     """Fill in what was not asked for.
 
@@ -95,6 +110,7 @@ def plan(
         epochs=length,
         schedule_over=over,
         seed=record.seed if seed is None else seed,
+        ancestors=ancestors,
     )
 
 
@@ -228,6 +244,11 @@ def run(
             "trial": record.number,
             "config": record.config,
             "seed": asked.seed,
+            "forked_at": record.forked_at,
+            "ancestors": [
+                {"trial": one.number, "config": one.config, "forked_at": one.forked_at}
+                for one in asked.ancestors
+            ],
             "rows": asked.rows,
             "epochs": asked.epochs,
             "schedule_over": asked.schedule_over,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from without_ray import InMemory, conductor, open_history, report, resumed, saved_as
 
-from pipelines.engine.forks import Perturb, Scale, changeable, scaled
-from pipelines.engine.records import Outcome
+from pipelines.engine.forks import Perturb, Scale, ancestors, changeable, scaled, schedule
+from pipelines.engine.records import Outcome, TrialRecord
 from pipelines.engine.schedulers.base import Fork, Scheduler, Start, Verdict
 from pipelines.engine.searchers.base import Searcher
 from search_spaces import AtLeast, Choice, Fixed, Float, Int, SearchSpace, get
@@ -183,6 +183,26 @@ def test_a_fork_is_a_trial_of_its_own_that_knows_its_parent(on_disk, tmp_path):
     stored = history.records()[2]
     assert (stored.parent, stored.forked_at, stored.epoch) == (0, 3, 4)
     assert stored.config == record.config
+
+
+def test_what_a_fork_goes_on_from_ends_with_who_started_afresh():
+    def of(number, parent, at, rate):
+        return TrialRecord(number, {"learning_rate": rate}, 0, parent=parent, forked_at=at)
+
+    records = {
+        0: of(0, None, 0, 0.1),
+        1: of(1, 0, 0, 0.2),
+        2: of(2, 1, 3, 0.3),
+        3: of(3, 2, 5, 0.3),
+    }
+    assert ancestors(records[0], records) == []
+    assert ancestors(records[1], records) == [], "its parent had no checkpoint"
+    chain = ancestors(records[3], records)
+    assert chain == [records[1], records[2]]
+    assert schedule(chain, records[3]) == [
+        "trial 1 to epoch 3: learning_rate=0.2",
+        "trial 2 to epoch 5: the same configuration",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from trained import train_sweep
 from without_ray import write_sweep
 
 from pipelines import Sweep, cli
-from pipelines.engine import NoStopping, experiments, reproduction
+from pipelines.engine import NoStopping, Pbt, Random, experiments, forks, reproduction
 from pipelines.engine.records import Outcome, Report, TrialRecord
 from pipelines.engine.reproduction import Difference, Original, Reproduction
+from pipelines.engine.words import number
 from trainables import TorchTrainable
 
 NAN, INF = math.nan, math.inf
@@ -124,6 +125,29 @@ class Broken(TorchTrainable):
 
     def build_model(self, config, input_shape, classes):
         raise RuntimeError("not today")
+
+
+def test_a_fork_is_trained_after_what_it_goes_on_from(reproduce, tmp_path):
+    """Each of its ancestors with its own configuration and seed: the same curve."""
+    scheduler = Pbt(interval=1, share=0.5)
+    asked = Sweep(
+        dataset="digits", max_epochs=4, trials=3, seed=1, searcher=Random(), scheduler=scheduler
+    )
+    sweep = train_sweep(tmp_path / "pbt", asked)
+    fork = sweep.records[5]
+    chain = forks.ancestors(fork, sweep.records)
+    assert [record.number for record in chain] == [2, 3, 4], "a fork of a fork of a fork"
+    out, err = reproduce("pbt", 5, "--tolerance", 0, where=tmp_path)
+    assert err == ""
+    lines = out.splitlines()
+    rates = [number(record.config["learning_rate"]) for record in chain]
+    assert lines[2:6] == [
+        "It is a fork, so what it goes on from is trained first:",
+        f"  trial 2 to epoch 1: learning_rate={rates[0]}",
+        f"  trial 3 to epoch 2: learning_rate={rates[1]}",
+        f"  trial 4 to epoch 3: learning_rate={rates[2]}",
+    ]
+    assert lines[-2] == "The same: largest difference 0 over 1 epochs"
 
 
 def test_what_differs_is_said(reproduce, storage, tmp_path):

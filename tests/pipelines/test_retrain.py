@@ -18,7 +18,8 @@ from trained import train_sweep
 from without_ray import LINE
 
 from pipelines import Sweep, cli
-from pipelines.engine import NoStopping, experiments, loading, retraining
+from pipelines.engine import NoStopping, Pbt, Random, experiments, loading, retraining
+from pipelines.engine.words import number
 from search_spaces import Choice, Fixed, SearchSpace
 from trainables import EstimatorTrainable, GeneratorTrainable, TorchTrainable
 from trainables.loops import SupervisedLoop, read_checkpoint
@@ -187,6 +188,27 @@ def test_plateau_without_validation_rows_watches_the_training_loss(experiment):
             experiment, record, rows=rows, epochs=None, schedule_over=None, seed=None
         )
         assert plan.notes(ASKED) == notes
+
+
+def test_of_a_fork_it_is_said_what_is_not_repeated(retrain, tmp_path):
+    scheduler = Pbt(interval=1, share=0.5)
+    asked = replace(ASKED, trials=3, seed=1, searcher=Random(), scheduler=scheduler)
+    records = train_sweep(tmp_path / "pbt", asked, space=LINE).records
+    assert (records[4].parent, records[3].parent) == (3, 2), "a fork of a fork"
+    out, _ = retrain(tmp_path / "pbt", "--trial", 4, "--out", tmp_path / "out")
+    rates = [number(records[n].config["learning_rate"]) for n in (2, 3)]
+    assert (
+        "fork       trial 4 went on from others, which is not repeated: it is trained from the "
+        "start with its own configuration\n"
+        f"           trial 2 to epoch 1: learning_rate={rates[0]}\n"
+        f"           trial 3 to epoch 2: learning_rate={rates[1]}\n"
+    ) in out
+    found = notes(tmp_path / "out")
+    assert found["forked_at"] == 2
+    assert found["ancestors"] == [
+        {"trial": 2, "config": records[2].config, "forked_at": 0},
+        {"trial": 3, "config": records[3].config, "forked_at": 1},
+    ]
 
 
 def test_all_rows_are_standardised_by_all_rows():

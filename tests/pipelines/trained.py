@@ -42,6 +42,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
         searcher=asked.searcher.build(space, mode=asked.direction, seed=asked.seed),
         scheduler=asked.scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history,
+        checkpoints=checkpoints.CheckpointFolder(folder / files.TRIALS),
     )
     noted = sessions.recorded(
         history,
@@ -53,7 +54,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
     )
     with noted:
         while (assignment := conductor.next()) is not None:
-            error = _train(folder, asked, dataset, conductor, assignment.record)
+            error = _train(folder, asked, dataset, conductor, assignment)
             for useless in conductor.end(assignment.record.number, error=error):
                 checkpoints.remove(folder / files.TRIALS, useless)
                 conductor.saved.discard(useless)
@@ -64,12 +65,17 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> Conductor:
     return conductor
 
 
-def _train(folder: Path, asked: Sweep, dataset: Any, conductor: Conductor, record: Any):
+def _train(folder: Path, asked: Sweep, dataset: Any, conductor: Conductor, assignment: Any):
     """Train one trial; the last line of what it raised, or None."""
     trainable = loading.load_trainable(asked)
     data, options = loading.for_trials(asked, dataset)
-    number = record.number
-    info = TrialInfo(number=number, seed=record.seed)
+    record, number = assignment.record, assignment.record.number
+    info = TrialInfo(
+        number=number,
+        seed=record.seed,
+        restore_from=assignment.restore_from,
+        fork=assignment.forked,
+    )
     try:
         with in_process.trial(
             trainable, record.config, info=info, data=data, options=options, gpus=0
@@ -85,7 +91,7 @@ def _train(folder: Path, asked: Sweep, dataset: Any, conductor: Conductor, recor
                     error=f"out of memory: {row['detail']}" if out_of_memory else None,
                 )
                 if decision.save:
-                    place = folder / files.TRIALS / checkpoints.folder_name(number, 0)
+                    place = folder / files.TRIALS / checkpoints.folder_name(number, record.leg)
                     running.save_checkpoint(str(place / f"checkpoint_{row['epoch']:06d}"))
                     conductor.saved.add(number)
                 if not decision.goes_on:
