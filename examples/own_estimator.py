@@ -14,9 +14,9 @@ FOREST = Is("kind", "forest")
 space = SearchSpace(
     "own_estimator",
     [
-        Choice(name="kind", options=["linear", "forest"], default="linear"),
-        Float(name="alpha", low=1e-6, high=1e-1, scale="log", when=Is("kind", "linear")),
-        Int(name="leaf", low=1, high=20, scale="log", default=1, when=FOREST),
+        Choice(name="kind", options=["linear", "forest"], default="linear", tier=1),
+        Float(name="alpha", low=1e-6, high=1e-1, scale="log", tier=2, when=Is("kind", "linear")),
+        Int(name="leaf", low=1, high=20, scale="log", default=1, tier=2, when=FOREST),
     ],
 )
 

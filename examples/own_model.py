@@ -12,9 +12,9 @@ from trainables import TorchTrainable
 space = SearchSpace(
     "own_model",
     [
-        Float(name="learning_rate", low=1e-4, high=1.0, scale="log", default=1e-2),
-        Choice(name="optimizer", options=["sgd", "adamw"], default="adamw"),
-        Int(name="memory", low=8, high=64, scale="log", default=32),
+        Float(name="learning_rate", low=1e-4, high=1.0, scale="log", default=1e-2, tier=1),
+        Choice(name="optimizer", options=["sgd", "adamw"], default="adamw", tier=2),
+        Int(name="memory", low=8, high=64, scale="log", default=32, tier=2),
     ],
 )
 

@@ -5,11 +5,14 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from pipelines import cli
+from pipelines.engine import UsageError, loading, pairings, preparing
 from trainables import GeneratorTrainable
 from trainables.loops import CheckpointError, read_checkpoint
 
@@ -120,6 +123,23 @@ def test_examples_run_in_a_sweep(example, tmp_path, name):
     assert summary["trials"]["failed"] == summary["trials"]["diverged"] == 0
     assert summary["best"]["metrics"]["val_accuracy"] > 0.3
     assert Path(summary["best"]["checkpoint"], "checkpoint.json").is_file()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_of_the_recipes_only_those_that_fork_refuse_an_example(example, digits, name):
+    given = {"trainable": example(name), "dataset": "digits"}
+    if name != "own_loop:OwnLoop":
+        given["space"] = example(f"{name.partition(':')[0]}:space")
+    refused = set()
+    for recipe in cli.recipes():
+        sweep = replace(cli.load_recipe(recipe), **given)
+        try:
+            space = loading.load_space(sweep)
+            pairings.check(sweep, space)
+            preparing.prepare(sweep, space, (digits, None))
+        except UsageError:
+            refused.add(recipe)
+    assert refused == ({"panda", "pbt"} if name == "own_estimator:Estimator" else set())
 
 
 class Scripted(GeneratorTrainable):
