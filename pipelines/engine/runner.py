@@ -102,6 +102,8 @@ def run(
     pairings.check(sweep, space)
     name = sweep.name or sessions.default_name(recipe, sweep)
     folder = storage.home(sweep.storage, name)
+    if sweep.name is None and isinstance(folder, Path):
+        folder = sessions.unused(folder)
     on_disk = storage.on_disk(folder, resume=sweep.resume)
     sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
     loading.check(sweep)
@@ -127,6 +129,9 @@ def run(
             if isinstance(folder, Path):  # nobody knows what an object store has left
                 room = disk.room(sweep, concurrent=concurrent, folder=folder)
                 prepared = prepared.within(room.limit(space))
+                if sweep.name is None:  # another may have begun in the same second
+                    folder = on_disk = sessions.make_unused(folder.with_name(name))
+                    name = folder.name
             with (
                 interruptible() as interrupt,
                 _if_refused(sweep, lambda: shutil.rmtree(str(folder))),
@@ -245,15 +250,16 @@ def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: 
     """The history of the sweep, which is opened once it is noted what a new one was asked."""
     from pipelines.engine.history import History
 
-    if not sweep.resume:
-        sessions.note(sweep, space, recipe, working)
-    return History(
-        working,
-        name=None if sweep.resume else name,  # it may have been renamed
-        metric=sweep.metric,
-        mode=sweep.direction,
-        url=sweep.history_url,
-    )
+    with nullcontext() if sweep.resume else sessions.claimed(working):
+        if not sweep.resume:
+            sessions.note(sweep, space, recipe, working)
+        return History(
+            working,
+            name=None if sweep.resume else name,  # it may have been renamed
+            metric=sweep.metric,
+            mode=sweep.direction,
+            url=sweep.history_url,
+        )
 
 
 def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import itertools
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -42,6 +45,31 @@ def default_name(recipe: str, sweep: Sweep) -> str:
     """Recipe, the data set where one is named, and the time, which sorts."""
     named = [] if sweep.dataset == "auto" else [sweep.dataset]
     return "-".join([recipe, *named, time.strftime("%Y%m%d-%H%M%S")])
+
+
+def unused(folder: Path) -> Path:
+    """``folder``; where there is one already, with -2, -3 and so on behind its name."""
+    with _usable(folder):
+        return next(one for one in _in_turn(folder) if not one.exists())
+
+
+def make_unused(folder: Path) -> Path:
+    """Make the folder that ``unused`` says: of drivers that ask at once each gets its own."""
+    with _usable(folder):
+        return next(one for one in _in_turn(folder) if _is_made(one))
+
+
+def _in_turn(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+
+
+def _is_made(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def describe(sweep: Sweep) -> dict[str, Any]:
@@ -87,10 +115,7 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
     if not sweep.resume:
         _check_folder(folder)
         if before is not None:
-            raise UsageError(
-                f"{folder} holds a sweep already: "
-                "add --resume to go on with it, or choose another --name."
-            )
+            raise storage.taken(folder)
         with _usable(folder):
             if folder.exists() and not (folder.is_dir() and _is_unused(folder)):
                 raise UsageError(f"{folder} holds other files already: choose another --name.")
@@ -131,7 +156,7 @@ def _kept(before: Any, now: Any) -> bool:
 def _is_unused(folder: Path) -> bool:
     """Whether a folder is empty, or all it holds is what a sweep was asked that never began."""
     options = folder / files.OPTIONS
-    if any(path != options for path in folder.iterdir()):
+    if any(path not in (options, folder / _PROBE) for path in folder.iterdir()):
         return False
     try:
         return not options.exists() or json.loads(options.read_text()).keys() >= _ASKED
@@ -154,7 +179,7 @@ def _check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _PROBE).touch()
-        (folder / _PROBE).unlink()
+        (folder / _PROBE).unlink(missing_ok=True)  # by another driver's probe
     finally:
         for path in made:
             with suppress(OSError):  # not made, or another sweep writes there already
@@ -173,6 +198,25 @@ def _usable(folder: Path) -> Iterator[None]:
             f"The folder {folder} cannot be used ({error.strerror}): "
             "choose another --storage or --name."
         ) from error
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Let one driver alone begin a new sweep in ``folder``, until it has a history there.
+
+    Two that start at once both find the folder unused, seconds before. The lock of a killed driver
+    goes with it. Raises ``UsageError`` where another driver came first.
+    """
+    with _usable(folder):
+        opened = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems of a network lock no folder
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        if files.has_sweep(folder):
+            raise storage.taken(folder)
+        yield
+    finally:
+        os.close(opened)
 
 
 def note(sweep: Sweep, space: SearchSpace, recipe: str, folder: Path) -> None:

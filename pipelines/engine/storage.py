@@ -182,13 +182,10 @@ def on_disk(lies: Path | Place, *, resume: bool) -> Path:
         return lies
     mirror = Mirror(lies)
     try:
-        taken = files.has_sweep(lies)
-        if taken and not resume:
-            raise UsageError(
-                f"{lies} holds a sweep already: "
-                "add --resume to go on with it, or choose another --name."
-            )
-        if not taken and resume:
+        there = files.has_sweep(lies)
+        if there and not resume:
+            raise taken(lies)
+        if not there and resume:
             raise UsageError(f"There is no sweep {lies} to resume.")
         lies.write(_PROBE, b"")
         lies.remove(_PROBE)
@@ -196,6 +193,13 @@ def on_disk(lies: Path | Place, *, resume: bool) -> Path:
     except OSError as error:
         raise cannot_be_used(lies, error) from error
     return mirror.folder
+
+
+def taken(lies: Path | Place) -> UsageError:
+    """What to say of a new sweep where there is one."""
+    return UsageError(
+        f"{lies} holds a sweep already: add --resume to go on with it, or choose another --name."
+    )
 
 
 def cannot_be_used(lies: Place, error: OSError) -> UsageError:
@@ -320,12 +324,17 @@ def working_folder(
 
     ``shared`` says that several machines write there: it is then a mirror of ours. So is an object
     store. ``every`` is the seconds between the checkpoints of a trial.
+
+    Raises ``UsageError`` for a new sweep where another driver has begun one since. An object store
+    locks nothing: of two that begin within seconds of each other both may go on.
     """
     if isinstance(lies, Path) and not shared:
         lies.mkdir(parents=True, exist_ok=True)
         yield lies
         return
     mirror = Mirror(Place.folder(lies) if isinstance(lies, Path) else lies, every=every, say=say)
+    if not resume and files.has_sweep(mirror.place):
+        raise taken(lies)
     mirror.fetch(resume=resume)
     with mirror.kept():
         yield mirror.folder

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 from without_ray import CONDITIONAL, LINE, Clock, InMemory, conductor, report, resumed, write_sweep
 
 from pipelines import Sweep
-from pipelines.engine import Asha, Grid, Optuna, UsageError, sessions
+from pipelines.engine import Asha, Grid, Optuna, UsageError, runner, sessions
 from pipelines.engine.history import History
 from trainables import DeviceOptions
 
@@ -336,6 +339,49 @@ def test_a_sweep_is_stored_once_both_of_its_files_are_there(tmp_path):
 def test_names_say_what_when(tmp_path):
     name = sessions.default_name("grid_search", Sweep(dataset="digits"))
     assert re.fullmatch(r"grid_search-digits-\d{8}-\d{6}", name)
+
+
+def at_once(jobs):
+    """What each of them gives back or raises, started at the same moment."""
+    start = threading.Barrier(len(jobs))
+
+    def run(job):
+        start.wait()
+        try:
+            return job()
+        except UsageError as error:
+            return error
+
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        return list(threads.map(run, jobs))
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["new folder", "a killed driver's"])
+def test_of_drivers_that_start_at_once_one_has_the_folder(killed, tmp_path):
+    if killed:
+        sessions.note(Sweep(seed=99), LINE, "random_search", tmp_path)
+    asked = [Sweep(name="x", seed=seed) for seed in range(4)]
+    for sweep in asked:
+        check(sweep, tmp_path)  # each finds it unused
+    found = at_once(
+        [partial(runner._history, one, LINE, "random_search", "x", tmp_path) for one in asked]
+    )
+    (first,) = [sweep for sweep, one in zip(asked, found, strict=True) if isinstance(one, History)]
+    refused = [one for one in found if isinstance(one, UsageError)]
+    assert len(refused) == 3
+    assert {str(one).partition(",")[0] for one in refused} == {
+        f"{tmp_path} holds a sweep already: add --resume to go on with it"
+    }
+    assert sessions.stored(tmp_path)["options"]["seed"] == first.seed
+    next(one for one in found if isinstance(one, History)).close()
+
+
+def test_default_names_of_one_second_are_numbered(tmp_path):
+    folder = tmp_path / "results" / "grid_search-20300101-120000"
+    assert sessions.unused(folder) == folder
+    made = at_once([partial(sessions.make_unused, folder)] * 3)
+    assert sorted(one.name for one in made) == [folder.name + end for end in ("", "-2", "-3")]
+    assert sessions.unused(folder).name == f"{folder.name}-4"
 
 
 # What is noted of each session.

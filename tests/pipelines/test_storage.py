@@ -176,6 +176,17 @@ def test_several_machines_see_the_history_in_the_end(tmp_path):
     assert epochs(folder) == 4
 
 
+def test_several_machines_do_not_begin_where_another_driver_has_begun_since(tmp_path):
+    fill(tmp_path, epochs=2).close()
+    (tmp_path / "sweep.json").write_text("{}")
+    with (
+        pytest.raises(UsageError, match="holds a sweep already: add --resume"),
+        working_folder(tmp_path, shared=True, resume=False),
+    ):
+        pass
+    assert epochs(tmp_path) == 2
+
+
 # The machines' answers.
 
 HERE = {"python": "3.11.7", "caviar-tune": "0.1.0", "ray": "2.60.0"}
