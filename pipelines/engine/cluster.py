@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,8 @@ def connected(*, processes: float, verbose: bool) -> Iterator[bool]:
 
     A machine of a cluster (``RAY_ADDRESS``, or ``ray start`` was run on it) joins that cluster.
     A private Ray is made ready for about so many ``processes`` that train at once.
-    Raises ``UsageError`` when the cluster does not answer: no private Ray takes its place.
+    Raises ``UsageError`` when the cluster does not answer, or its address is none: no private Ray
+    takes its place.
     """
     import ray
 
@@ -71,8 +73,14 @@ def connected(*, processes: float, verbose: bool) -> Iterator[bool]:
     private = address is None
     if address is not None:
         try:
+            _knock(address)
             ray.init(address=address, log_to_driver=verbose, configure_logging=verbose)
-        except (ConnectionError, RuntimeError) as error:
+        except ValueError as error:
+            raise UsageError(
+                f"The address of this machine's Ray cluster is {address!r}, which is none: set "
+                "RAY_ADDRESS to HOST:PORT, or to local for a Ray of this sweep's own."
+            ) from error
+        except (OSError, RuntimeError) as error:
             raise UsageError(
                 f"This machine belongs to the Ray cluster at {address}, which does not answer "
                 f"({_first_line(error)}): start it again, or set RAY_ADDRESS=local for a Ray of "
@@ -107,6 +115,21 @@ def cluster_address() -> str | None:
         return None if given == "local" else given
     marker = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
     return (marker.read_text().strip() or None) if marker.is_file() else None
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at HOST:PORT, which Ray itself would try for minutes, and
+    ValueError where that is no address. Others are left to Ray."""
+    from ray._private import services
+
+    if address == "auto" or "://" in address:
+        return
+    where = services.canonicalize_bootstrap_address(address)  # localhost is another to Ray
+    host, _, port = str(where).rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+
+
+_KNOCK_SECONDS = 5.0
 
 
 def use_the_token() -> None:

@@ -1,9 +1,12 @@
 """Whether a machine belongs to a cluster, the token for it, and what a private Ray has."""
 
+import socket
+
 import pytest
+import ray
 
 from pipelines import Sweep
-from pipelines.engine import cluster, preparing
+from pipelines.engine import UsageError, cluster, preparing
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,50 @@ def test_ray_start_says_which(nowhere, monkeypatch):
     assert cluster.cluster_address() == "10.0.0.1:6379"
     monkeypatch.setenv("RAY_ADDRESS", "local")
     assert cluster.cluster_address() is None, "asked for a Ray of its own"
+
+
+class JoinedError(Exception):
+    """Ray was asked to join."""
+
+
+@pytest.fixture
+def join(monkeypatch):
+    """Join the cluster at an address, as far as asking Ray for it."""
+
+    def init(address, **_):
+        raise JoinedError(address)
+
+    def run(address):
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with cluster.connected(processes=1, verbose=True):
+            pass
+
+    monkeypatch.setattr(ray, "init", init)
+    return run
+
+
+@pytest.mark.parametrize("address", ["auto", "local", "ray://10.0.0.1:10001"])
+def test_what_is_no_host_and_port_is_left_to_ray(address, join):
+    with pytest.raises(JoinedError, match=address):
+        join(address)
+
+
+def test_a_cluster_is_joined_where_somebody_listens(join):
+    with socket.create_server(("", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(JoinedError, match=address):
+            join(address)
+
+
+def test_a_cluster_where_nobody_listens_is_told_at_once(join):
+    with pytest.raises(UsageError, match=r"at 127\.0\.0\.1:1, which does not answer \(.*refused\)"):
+        join("127.0.0.1:1")
+
+
+@pytest.mark.parametrize("address", ["garbage", "10.0.0.1:x"])
+def test_an_address_that_is_none(address, join):
+    with pytest.raises(UsageError, match=f"is '{address}', which is none: set RAY_ADDRESS to"):
+        join(address)
 
 
 @pytest.mark.parametrize(
