@@ -154,11 +154,16 @@ def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
         if folder is not None and before is not None:
             found = _read(folder, before)
             return found if lies is folder else dataclasses.replace(found, lies=lies)
+        if isinstance(lies, Path) and files.has_history(lies):
+            raise UsageError(
+                f"{lies} has the history of a sweep, and no file {files.OPTIONS} that says what it "
+                "was asked: restore it from a copy."
+            )
     where = written(storage)
     raise UsageError(
         f"There is no sweep {str(experiment)!r}, neither as a folder nor in {where}: name the "
         "folder that holds its history.db, or say with --storage where it lies."
-        + did_you_mean(str(experiment), names(storage))
+        + did_you_mean(str(experiment), [n for n in names(storage) if n != str(experiment)])
     )
 
 

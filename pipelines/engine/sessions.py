@@ -122,7 +122,14 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
             _check_writable(folder)
         return
     if before is None:
-        there = sorted(p.parent.name for p in folder.parent.glob(f"*/{files.OPTIONS}"))
+        with _usable(folder):
+            if (folder / files.OPTIONS).is_file() and _is_unused(folder):
+                raise UsageError(
+                    f"The sweep {folder.name!r} in {folder.parent} was killed before its first "
+                    "trial, and there is nothing to resume: leave out --resume."
+                )
+        asked = sorted(p.parent.name for p in folder.parent.glob(f"*/{files.OPTIONS}"))
+        there = [name for name in asked if name != folder.name]
         raise UsageError(
             f"There is no sweep {folder.name!r} to resume in {folder.parent}."
             + did_you_mean(folder.name, there)

@@ -86,6 +86,14 @@ def test_damaged_options(text, told, storage):
         experiments.find("first", storage)
 
 
+def test_a_history_whose_options_are_no_file(storage):
+    (storage / "first" / "sweep.json").unlink()
+    (storage / "first" / "sweep.json").mkdir()
+    told = r"first has the history of a sweep, and no file sweep.json .*: restore it from a copy\.$"
+    with pytest.raises(UsageError, match=told):
+        experiments.find("first", storage)
+
+
 def test_a_space_that_cannot_be_read(storage):
     path = storage / "first" / "sweep.json"
     stored = json.loads(path.read_text())

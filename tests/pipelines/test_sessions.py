@@ -183,11 +183,18 @@ def test_a_folder_with_something_else_is_left_alone(there, message, tmp_path):
 
 
 def test_a_driver_killed_before_it_had_a_history_is_not_in_the_way(tmp_path):
-    sessions.note(Sweep(), LINE, "random_search", tmp_path)
-    check(Sweep(trials=9), tmp_path)
-    (tmp_path / "notes.txt").touch()
+    folder, again = tmp_path / "kkopt", Sweep(name="kkopt", resume=True)
+    folder.mkdir()
+    sessions.note(Sweep(), LINE, "random_search", folder)
+    check(Sweep(trials=9), folder)
+    told = r"'kkopt' in .* was killed before its first trial, .*: leave out --resume\.$"
+    with pytest.raises(UsageError, match=told):
+        check(again, folder)
+    (folder / "notes.txt").touch()
     with pytest.raises(UsageError, match="holds other files already"):
-        check(Sweep(), tmp_path)
+        check(Sweep(), folder)
+    with pytest.raises(UsageError, match=f"no sweep 'kkopt' to resume in {tmp_path}\\.$"):
+        check(again, folder)
 
 
 @pytest.mark.parametrize("made", ["file", "study"])
