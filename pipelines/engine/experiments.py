@@ -102,9 +102,10 @@ class Experiment:
     def summary(self) -> dict[str, Any] | None:
         """``summary.json``; None before the end of the first session, and where it is damaged."""
         try:
-            return dict(json.loads((self.folder / files.SUMMARY).read_text()))
-        except (FileNotFoundError, json.JSONDecodeError):
+            found = json.loads((self.folder / files.SUMMARY).read_bytes())
+        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
             return None
+        return found if _is_whole(found) else None
 
     def best(self, records: Mapping[int, TrialRecord]) -> TrialRecord:
         """The best trial: that of the summary, which is what a person was shown; where there is
@@ -182,6 +183,20 @@ def trial(records: Mapping[int, TrialRecord], number: int, name: str) -> TrialRe
         there = f"0 … {max(records)}" if records else "none yet"
         raise UsageError(f"{name!r} has no trial {number}: its trials are {there}.")
     return records[number]
+
+
+def _is_whole(summary: Any) -> bool:
+    """Whether it has what is read of a summary."""
+    try:
+        best = summary["best"]
+        parts = [summary["trials"]["total"], summary["epochs_trained"], summary["wall_seconds"]]
+        parts += [] if best is None else [best["trial"]]
+        metrics = [part["metrics"] for part in (best, summary["baseline"]) if part is not None]
+    except (KeyError, TypeError):
+        return False
+    return all(isinstance(one, int | float) for one in parts) and all(
+        isinstance(one, dict | None) for one in metrics
+    )
 
 
 def _read(folder: Path, before: dict[str, Any]) -> Experiment:

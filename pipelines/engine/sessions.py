@@ -100,10 +100,10 @@ def stored(folder: Path) -> dict[str, Any] | None:
     with _usable(folder):
         if not files.has_sweep(folder):
             return None
-        text = path.read_text()
+        content = path.read_bytes()
     try:
-        return dict(json.loads(text))
-    except json.JSONDecodeError as error:
+        return dict(json.loads(content))
+    except (ValueError, TypeError) as error:
         raise UsageError(
             f"{path} is not readable as JSON ({error}): restore it to resume."
         ) from error

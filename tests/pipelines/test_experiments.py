@@ -76,12 +76,15 @@ def test_what_is_not_there(experiment, told, storage):
     ("text", "told"),
     [
         ('{"recipe": ', r"sweep.json is not readable as JSON"),
+        ("5", r"sweep.json is not readable as JSON"),
+        ("\xe9", r"sweep.json is not readable as JSON \('utf-8' codec can't decode"),
+        ("[]", r"sweep.json is not as this version of Caviar writes it"),
         ("{}", r"sweep.json is not as this version of Caviar writes it \('recipe'\): it is"),
         ('{"recipe": "x", "options": 3, "space": {}}', r"sweep.json is not as this version"),
     ],
 )
 def test_damaged_options(text, told, storage):
-    (storage / "first" / "sweep.json").write_text(text)
+    (storage / "first" / "sweep.json").write_text(text, encoding="latin-1")
     with pytest.raises(UsageError, match=told):
         experiments.find("first", storage)
 
@@ -180,12 +183,18 @@ def test_the_best_trial_so_far(curves, mode, best, tmp_path):
 
 def test_the_best_trial_is_that_of_the_summary(tmp_path):
     write_sweep(tmp_path / "x", Sweep())
-    summary = '{"best": {"trial": 2}, "epochs_trained": 3}'
-    (tmp_path / "x" / "summary.json").write_text(summary)
+    summary = {
+        "best": {"trial": 2, "metrics": {}},
+        "baseline": {"metrics": None},
+        "trials": {"total": 3},
+        "epochs_trained": 3,
+        "wall_seconds": 9.0,
+    }
+    (tmp_path / "x" / "summary.json").write_text(json.dumps(summary))
     found = experiments.find("x", tmp_path)
     assert found.best(records([0.9], [0.1], [0.5])).number == 2
     assert found.best(records([0.9], [0.1], [0.5], [0.2])).number == 0  # an epoch since then
-    (tmp_path / "x" / "summary.json").write_text('{"best": null}')
+    (tmp_path / "x" / "summary.json").write_text(json.dumps({**summary, "best": None}))
     assert found.best(records([0.9], [0.1])).number == 0
 
 

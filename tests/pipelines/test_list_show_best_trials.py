@@ -157,6 +157,8 @@ def test_the_list_has_a_row_a_sweep_and_shows_what_is_damaged(tmp_path, run):
     (tmp_path / "broken" / "sweep.json").write_text('{"recipe": "x"}')
     shutil.copytree(tmp_path / "first", tmp_path / "no database")
     (tmp_path / "no database" / "history.db").write_text("no database")
+    shutil.copytree(tmp_path / "first", tmp_path / "no text")
+    (tmp_path / "no text" / "sweep.json").write_bytes(b"\xff\xfe\xff")
     code, out, err = run("list", "--storage", tmp_path)
     assert (code, err) == (0, "")
     rows = {
@@ -166,7 +168,25 @@ def test_the_list_has_a_row_a_sweep_and_shows_what_is_damaged(tmp_path, run):
     assert rows["none"][1:7] == ["finished", METRIC, "–", "–", "0 of 10", "0"]
     assert rows["broken"][1] == "damaged"
     assert rows["no database"][1] == "damaged"
+    assert rows["no text"][1] == "damaged"
     assert list(rows).index("first") < list(rows).index("none"), "the newest last"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"5", b"\xff\xfe\xff", b'{"trials": 4}', b'{"trials": {"total": "x"}}'],
+)
+def test_a_damaged_summary_is_read_from_the_history_instead(content, tmp_path, run):
+    write(tmp_path / "a", four_trials, max_epochs=3)
+    (tmp_path / "a" / "summary.json").write_bytes(content)
+    code, out, err = run("list", "--storage", tmp_path)
+    assert (code, err) == (0, "")
+    assert re.split(r" {2,}", out.splitlines()[-1].strip())[:6] == [
+        "a", "finished", METRIC, "0.7500", "0.5000", "4 of 10"
+    ]  # fmt: skip
+    code, out, err = run("show", tmp_path / "a")
+    assert (code, err) == (0, "")
+    assert "best: trial 1, epoch 2" in out
 
 
 def test_a_storage_without_sweeps(tmp_path, run):
