@@ -199,11 +199,16 @@ def test_few_early_stops_are_no_advice():
 
 
 def test_idle_workers():
-    records = [trial(n, [], started=10.0 * n, ended=10.0 * n + 4) for n in range(10)]
+    records = [trial(n, [0.5], started=10.0 * n, ended=10.0 * n + 4) for n in range(10)]
     told = facts(*records)
     ((text, evidence),) = said(advice.idle_workers(told, schedule(told.records)))
     assert text.startswith("The workers waited")
     assert evidence.startswith("1 workers were idle 57% of the time")  # 40 of 94 s busy
+
+
+def test_before_the_first_epoch_workers_were_not_idle():
+    told = facts(*[trial(n, [], started=10.0 * n, ended=10.0 * n + 4) for n in range(10)])
+    assert said(advice.idle_workers(told, schedule(told.records))) == []
 
 
 @pytest.mark.parametrize(
@@ -216,7 +221,7 @@ def test_idle_workers():
     ],
 )
 def test_what_would_help_idle_workers(trials, what):
-    told = facts(*[trial(n, [], started=10.0 * n, ended=10.0 * n + 4) for n in range(trials)])
+    told = facts(*[trial(n, [0.5], started=10.0 * n, ended=10.0 * n + 4) for n in range(trials)])
     two = schedule(told.records, [{"concurrent": 2}])
     ((text, _),) = said(advice.idle_workers(told, two))
     assert text == f"The workers waited: {what}."

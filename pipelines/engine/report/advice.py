@@ -261,10 +261,10 @@ def range_edges(facts: Facts) -> Iterator[Advice]:
 
 
 def idle_workers(facts: Facts, schedule: Schedule) -> Iterator[Advice]:
-    """Workers that had no trial for long."""
-    if schedule.idle is None or schedule.idle < _IDLE or schedule.lanes < 1:
+    """Workers that had no trial for long, in a sweep that has trained."""
+    if not facts.epochs or schedule.idle is None or schedule.idle < _IDLE or schedule.lanes < 1:
         return
-    short = schedule.busy / max(1, facts.epochs)
+    short = schedule.busy / facts.epochs
     if len(facts.records) <= schedule.lanes:
         what = "try more configurations, which cost no time while a worker is free"
     elif schedule.lanes > 1 and len(schedule.spans) < 3 * schedule.lanes:
