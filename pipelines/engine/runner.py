@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -283,12 +283,13 @@ def _report(working: Path, folder: Path | Place, console: Console) -> Findings |
 
 @contextmanager
 def _if_refused(sweep: Sweep, undo: Callable[[], object]) -> Iterator[None]:
-    """Take back what a new sweep has written that its first trial refuses."""
+    """Take back what a new sweep has written that its first trial refuses, where that can be."""
     try:
         yield
     except disk.NoRoomError as error:
         if not sweep.resume and not error.trained:
-            undo()
+            with suppress(Exception):  # on a full disk: the refusal is what is to be said
+                undo()
         raise
 
 

@@ -15,7 +15,7 @@ from without_ray import CONDITIONAL, METRIC, conductor
 
 import search_spaces
 from pipelines import Sweep
-from pipelines.engine import UsageError, disk, in_process, loading
+from pipelines.engine import UsageError, disk, in_process, loading, runner
 from pipelines.engine.budget import Stop
 from pipelines.engine.ray_bridge import Events
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
@@ -185,6 +185,14 @@ def test_room_enough(check):
 def test_too_little_room(free, changes, told, check):
     with pytest.raises(disk.NoRoomError, match="The checkpoints of this sweep " + told):
         check(1.0, free=free, **changes)
+
+
+def test_what_cannot_be_taken_back_does_not_hide_the_refusal(check):
+    def undo():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(disk.NoRoomError), runner._if_refused(Sweep(), undo):
+        check(1.0, free=9.9)
 
 
 def test_what_earlier_sessions_saved_is_no_new_need(check, tmp_path, monkeypatch):
