@@ -4,8 +4,7 @@ caviar sweep random_search --trainable own_loop:OwnLoop
 """
 
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch import nn, utils
 
 from pipelines import Sweep, run
 from trainables import GeneratorTrainable
@@ -16,8 +15,8 @@ class OwnLoop(GeneratorTrainable):
 
     def run_epochs(self, config, data, state, epochs):
         x_val, y_val = torch.tensor(data.x_val), torch.tensor(data.y_val)
-        train = TensorDataset(torch.tensor(data.x_train), torch.tensor(data.y_train))
-        rows = DataLoader(train, batch_size=config["batch_size"], shuffle=True)
+        train = utils.data.TensorDataset(torch.tensor(data.x_train), torch.tensor(data.y_train))
+        rows = utils.data.DataLoader(train, batch_size=config["batch_size"], shuffle=True)
         hidden = [nn.Linear(x_val[0].numel(), config["units_1"]), nn.ReLU()]
         model = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(config["units_1"], data.classes))
         optimizer = torch.optim.SGD(model.parameters(), config["learning_rate"], momentum=0.9)
