@@ -9,6 +9,8 @@ loses nothing, a power cut the last moments.)
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,23 +46,28 @@ class History:
         self.path = folder / files.HISTORY
         self._metric = metric
         before = noted(folder)
+        only_read = before is None and url is None and _may_only_be_read(self.path)
         if before is not None or url is not None:
             self._storage = RDBStorage(_address(before, url), engine_kwargs={"pool_pre_ping": True})
         else:
-            self._storage = RDBStorage(f"sqlite:///{self.path}", engine_kwargs=_WAIT_FOR_A_LOCK)
-            sqlalchemy.event.listen(self._storage.engine, "connect", _write_ahead)
-            self._storage.engine.dispose()  # connections made before the listener
+            self._storage = _in_file(self.path)
+            if not only_read:
+                sqlalchemy.event.listen(self._storage.engine, "connect", _write_ahead)
+                self._storage.engine.dispose()  # connections made before the listener
         if before is not None:
             name = before["study"]
         if name is None:  # there is none yet where a driver was killed when it had made the file
             name = next(iter(optuna.get_all_study_names(self._storage)), folder.name)
         try:
-            self._study = optuna.create_study(
-                storage=self._storage,
-                study_name=name,
-                direction="maximize" if mode == "max" else "minimize",
-                load_if_exists=url is None or before is not None,
-            )
+            if only_read:
+                self._study = optuna.load_study(study_name=name, storage=self._storage)
+            else:
+                self._study = optuna.create_study(
+                    storage=self._storage,
+                    study_name=name,
+                    direction="maximize" if mode == "max" else "minimize",
+                    load_if_exists=url is None or before is not None,
+                )
         except optuna.exceptions.DuplicatedStudyError as error:
             raise UsageError(
                 f"The database of --history-url holds a sweep {name!r} already: choose another "
@@ -191,7 +198,7 @@ def stored_records(folder: Path) -> dict[int, TrialRecord]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = folder / files.HISTORY
     try:
-        storage = RDBStorage(f"sqlite:///{path}", engine_kwargs=_WAIT_FOR_A_LOCK)
+        storage = _in_file(path)
         try:
             study = optuna.load_study(study_name=None, storage=storage)
             return {t.number: _record(t) for t in study.get_trials(deepcopy=False)}
@@ -254,6 +261,21 @@ def _fork(record: TrialRecord) -> dict[str, int]:
     if record.parent is None:
         return {}
     return {"parent": record.parent, "forked_at": record.forked_at}
+
+
+def _in_file(path: Path) -> RDBStorage:
+    options: dict[str, Any] = _WAIT_FOR_A_LOCK
+    if _may_only_be_read(path):
+        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        options = {"creator": lambda: sqlite3.connect(uri, uri=True, check_same_thread=False)}
+    return RDBStorage(f"sqlite:///{path}", engine_kwargs=options)
+
+
+def _may_only_be_read(path: Path) -> bool:
+    """Whether no write-ahead log lies beside a history, nor can: then SQLite opens it only as one
+    that nobody changes."""
+    log = path.with_name(f"{path.name}-wal")
+    return path.is_file() and not os.access(path.parent, os.W_OK) and not log.exists()
 
 
 _WAIT_FOR_A_LOCK = {"connect_args": {"timeout": 60}}  # seconds; a dashboard may be reading

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -52,6 +53,15 @@ def test_reading_writes_nothing(storage):
     found.records()
     assert found.summary() is None
     assert content() == before
+
+
+def test_a_folder_that_may_only_be_read(storage, monkeypatch):
+    folder, access = storage / "first", os.access
+    monkeypatch.setattr("os.access", lambda path, mode: path != folder and access(path, mode))
+    there = set(folder.iterdir())
+    with experiments.find("first", storage).history() as history:
+        assert len(history.records()[0].reports) == 2
+        assert set(folder.iterdir()) == there, "a log could not be written there"
 
 
 def test_a_folder_that_was_renamed_keeps_its_history(storage):
