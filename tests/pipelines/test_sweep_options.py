@@ -176,7 +176,7 @@ def test_spaces_and_classes_have_names(value, name):
 @pytest.mark.parametrize(
     ("file", "module"),
     [
-        ("/work/mine.py", "mine"),
+        ("/home/me/mine.py", "mine"),
         ("mine.py", "mine"),
         ("my-model.py", "__main__"),  # no module has such a name
         (None, "__main__"),  # a notebook
