@@ -125,9 +125,9 @@ def _existing(folder: Path) -> Path:
 
 def _used(folder: Path) -> int:
     """What the checkpoints of earlier sessions take: they are among those that are kept."""
-    return checkpoint_bytes(folder / files.TRIALS)
+    return bytes_of_checkpoints(folder / files.TRIALS)
 
 
-def checkpoint_bytes(folder: Path) -> int:
+def bytes_of_checkpoints(folder: Path) -> int:
     """What the checkpoints in a folder take."""
     return sum(path.stat().st_size for path in folder.rglob("*.pt"))

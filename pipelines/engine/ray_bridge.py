@@ -23,7 +23,7 @@ from ray.tune.search import Searcher
 from pipelines.engine.budget import Stop
 from pipelines.engine.checkpoints import folder_name, keep_newest, remove
 from pipelines.engine.conductor import Conductor, Decision
-from pipelines.engine.disk import checkpoint_bytes
+from pipelines.engine.disk import bytes_of_checkpoints
 from pipelines.engine.storage import Place
 from trainables.options import RESERVED_KEY, TrialInfo
 
@@ -199,7 +199,7 @@ class Events(_Unpickled, tune.Callback):
         self._conductor.saved.add(self._numbers[trial.trial_id])
         checkpoint = trial.checkpoint
         if self.too_large is None and checkpoint is not None and self._most_bytes < math.inf:
-            size = checkpoint_bytes(Path(checkpoint.path))
+            size = bytes_of_checkpoints(Path(checkpoint.path))
             if size > self._most_bytes:
                 self._has_no_room(size)
 
