@@ -124,6 +124,8 @@ def test_the_checksum_is_of_the_values_as_they_were_loaded(digits):
     two = dataclasses.replace(again, x_train=swapped.copy()).with_checksum()
     assert one.checksum == two.checksum != digits.checksum
     assert again.pooled().with_checksum().checksum != digits.checksum
+    renamed = dataclasses.replace(again, labels=tuple("abcdefghij")).with_checksum()
+    assert renamed.checksum != digits.checksum
 
 
 def test_classes_have_the_names_that_were_published(digits, fashion_mnist):

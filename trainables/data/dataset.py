@@ -160,11 +160,12 @@ class Dataset:
         return replace(self, **{part: getattr(self, part)[:1] for part in _PARTS})
 
     def with_checksum(self) -> "Dataset":
-        """The same with the CRC-32 of its rows and labels, and of their shapes, noted.
+        """The same with the CRC-32 of its rows and labels, their shapes and their names, noted.
 
         At 1 to 7 GB/s: 0.03 to 0.2 s for Fashion-MNIST. The GIL is not held.
         """
-        found = 0
+        # Renamed words leave the same inputs, of another meaning.
+        found = zlib.crc32(f"{self.labels} {self.columns}".encode())
         for part in _PARTS:
             array = np.ascontiguousarray(getattr(self, part))
             found = zlib.crc32(array.data, zlib.crc32(f"{part} {array.shape}".encode(), found))
