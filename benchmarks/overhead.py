@@ -6,7 +6,7 @@
 (a) wall seconds a trial, for trials with nothing to train; (b) training epochs a second of one MLP;
 (c) job J1: two workers sweep an MLP on Fashion-MNIST for 120 seconds, imports and Ray's start
 included. Prints the ratios and the seconds they are made of, and writes them to
-``benchmarks/results/overhead.md`` and ``overhead.json``. Needs Fashion-MNIST (Debian's package
+`benchmarks/results/overhead.md` and `overhead.json`. Needs Fashion-MNIST (Debian's package
 dataset-fashion-mnist, or --data) and an otherwise quiet machine: the load of others is printed.
 """
 
@@ -25,7 +25,7 @@ from typing import Any
 
 from overhead_parts import children, epochs, j1, trivial
 
-from pipelines.engine.summary import versions
+from caviar.store.summary import versions
 from trainables.data import find_fashion_mnist
 from trainables.loops.onednn import is_faster
 
@@ -264,7 +264,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """``5.2–5.9``, or one figure."""
+    """`5.2–5.9`, or one figure."""
     low, high = f"{min(values):.1f}", f"{max(values):.1f}"
     return low if low == high else f"{low}–{high}"
 

@@ -2,7 +2,7 @@
 
     python benchmarks/search_quality.py --data ../shared/data --seeds 20 --jobs 2
 
-Every method runs the same tables in simulated time (`pipelines/engine/simulator`): 8 workers,
+Every method runs the same tables in simulated time (`caviar/simulator`): 8 workers,
 uneven epoch times, a budget of 50 full trainings (25 on TaskSet, whose tables have 1,000 rows).
 Regret is 0 at the best known configuration and 1 at the median one. A run is kept as soon as it
 has ended (`--cache`), so that an interrupted benchmark goes on where it was and reports what it
@@ -91,7 +91,7 @@ class _AsWritten(argparse.RawDescriptionHelpFormatter):
 
 
 def _tasks(data: Path, names: list[str], seeds: int) -> Iterator[Task]:
-    from pipelines.engine.simulator import load_tables
+    from caviar.simulator import load_tables
 
     tables = [(file, table.name) for file in FILES for table in load_tables(data / file)]
     for name in names:
@@ -115,7 +115,7 @@ def _run(job: tuple[Path, Task]) -> tuple[Task, dict[str, Any]]:
     from search_quality_parts import vectorised
     from search_quality_parts.methods import METHODS
 
-    from pipelines.engine.simulator import load_tables, simulate
+    from caviar.simulator import load_tables, simulate
 
     vectorised.use()
     data, task = job
@@ -136,7 +136,7 @@ def _run(job: tuple[Path, Task]) -> tuple[Task, dict[str, Any]]:
     )
     return task, {
         "regret": [replay.regret(share * budget) for share in SHARES],
-        "trials": len(replay.conductor.records),
+        "trials": len(replay.controller.records),
         "seconds": round(time.perf_counter() - started, 3),
     }
 

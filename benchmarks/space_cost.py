@@ -4,7 +4,7 @@
 
 Encoding: a known configuration into the backend's coordinates (warm start, replay). Decoding: from
 what the backend proposes to natural values. The backend's own sampling is not part of it. Prints
-microseconds a configuration and writes them to ``benchmarks/results/space_cost.md``.
+microseconds a configuration and writes them to `benchmarks/results/space_cost.md`.
 """
 
 import importlib.metadata

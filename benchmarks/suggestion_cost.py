@@ -25,8 +25,8 @@ import numpy as np
 import optuna
 
 import search_spaces
-from pipelines.engine.records import Outcome
-from pipelines.engine.searchers import (
+from caviar.base.trial import Outcome
+from caviar.searchers import (
     HyperOpt,
     Optuna,
     Parzen,
@@ -34,7 +34,7 @@ from pipelines.engine.searchers import (
     Random,
     SearcherOptions,
 )
-from pipelines.engine.searchers.base import Told
+from caviar.searchers.base import Told
 from search_spaces import Config
 from search_spaces.encoders import optuna_encoder
 

@@ -6,9 +6,9 @@
 (a) an MLP on Fashion-MNIST, a CNN and a ResNet-18 on the subset of CIFAR-10, against the loop of
 PyTorch's tutorials (DataLoader with two workers, and with none), by turns in one run; on a GPU the
 operations a second too, against a large product of matrices; (b) the cost of metrics, validation
-and checkpoints; (c) the cost of five folds, in epochs of one. Writes ``results/training.md`` and
-``training.json``. Ray is not imported. Needs Fashion-MNIST (--fashion-mnist, or Debian's package
-dataset-fashion-mnist) and ``cifar10_6k.npz`` (--cifar10), and an otherwise quiet machine.
+and checkpoints; (c) the cost of five folds, in epochs of one. Writes `results/training.md` and
+`training.json`. Ray is not imported. Needs Fashion-MNIST (--fashion-mnist, or Debian's package
+dataset-fashion-mnist) and `cifar10_6k.npz` (--cifar10), and an otherwise quiet machine.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ COLUMNS, ROWS = 110, 60
 
 
 def run(command: Sequence[str], seen: Callable[[pyte.Screen], None]) -> tuple[pyte.Screen, int]:
-    """Run ``command`` in a terminal; ``seen`` gets the screen after each piece of output.
+    """Run `command` in a terminal; `seen` gets the screen after each piece of output.
 
     Returns the last screen and the exit code.
     """

@@ -6,7 +6,7 @@ caviar sweep random_search --trainable own_loop:OwnLoop
 import torch
 from torch import nn, utils
 
-from pipelines import Sweep, run
+from caviar import Sweep, run
 from trainables import GeneratorTrainable
 
 

@@ -5,7 +5,7 @@ caviar sweep random_search --trainable own_model:OwnModel --space own_model:spac
 
 from torch import nn
 
-from pipelines import Sweep, run
+from caviar import Sweep, run
 from search_spaces import Choice, Float, Int, SearchSpace
 from trainables import TorchTrainable
 

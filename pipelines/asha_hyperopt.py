@@ -6,7 +6,7 @@ HyperOpt narrows later than Optuna does: strong where learning curves are smooth
     caviar sweep asha_hyperopt --dataset digits --trials 20
 """
 
-from pipelines.engine import Asha, HyperOpt, Sweep, main
+from caviar import Asha, HyperOpt, Sweep, main
 
 SWEEP = Sweep(searcher=HyperOpt(), scheduler=Asha())
 

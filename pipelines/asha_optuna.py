@@ -7,7 +7,7 @@ learns from every one.
     caviar sweep asha_optuna --dataset digits --trials 20
 """
 
-from pipelines.engine import Asha, Optuna, Sweep, main
+from caviar import Asha, Optuna, Sweep, main
 
 SWEEP = Sweep(searcher=Optuna(), scheduler=Asha())
 

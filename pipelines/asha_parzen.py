@@ -7,7 +7,7 @@ at the highest epoch that enough trials have reached, and learns of trials while
     caviar sweep asha_parzen --dataset digits --trials 20
 """
 
-from pipelines.engine import Asha, Parzen, Sweep, main
+from caviar import Asha, Parzen, Sweep, main
 
 SWEEP = Sweep(searcher=Parzen(), scheduler=Asha())
 

@@ -8,7 +8,7 @@ bracket are there, and brackets with late first rungs give slow starters their e
     caviar sweep bohb --dataset digits --trials 20
 """
 
-from pipelines.engine import HyperBand, Parzen, Sweep, main
+from caviar import HyperBand, Parzen, Sweep, main
 
 SWEEP = Sweep(searcher=Parzen(), scheduler=HyperBand(synchronous=True))
 

@@ -6,7 +6,7 @@ Prints how each stage narrows each range.
     caviar sweep coarse_to_fine --dataset digits --trials 40 --searcher.stages 4
 """
 
-from pipelines.engine import Asha, CoarseToFine, Sweep, main
+from caviar import Asha, CoarseToFine, Sweep, main
 
 SWEEP = Sweep(searcher=CoarseToFine(), scheduler=Asha())
 

@@ -6,7 +6,7 @@ For few parameters: fix the others (--fix learning_rate=0.01 ...) or the grid ex
     caviar sweep grid_search --dataset digits --trials 20
 """
 
-from pipelines.engine import Grid, NoStopping, Sweep, main
+from caviar import Grid, NoStopping, Sweep, main
 
 SWEEP = Sweep(searcher=Grid(), scheduler=NoStopping())
 

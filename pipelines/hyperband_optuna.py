@@ -6,7 +6,7 @@ For models that start slowly: a part of the trials is judged only after several 
     caviar sweep hyperband_optuna --dataset digits --trials 20
 """
 
-from pipelines.engine import HyperBand, Optuna, Sweep, main
+from caviar import HyperBand, Optuna, Sweep, main
 
 SWEEP = Sweep(searcher=Optuna(), scheduler=HyperBand())
 

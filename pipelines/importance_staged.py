@@ -6,7 +6,7 @@ The order is that of the documents (the tier column of caviar spaces); prints ea
     caviar sweep importance_staged --dataset digits --trials 40
 """
 
-from pipelines.engine import Asha, ImportanceStaged, Sweep, main
+from caviar import Asha, ImportanceStaged, Sweep, main
 
 SWEEP = Sweep(searcher=ImportanceStaged(), scheduler=Asha())
 

@@ -1,6 +1,6 @@
 """One night's sweep: a Parzen model, successive halving, and a winner checked with fresh seeds.
 
-With the memory of earlier nights it is what ``caviar nightly`` runs:
+With the memory of earlier nights it is what `caviar nightly` runs:
 
     caviar nightly --config schedules/nightly.toml
     python pipelines/nightly.py --config schedules/nightly.toml
@@ -9,13 +9,13 @@ With the memory of earlier nights it is what ``caviar nightly`` runs:
 
 import sys
 
-from pipelines.engine import Asha, Parzen, Sweep, main
+from caviar import Asha, Parzen, Sweep, main
 
 SWEEP = Sweep(searcher=Parzen(), scheduler=Asha(), finalists=3, final_seeds=3)
 
 if __name__ == "__main__":
     if any(word.partition("=")[0] == "--config" for word in sys.argv[1:]):
-        from pipelines.cli import main as caviar
+        from caviar.cli.main import main as caviar
 
         raise SystemExit(caviar(["nightly", *sys.argv[1:]]))
     raise SystemExit(main(SWEEP, recipe="nightly"))

@@ -8,7 +8,7 @@ every decision is printed, and logged in decisions.log. Tomorrow night it goes o
     caviar sweep panda --dataset digits --scheduler.quantum-hours 8 --time-budget 28800
 """
 
-from pipelines.engine import Panda, Random, Sweep, main
+from caviar import Panda, Random, Sweep, main
 
 SWEEP = Sweep(searcher=Random(), scheduler=Panda(), trials=1, max_epochs=100)
 

@@ -7,7 +7,7 @@ weight decay, dropout and batch size may change as a member trains. --trials is 
     caviar sweep pbt --dataset digits --trials 8
 """
 
-from pipelines.engine import Pbt, Random, Sweep, main
+from caviar import Pbt, Random, Sweep, main
 
 SWEEP = Sweep(searcher=Random(), scheduler=Pbt(), trials=20)
 

@@ -7,7 +7,7 @@ no part of a range is left out. Say --trials 64 or another power of two.
     caviar sweep quasi_random_search --dataset digits --trials 20
 """
 
-from pipelines.engine import Asha, QuasiRandom, Sweep, main
+from caviar import Asha, QuasiRandom, Sweep, main
 
 SWEEP = Sweep(searcher=QuasiRandom(), scheduler=Asha())
 

@@ -6,7 +6,7 @@ The yardstick for every guided search, and hard to beat with many workers.
     caviar sweep random_search --dataset digits --trials 20
 """
 
-from pipelines.engine import Asha, Random, Sweep, main
+from caviar import Asha, Random, Sweep, main
 
 SWEEP = Sweep(searcher=Random(), scheduler=Asha())
 

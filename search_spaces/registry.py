@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from search_spaces import documents
-from search_spaces.cnn import cnn
-from search_spaces.mlp import mlp, mlp_heaton
-from search_spaces.resnet import resnet
+from search_spaces.documented import documents
+from search_spaces.documented.cnn import cnn
+from search_spaces.documented.mlp import mlp, mlp_heaton
+from search_spaces.documented.resnet import resnet
 from search_spaces.space import SearchSpace
 from search_spaces.text import did_you_mean
 
@@ -33,7 +33,7 @@ _BUILT_IN: dict[str, Callable[..., SearchSpace]] = {
 }
 _SIZES = frozenset({"inputs", "outputs"})
 _NOT_THEIRS = (
-    *(Path(__file__).parents[1] / name for name in ("search_spaces", "trainables", "pipelines")),
+    *(Path(__file__).parents[1] / name for name in ("caviar", "search_spaces", "trainables")),
     Path(importlib.__file__).parent,
 )
 

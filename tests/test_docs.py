@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import os
 import re
 import subprocess
@@ -14,28 +13,30 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import Sweep, cli
-from pipelines.cli import load_recipe
-from pipelines.engine.command_line import option_names, parse
-from pipelines.engine.nights import settings
+from caviar import Sweep
+from caviar.cli import main
+from caviar.driver.command_line import option_names, parse
+from caviar.nightly import settings
+from caviar.sweep import recipes
+from caviar.sweep.recipes import load as load_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))]
 ELSEWHERE = {
     "make ": "what CI calls",
     ". .venv/bin/activate": "what make install has made",
-    "optuna-dashboard ": "tests/pipelines/test_history.py",
+    "optuna-dashboard ": "tests/caviar/store/test_history.py",
     "ray ": "tests/cluster",
-    "python pipelines/": "tests/pipelines/test_sweeps.py, from the folder of the repository",
+    "python pipelines/": "tests/caviar/driver/test_sweeps.py, from the folder of the repository",
     "caviar submit ": "tests/cluster, on three hosts",
     "kubectl ": "tests/cluster, by the schemas",
     "sbatch ": "tests/cluster, by bash",
 }
 """What cannot run in a folder by itself, and where it is tested."""
 TWICE = {
-    "caviar doctor": "tests/pipelines/test_init_and_doctor.py",
-    "cd project && ": "tests/pipelines/test_init_and_doctor.py",
-    "caviar nightly ": "tests/pipelines/test_nightly.py",
+    "caviar doctor": "tests/caviar/cli/test_init_and_doctor.py",
+    "cd project && ": "tests/caviar/cli/test_init_and_doctor.py",
+    "caviar nightly ": "tests/caviar/nightly/test_nightly.py",
 }
 """What the fast tests start elsewhere too: here it runs in the long ones only."""
 OTHERS = {"--generate"}
@@ -129,7 +130,7 @@ def test_the_plan_of_a_night_can_be_read(tmp_path):
 
 
 def test_every_command_of_the_command_line_is_there(capsys):
-    assert cli.main([]) == 0  # prints the help
+    assert main.main([]) == 0  # prints the help
     known = set(re.findall(r"(?m)^    ([a-z]+)(?: {2,}|$)", capsys.readouterr().out))
     assert {"sweep", "reproduce", "doctor"} <= known, "the help reads otherwise now"
     page = (ROOT / "docs" / "commands.md").read_text()
@@ -141,17 +142,17 @@ def test_every_command_of_the_command_line_is_there(capsys):
 @pytest.mark.parametrize("page", ["README.md", "docs/choose.md"])
 def test_every_recipe_is_there(page):
     rows = "\n".join(re.findall(r"(?m)^\|.*\|$", (ROOT / page).read_text()))
-    assert set(cli.recipes()) <= set(re.findall(r"`(\w+)`", rows))
+    assert set(recipes.files()) <= set(re.findall(r"`(\w+)`", rows))
 
 
 def options() -> set[str]:
     """Every option of every command and of every recipe."""
-    (commands,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (commands,) = (a for a in main._parser()._actions if isinstance(a, argparse._SubParsersAction))
     found = {word for one in commands.choices.values() for word in one._option_string_actions}
     (spaces,) = (a for a in commands.choices["spaces"]._actions if a.dest == "action")
     found |= set(spaces.choices["show"]._option_string_actions)
-    for recipe in cli.recipes():
-        found |= set(option_names(importlib.import_module(f"pipelines.{recipe}").SWEEP))
+    for recipe in recipes.files():
+        found |= set(option_names(recipes.load(recipe)))
     return found
 
 

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[1] / "docs" / "terminal_pictures.py"
 @pytest.mark.timeout(200)
 def test_a_sweep_in_a_terminal_is_drawn_during_and_after(tmp_path):
     sweep = ["asha_optuna", "--dataset", "digits", "--trials", "32", "--max-epochs", "9"]
-    command = [sys.executable, "-m", "pipelines.cli", "sweep", *sweep, "--storage", str(tmp_path)]
+    command = [sys.executable, "-m", "caviar.cli.main", "sweep", *sweep, "--storage", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path / "pictures"), *command],
         cwd=tmp_path,

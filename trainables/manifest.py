@@ -24,7 +24,7 @@ class CorruptCheckpointError(CheckpointError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The content of ``checkpoint.json``; metrics that were not finite are None."""
+    """The content of `checkpoint.json`; metrics that were not finite are None."""
 
     epoch: int
     """Epochs trained."""
@@ -37,7 +37,7 @@ class Manifest:
     configuration: dict[str, Any]
     """The hyperparameters it was trained with."""
     files: dict[str, dict[str, Any]]
-    """File name to its size (``bytes``) and ``sha256``."""
+    """File name to its size (`bytes`) and `sha256`."""
 
 
 class Folder(Protocol):

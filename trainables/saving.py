@@ -21,7 +21,7 @@ STORAGE_SECONDS = 60.0
 
 
 def patiently(save: Callable[[str], Any], *, epoch: int | None) -> Any:
-    """What ``save`` gives back, called with an empty directory until it raises no OSError.
+    """What `save` gives back, called with an empty directory until it raises no OSError.
 
     After STORAGE_SECONDS the trial goes on without: an empty result. Its next checkpoint may find
     room, and the one before is still there.
@@ -39,7 +39,7 @@ def patiently(save: Callable[[str], Any], *, epoch: int | None) -> Any:
 
 
 def flushed(saved: _TrainingResult) -> _TrainingResult:
-    """``saved``, once a power cut leaves its files as they are, where they lie in a folder.
+    """`saved`, once a power cut leaves its files as they are, where they lie in a folder.
 
     Nothing is raised where a file system cannot do so: the content is checked on resume.
     """

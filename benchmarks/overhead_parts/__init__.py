@@ -1,1 +1,1 @@
-"""The parts of ``benchmarks/overhead.py``; each measurement runs in a process of its own."""
+"""The parts of `benchmarks/overhead.py`; each measurement runs in a process of its own."""

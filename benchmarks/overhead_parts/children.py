@@ -27,13 +27,13 @@ class Child:
     """What it wrote."""
     marks: list[marks.Mark]
     spawned: float
-    """``time.time()`` when its process was started: imports and Ray's start count."""
+    """`time.time()` when its process was started: imports and Ray's start count."""
     wall: float
     """Seconds from there until it had ended."""
 
 
 def run(module: str, *arguments: str, limit: float = 0) -> Child:
-    """Run ``python -m MODULE FOLDER SPAWNED ARGUMENTS…``, which writes FOLDER/answer.json.
+    """Run `python -m MODULE FOLDER SPAWNED ARGUMENTS…`, which writes FOLDER/answer.json.
 
     Raises RuntimeError with the end of its output when it fails or hangs.
     """
@@ -73,7 +73,7 @@ def run(module: str, *arguments: str, limit: float = 0) -> Child:
 
 
 def answer(folder: Path, content: dict[str, Any]) -> None:
-    """What the child says to ``run``."""
+    """What the child says to `run`."""
     (folder / "answer.json").write_text(json.dumps(content))
 
 

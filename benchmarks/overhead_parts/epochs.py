@@ -25,7 +25,7 @@ LEARNING_RATE, MOMENTUM = 0.01, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Epochs a second, medians over the rounds; ``ratio`` is the median of the rounds' ratios."""
+    """Epochs a second, medians over the rounds; `ratio` is the median of the rounds' ratios."""
 
     ours: float
     ours_with_validation: float

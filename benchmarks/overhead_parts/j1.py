@@ -66,7 +66,7 @@ class Outcome:
 
 
 def measure(tool: str, seconds: float, seed: int, place: Path) -> Outcome:
-    """One run of one tool. ``place`` is the folder of the data."""
+    """One run of one tool. `place` is the folder of the data."""
     arguments = [str(seconds), str(seed)] + ([str(place)] if tool != "ours" else [])
     child = children.run(f"overhead_parts.j1_{tool}", *arguments, limit=seconds)
     results = [tuple(result) for result in child.answer["results"] if result[0] <= seconds]

@@ -36,7 +36,7 @@ def build(config: Mapping[str, Any]) -> nn.Module:
 
 
 def space() -> SearchSpace:
-    """The space in Caviar's words; ``j1_plain.space`` is the same in Optuna's."""
+    """The space in Caviar's words; `j1_plain.space` is the same in Optuna's."""
     from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
 
     return SearchSpace(

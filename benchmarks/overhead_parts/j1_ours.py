@@ -10,11 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+from caviar import Sweep, run
+from caviar.schedulers import Asha
+from caviar.searchers import Parzen
+from caviar.store.history import History
 from overhead_parts import children, j1_job
-from pipelines import Sweep, run
-from pipelines.engine.history import History
-from pipelines.engine.schedulers import Asha
-from pipelines.engine.searchers import Parzen
 
 
 def main(folder: Path, spawned: float, seconds: float, seed: int) -> None:

@@ -72,7 +72,7 @@ class Notes(tune.Callback):
 def main(with_data: Callable[[Path], Any], *, reuse_actors: bool) -> None:
     """Run the job; the arguments are FOLDER SPAWNED SECONDS SEED DATA.
 
-    ``with_data``: from the folder of the data to the trainable, once Ray has started.
+    `with_data`: from the folder of the data to the trainable, once Ray has started.
     """
     folder, spawned = Path(sys.argv[1]), float(sys.argv[2])
     seconds, seed, place = float(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])

@@ -20,7 +20,7 @@ FOLDER = "CAVIAR_BENCH_MARKS"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A piece of work of one trial, by ``time.time()``."""
+    """A piece of work of one trial, by `time.time()`."""
 
     trial: str
     what: str
@@ -35,7 +35,7 @@ class Marks:
         self._file: TextIO = (Path(os.environ[FOLDER]) / f"{os.getpid()}.jsonl").open("a", 1)
 
     def add(self, trial: str, what: str, start: float, end: float) -> None:
-        """Note that ``trial`` did ``what`` from ``start`` to ``end``."""
+        """Note that `trial` did `what` from `start` to `end`."""
         self._file.write(json.dumps([trial, what, start, end]) + "\n")
 
     @contextmanager

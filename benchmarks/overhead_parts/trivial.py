@@ -38,9 +38,9 @@ def measure(tool: str) -> Cost:
 
 def ours(folder: Path) -> None:
     """As a user of Caviar: history, summary and checkpoints of the best are part of it."""
-    from pipelines import Sweep, run
-    from pipelines.engine.schedulers import NoStopping
-    from pipelines.engine.searchers import Random
+    from caviar import Sweep, run
+    from caviar.schedulers import NoStopping
+    from caviar.searchers import Random
     from search_spaces import Float, SearchSpace
 
     run(

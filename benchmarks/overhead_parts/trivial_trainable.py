@@ -14,7 +14,7 @@ REPORTS = 3
 
 
 class Trivial(tune.Trainable):
-    """The same class for both tools; ``data`` and ``options`` are what ours hands to each."""
+    """The same class for both tools; `data` and `options` are what ours hands to each."""
 
     metrics: ClassVar[tuple[str, ...]] = ("val_accuracy", "epoch")
 

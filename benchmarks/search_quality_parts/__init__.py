@@ -1,1 +1,1 @@
-"""What ``search_quality.py`` is made of."""
+"""What `search_quality.py` is made of."""

@@ -30,7 +30,7 @@ def answers(
 ) -> list[tuple[str, str, bool]]:
     """Sentence, evidence, whether it holds; none without the rows that it takes.
 
-    ``names`` are the methods that the default is ranked among.
+    `names` are the methods that the default is ranked among.
     """
     if not {DEFAULT, RANDOM, RAY} <= set(names):
         return []

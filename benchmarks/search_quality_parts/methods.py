@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import optuna
 
-from pipelines.engine.records import Mode
-from pipelines.engine.schedulers import Asha, HyperBand, Median, NoStopping, SchedulerOptions
-from pipelines.engine.searchers import HyperOpt, Optuna, Parzen, QuasiRandom, Random
-from pipelines.engine.searchers.base import Searcher, proposal_seed
+from caviar.base.trial import Mode
+from caviar.schedulers import Asha, HyperBand, Median, NoStopping, SchedulerOptions
+from caviar.searchers import HyperOpt, Optuna, Parzen, QuasiRandom, Random
+from caviar.searchers.base import Searcher, proposal_seed
 from search_quality_parts.ray_searchers import RayHyperOpt, RayOptuna
 from search_spaces import SearchSpace
 

@@ -1,7 +1,7 @@
 """Ray Tune's own searchers, fed as Ray 2.60 feeds them, behind our interface. No Ray is started.
 
-Ray calls ``suggest``, then ``on_trial_result`` for every result but the last of a stopped trial,
-then ``on_trial_complete`` with the last result, whether the trial was stopped or not.
+Ray calls `suggest`, then `on_trial_result` for every result but the last of a stopped trial,
+then `on_trial_complete` with the last result, whether the trial was stopped or not.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from optuna.trial import TrialState
 from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 
-from pipelines.engine.records import Mode, Outcome
-from pipelines.engine.searchers.base import Searcher, Told, proposal_seed
+from caviar.base.trial import Mode, Outcome
+from caviar.searchers.base import Searcher, Told, proposal_seed
 from search_spaces import Float, Int, SearchSpace
 
 _METRIC = "objective"
 
 
 class RayOptuna(Searcher):
-    """``OptunaSearch`` with the sampler that Ray gives it, ``TPESampler(seed=seed)``, or another.
+    """`OptunaSearch` with the sampler that Ray gives it, `TPESampler(seed=seed)`, or another.
 
-    ``pruned`` tells a stopped trial PRUNED with its intermediate values instead, which Ray does
+    `pruned` tells a stopped trial PRUNED with its intermediate values instead, which Ray does
     not do.
     """
 
@@ -75,7 +75,7 @@ class RayOptuna(Searcher):
 
 
 class RayHyperOpt(Searcher):
-    """``HyperOptSearch`` with its defaults."""
+    """`HyperOptSearch` with its defaults."""
 
     def __init__(self, space: SearchSpace, *, mode: Mode, seed: int) -> None:
         super().__init__(space, mode=mode, seed=seed)
@@ -123,7 +123,7 @@ def _distribution(parameter: Any) -> BaseDistribution:
 
 
 def _expression(parameter: Any) -> Any:
-    """What ``HyperOptSearch.convert_search_space`` makes of tune.uniform, loguniform, randint …"""
+    """What `HyperOptSearch.convert_search_space` makes of tune.uniform, loguniform, randint …"""
     name, low, high = parameter.name, parameter.low, parameter.high
     if isinstance(parameter, Int):
         if parameter.scale == "log":

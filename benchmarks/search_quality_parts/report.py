@@ -1,4 +1,4 @@
-"""The runs of ``search_quality.py`` as tables: means, standard errors, paired tests, ranks."""
+"""The runs of `search_quality.py` as tables: means, standard errors, paired tests, ranks."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The parts of ``training.py``."""
+"""The parts of `training.py`."""

@@ -38,7 +38,7 @@ def only_one_run() -> Iterator[None]:
 
 @contextlib.contextmanager
 def hosts() -> Iterator[Lab]:
-    """The hosts, for the length of a ``with``."""
+    """The hosts, for the length of a `with`."""
     # Not pytest's folder: its path is too long for a socket, and it is kept.
     with tempfile.TemporaryDirectory(prefix="caviar-lab-") as folder:
         made = Lab(Path(folder))
@@ -51,7 +51,7 @@ def hosts() -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def cluster(lab: Lab) -> Lab:
-    """The hosts with Ray on them, as ``ray up`` leaves them."""
+    """The hosts with Ray on them, as `ray up` leaves them."""
     lab.write_cluster_file()
     seconds = lab.ray_up()
     print(f"\nray up: three nodes after {seconds:.0f} s")

@@ -80,15 +80,15 @@ class Run:
     def command(
         self, *more: str, submit: Sequence[str] = (), storage: str = "/shared/results"
     ) -> list[str]:
-        """The command of the laptop; ``more`` are options of the sweep."""
-        sweep = ["python", "-m", "pipelines.cli", "sweep", "random_search"]
+        """The command of the laptop; `more` are options of the sweep."""
+        sweep = ["python", "-m", "caviar.cli.main", "sweep", "random_search"]
         options = ["--storage", storage, "--name", self.name]
         if "--resume" not in more:
             options += ["--dataset", "digits", "--trainable", "watched:Watched"]
             options += ["--trials", str(TRIALS), "--max-epochs", str(EPOCHS)]
             options += ["--scheduler.min-epochs", str(EPOCHS), "--checkpoint-seconds", "1"]
             options += ["--gpus-per-trial", "1", "--fix", "learning_rate=0.01"]  # none diverges
-        caviar = ["python", "-m", "pipelines.cli", "submit", str(self.lab.file), *submit]
+        caviar = ["python", "-m", "caviar.cli.main", "submit", str(self.lab.file), *submit]
         return [*caviar, "--working-dir", str(self.code), "--", *sweep, *options, *more]
 
     def events(self) -> list[Event]:
@@ -105,7 +105,7 @@ class Run:
     ) -> str:
         """Until a trial on one of these hosts has trained so many epochs and was saved; the host.
 
-        Which host is the first depends on how long each took to import torch. ``process`` follows
+        Which host is the first depends on how long each took to import torch. `process` follows
         the job, unless nobody does.
         """
 
@@ -158,7 +158,7 @@ class Run:
         return cost
 
     def _stood_still(self, events: list[Event], at: float) -> float:
-        """The longest that a trial which ran ``at`` that time took for an epoch since."""
+        """The longest that a trial which ran `at` that time took for an epoch since."""
         longest = 0.0
         for trial in range(TRIALS):
             epochs = [e.at for e in events if e.trial == trial and e.what == "epoch"]
@@ -221,7 +221,7 @@ def raylet(lab: Lab, host: str) -> int:
 def driver(lab: Lab, name: str) -> int:
     """The process of a sweep on the head."""
     return _process(
-        lab, "head", f"pipelines.cli sweep random_search --storage /shared/results --name {name}"
+        lab, "head", f"caviar.cli.main sweep random_search --storage /shared/results --name {name}"
     )
 
 

@@ -1,7 +1,7 @@
 """Real hosts on one machine: network, processes, disk and ssh of their own. Root and Linux needed.
 
 Three hosts, the laptop of a user and a store (an S3) hang on a bridge that is itself in a
-namespace, so no packet leaves this machine. ``ray stop``, a part of every ``ray up``, ends every
+namespace, so no packet leaves this machine. `ray stop`, a part of every `ray up`, ends every
 Ray process that it can see: on a host that is the host's own. /shared is the one folder all hosts
 have in common, on a small file system of its own that a test can fill or make read-only.
 """
@@ -52,7 +52,7 @@ def why_not() -> str | None:
 
 
 class Lab:
-    """The hosts; ``folder`` holds their keys, what they share, and the laptop's home."""
+    """The hosts; `folder` holds their keys, what they share, and the laptop's home."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -141,7 +141,7 @@ class Lab:
         run("ip", "-n", f"{PREFIX}net", "link", "set", host, "up")
 
     def take_away(self) -> None:
-        """Everything that ``make`` made."""
+        """Everything that `make` made."""
         for host in list(self._pids):
             self.off(host)
         self._forget()
@@ -239,7 +239,7 @@ class Lab:
         self.file.write_text(yaml.safe_dump(config))
 
     def ray_up(self, *, nodes: int = 3) -> float:
-        """``ray up``, and wait until so many nodes have joined; the seconds it took."""
+        """`ray up`, and wait until so many nodes have joined; the seconds it took."""
         began = time.monotonic()
         self._forget()
         self.laptop("ray", "get-auth-token", "--generate")

@@ -28,14 +28,14 @@ client.create_bucket(Bucket="sweeps")
 """
 _COPY = """
 from pathlib import Path
-from pipelines.engine import experiments
+from caviar import experiments
 print("copy", experiments.find("{name}", Path("{storage}")).folder)
 """
 
 
 @contextlib.contextmanager
 def store(lab: Lab) -> Iterator[None]:
-    """The server with an empty bucket, for the length of a ``with``."""
+    """The server with an empty bucket, for the length of a `with`."""
     command = [sys.executable, "-m", "moto.server", "-H", ADDRESSES["store"], "-p", PORT]
     # A line a request: a pipe that nobody empties would stop it.
     server = lab.start(*command, where="store", log=lab.folder / "store.log")
@@ -56,7 +56,7 @@ def answers(lab: Lab) -> bool:
 
 
 def copied(lab: Lab, name: str) -> Path:
-    """What the sweep ``name`` has noted in the store, in a folder of this machine."""
+    """What the sweep `name` has noted in the store, in a folder of this machine."""
     said = _python(lab, _COPY.format(name=name, storage=STORAGE))
     return Path(said.rpartition("copy ")[2].strip())
 

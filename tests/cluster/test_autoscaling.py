@@ -1,7 +1,7 @@
 """A cluster that starts with a head alone and grows: Ray's own autoscaler, asked by a sweep.
 
-The machines that it adds are raylets beside the head's (Ray's provider ``fake_multinode``): no
-machine here can be rented. All else is real, and in a host of its own, where ``ray stop`` ends no
+The machines that it adds are raylets beside the head's (Ray's provider `fake_multinode`): no
+machine here can be rented. All else is real, and in a host of its own, where `ray stop` ends no
 other test's Ray.
 """
 
@@ -24,7 +24,7 @@ ON, MOST, TRIALS, EPOCHS = "one", 3, 6, 12
 HEAD, HEAD_ID = "ray.head.default", "f" * 51 + "00000"
 """The provider knows its head by these, and starts another where there is none."""
 FILE = "ray_bootstrap_config.yaml"
-"""Where ``ray up`` leaves it on a head."""
+"""Where `ray up` leaves it on a head."""
 COMMANDS = (
     "initialization",
     "setup",
@@ -59,7 +59,7 @@ CONFIG = {
 def growing(lab: Lab) -> Iterator[Lab]:
     """A host with a head that has no GPU, and an autoscaler that may add three with one each."""
     code = lab.shared / "code"
-    for package in ("pipelines", "search_spaces", "trainables"):
+    for package in ("caviar", "pipelines", "search_spaces", "trainables"):
         shutil.copytree(
             REPOSITORY / package,
             code / package,
@@ -89,7 +89,7 @@ def events(folder: Path) -> list[Event]:
 def test_all_machines_that_a_sweep_can_use_are_added_at_once(growing):
     for old in growing.events.iterdir():
         old.unlink()
-    sweep = "python -m pipelines.cli sweep random_search --dataset digits --gpus-per-trial 1"
+    sweep = "python -m caviar.cli.main sweep random_search --dataset digits --gpus-per-trial 1"
     options = f"--trials {TRIALS} --max-epochs {EPOCHS} --scheduler.min-epochs {EPOCHS}"
     where = "--trainable watched:Watched --storage /shared/results --name grows"
     out = growing.inside(

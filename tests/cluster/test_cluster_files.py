@@ -32,7 +32,7 @@ def read(path: Path) -> dict:
 
 
 def prepared(config: dict) -> dict:
-    """As ``ray up`` prepares and checks it before it calls a cloud."""
+    """As `ray up` prepares and checks it before it calls a cloud."""
     config = prepare_config(copy.deepcopy(config))
     validate_config(config)
     return config

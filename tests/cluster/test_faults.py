@@ -134,7 +134,7 @@ def test_a_job_is_stopped_and_resumed(whole):
     (job,) = re.findall(r"^job (raysubmit_\w+)$", said, re.MULTILINE)
     run.wait_until_trained(6, None)
     at = now()
-    stop = ["python", "-m", "pipelines.cli", "submit", whole.file, "--stop", job]
+    stop = ["python", "-m", "caviar.cli.main", "submit", whole.file, "--stop", job]
     assert f"job {job} stopped" in whole.laptop(*stop)
     run.finish(run.start("--resume"))
     cost = run.check("a job stopped (`caviar submit --stop`), the sweep resumed", at)

@@ -43,7 +43,7 @@ def test_ray_submit_runs_a_recipe_as_it_is(cluster):
 
 def test_ray_job_submit_runs_the_command(cluster):
     where = ["--storage", "/shared/results", "--name", "job"]
-    sweep = ["python", "-m", "pipelines.cli", "sweep", "asha_optuna", *OPTIONS, *where]
+    sweep = ["python", "-m", "caviar.cli.main", "sweep", "asha_optuna", *OPTIONS, *where]
     # The dashboard is on the head's loopback alone: a laptop forwards it, the head reaches it.
     with pytest.raises(AssertionError, match=r"(?i)connect"):
         cluster.laptop("ray", "job", "list", "--address", DASHBOARD)
@@ -61,8 +61,8 @@ def test_caviar_submit_sends_the_working_directory_and_quotes(cluster, tmp_path)
     shutil.copy(HERE / "watched.py", tmp_path)
     where = ["--storage", "/shared/results", "--name", "of mine", "--trainable", "watched:Watched"]
     out = cluster.laptop(
-        *["python", "-m", "pipelines.cli", "submit", cluster.file, "--working-dir", tmp_path],
-        *["--", "python", "-m", "pipelines.cli", "sweep", "asha_optuna", *OPTIONS, *where],
+        *["python", "-m", "caviar.cli.main", "submit", cluster.file, "--working-dir", tmp_path],
+        *["--", "python", "-m", "caviar.cli.main", "sweep", "asha_optuna", *OPTIONS, *where],
         timeout=300,
     )
     assert "\njob raysubmit_" in out
@@ -73,11 +73,11 @@ def test_caviar_submit_sends_the_working_directory_and_quotes(cluster, tmp_path)
 
 def test_one_trial_trains_on_all_three_hosts(cluster):
     """Three workers with a GPU each, and each host has one."""
-    sweep = ["python", "-m", "pipelines.cli", "sweep", "random_search", "--dataset", "digits"]
+    sweep = ["python", "-m", "caviar.cli.main", "sweep", "random_search", "--dataset", "digits"]
     options = ["--trials", "2", "--max-epochs", "2", "--gpus-per-trial", "3", "--spread-trial"]
     where = ["--cpus-per-trial", "3", "--storage", "/shared/results", "--name", "spread"]
     out = cluster.laptop(
-        *["python", "-m", "pipelines.cli", "submit", cluster.file],
+        *["python", "-m", "caviar.cli.main", "submit", cluster.file],
         *["--", *sweep, *options, *where],
         timeout=300,
     )
@@ -89,11 +89,11 @@ def test_one_trial_trains_on_all_three_hosts(cluster):
 
 
 def test_two_trials_share_a_gpu(cluster):
-    sweep = ["python", "-m", "pipelines.cli", "sweep", "random_search", "--dataset", "digits"]
+    sweep = ["python", "-m", "caviar.cli.main", "sweep", "random_search", "--dataset", "digits"]
     options = ["--trials", "12", "--max-epochs", "3", "--gpus-per-trial", "0.5"]
     where = ["--cpus-per-trial", "0.5", "--storage", "/shared/results", "--name", "halves"]
     out = cluster.laptop(
-        *["python", "-m", "pipelines.cli", "submit", cluster.file],
+        *["python", "-m", "caviar.cli.main", "submit", cluster.file],
         *["--", *sweep, *options, *where],
         timeout=300,
     )
@@ -115,7 +115,7 @@ def test_nobody_without_the_token_gets_in(cluster):
 
 def refused(cluster, *options):
     """What a sweep on the head says that is refused with exit code 2."""
-    sweep = "python -m pipelines.cli sweep random_search --dataset digits"
+    sweep = "python -m caviar.cli.main sweep random_search --dataset digits"
     out = cluster.inside(
         "head", f"{sweep} {' '.join(options)} || echo exit code $?", timeout=120, check=False
     )
@@ -132,7 +132,7 @@ def test_storage_that_only_the_head_has_is_refused_before_the_first_trial(cluste
 
 def test_a_module_that_the_workers_lack_is_named(cluster):
     cluster.inside("head", "mkdir -p /root/here && cp ~/caviar/tests/cluster/watched.py /root/here")
-    sweep = "cd /root/here && python -m pipelines.cli sweep random_search --dataset digits"
+    sweep = "cd /root/here && python -m caviar.cli.main sweep random_search --dataset digits"
     out = cluster.inside(
         "head",
         f"{sweep} --trainable watched:Watched --storage /shared/results --name mod; echo exit $?",

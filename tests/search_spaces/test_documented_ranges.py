@@ -7,7 +7,7 @@ import pkgutil
 import pytest
 
 import search_spaces
-from search_spaces import architecture, optimization, regularization
+from search_spaces.documented import architecture, optimization, regularization
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 import search_spaces
-from search_spaces import heaton
-from search_spaces.mlp import mlp_heaton
+from search_spaces.documented import heaton
+from search_spaces.documented.mlp import mlp_heaton
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import pytest
 
 import search_spaces
-from search_spaces import SearchSpace, documents
+from search_spaces import SearchSpace
+from search_spaces.documented import documents
 
 MODULE = """
 from search_spaces import Float, SearchSpace
@@ -60,7 +61,7 @@ def test_names():
 def test_a_space_of_ones_own(module):
     assert search_spaces.get(f"{module}:mine").names == ("rate",)
     assert search_spaces.get(f"{module}:made").name == "made"
-    assert search_spaces.get("search_spaces.cnn:cnn") == search_spaces.get("cnn")
+    assert search_spaces.get("search_spaces.documented.cnn:cnn") == search_spaces.get("cnn")
 
 
 def test_spaces_that_depend_on_the_data(module):

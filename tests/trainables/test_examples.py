@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines import cli
-from pipelines.engine import UsageError, loading, pairings, preparing
+from caviar import UsageError
+from caviar.cli import main
+from caviar.driver import loading, preparing
+from caviar.sweep import compatibility
 from trainables import GeneratorTrainable
 from trainables.loops import CheckpointError, read_checkpoint
 
@@ -113,7 +115,7 @@ def test_examples_run_in_a_sweep(example, tmp_path, name):
     """`caviar sweep` from the folder of the examples, in a process of its own."""
     module = name.partition(":")[0]
     space = [] if name == "own_loop:OwnLoop" else ["--space", f"{module}:space"]
-    command = [sys.executable, "-m", "pipelines.cli", "sweep", "random_search"]
+    command = [sys.executable, "-m", "caviar.cli.main", "sweep", "random_search"]
     command += ["--trainable", name, *space, "--dataset", "digits", "--trials", "4"]
     command += ["--max-epochs", "3", "--storage", str(tmp_path), "--name", "x"]
     done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=280)
@@ -131,11 +133,11 @@ def test_of_the_recipes_only_those_that_fork_refuse_an_example(example, digits, 
     if name != "own_loop:OwnLoop":
         given["space"] = example(f"{name.partition(':')[0]}:space")
     refused = set()
-    for recipe in cli.recipes():
-        sweep = replace(cli.load_recipe(recipe), **given)
+    for recipe in main.recipes():
+        sweep = replace(main.load_recipe(recipe), **given)
         try:
             space = loading.load_space(sweep)
-            pairings.check(sweep, space)
+            compatibility.check(sweep, space)
             preparing.prepare(sweep, space, (digits, None))
         except UsageError:
             refused.add(recipe)

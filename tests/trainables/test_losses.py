@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from search_spaces.optimization import LOSS
+from search_spaces.documented.optimization import LOSS
 from trainables.loops import build_loss, loss_names
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 0.0]])

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from search_spaces.optimization import OPTIMIZER, OPTIMIZER_ABS
+from search_spaces.documented.optimization import OPTIMIZER, OPTIMIZER_ABS
 from trainables.loops import OptimizerOptions, build_optimizer, optimizer_names
 
 TORCH = {

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from search_spaces.optimization import SCHEDULE
+from search_spaces.documented.optimization import SCHEDULE
 from trainables.loops import SGD, SupervisedLoop, TensorData, build_schedule, schedule_names
 from trainables.models import build_mlp
 

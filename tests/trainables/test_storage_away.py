@@ -13,7 +13,7 @@ FULL = OSError(28, "No space left on device")
 
 @pytest.fixture
 def trial(monkeypatch, tmp_path):
-    """A trial of a sweep whose storage refuses the first ``refusals`` writes."""
+    """A trial of a sweep whose storage refuses the first `refusals` writes."""
     monkeypatch.setattr(saving, "STORAGE_SECONDS", 0.05)
 
     def make(refusals, error=FULL):

@@ -24,7 +24,7 @@ class Column:
     word that is missing or another one. None for a column of numbers, which is one input."""
 
     def to_json(self) -> dict[str, Any]:
-        """As in ``configuration.json``."""
+        """As in `configuration.json`."""
         if self.words is None:
             return {"name": self.name, "kind": "number", "missing": self.mean}
         return {"name": self.name, "kind": "words", "words": list(self.words)}

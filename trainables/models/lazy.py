@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 
 def with_sizes(model: nn.Module, input_shape: Sequence[int]) -> nn.Module:
-    """The same model; lazy layers (``nn.LazyLinear`` and the like) have got their sizes.
+    """The same model; lazy layers (`nn.LazyLinear` and the like) have got their sizes.
 
     An optimizer takes no weight that has no size yet. Two rows of zeros pass through once, with
     dropout and batch norm at rest, and only where there is a lazy layer.

@@ -1,0 +1,1 @@
+"""What is done with a trial of a sweep that has ended: reproduce, retrain, export."""

@@ -1,0 +1,185 @@
+"""Where a sweep stops: what it may spend, when it is good enough, when it gets no better."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from caviar.base.trial import Mode, Outcome, Report, TrialRecord, better
+
+
+class Stop(enum.StrEnum):
+    """Why a sweep ended before its last trial; it can be resumed from all but the last."""
+
+    TIME = "time budget"
+    EPOCHS = "epoch budget"
+    GPU_HOURS = "GPU-hours"
+    PATIENCE = "no improvement"
+    VALUE = "value reached"
+    FAILURES = "every trial fails"
+    INTERRUPTED = "interrupted"
+    NO_ROOM = "no room for checkpoints"
+    EXHAUSTED = "nothing left to try"
+
+
+HOPELESS = 10
+"""First trials of a session that all fail without an epoch: what they have in common is the code,
+the data or the machine, not their configurations. Where half of a space does not fit into memory,
+ten in a row fail in one sweep of a thousand, and ten are few beside the trials of most sweeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What ends a sweep besides the number of its trials, whatever comes first; None never does.
+
+    All count over all sessions of the sweep.
+    """
+
+    seconds: float | None = None
+    """Wall time."""
+    epochs: int | None = None
+    """Epochs over all trials."""
+    gpu_hours: float | None = None
+    """Hours that trials ran, times the GPUs of a trial."""
+    patience: int | None = None
+    """Trials that end one after the other without a better value."""
+    value: float | None = None
+    """The objective that is good enough."""
+
+    def share(self, seconds: float, epochs: int, gpu_hours: float) -> float:
+        """The share of what may be spent that is spent, of whichever is nearest its end; 0 … 1."""
+        spent = (
+            (seconds, self.seconds),
+            (epochs, self.epochs),
+            (gpu_hours, self.gpu_hours),
+        )
+        return min(1.0, max((now / most for now, most in spent if most is not None), default=0.0))
+
+
+class Meter:
+    """Which trials are running, and the GPU-seconds that they and those before them have taken."""
+
+    def __init__(self, clock: Callable[[], float], *, gpus: float, spent: float) -> None:
+        """`gpus` are those of one trial, `spent` the GPU-seconds of earlier sessions."""
+        self._clock = clock
+        self._gpus = gpus
+        self._spent = spent
+        self._running: set[int] = set()
+        self._at = clock()
+
+    @property
+    def running(self) -> int:
+        """How many trials are running."""
+        return len(self._running)
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPU-seconds so far, those of running trials included."""
+        now = self._clock()
+        self._spent += self._gpus * len(self._running) * (now - self._at)
+        self._at = now
+        return self._spent
+
+    @property
+    def gpu_hours(self) -> float:
+        """The same in hours."""
+        return self.gpu_seconds / 3600
+
+    def start(self, number: int) -> None:
+        """A trial takes its GPUs."""
+        self._spent = self.gpu_seconds
+        self._running.add(number)
+
+    def stop(self, number: int) -> None:
+        """A trial gives them back; one that has none has nothing to give."""
+        self._spent = self.gpu_seconds
+        self._running.discard(number)
+
+
+class Budget:
+    """Looks at what a sweep has spent and found; the first limit that is reached is the reason.
+
+    `reason` is a `Stop`, or whatever else somebody stopped the sweep for.
+    """
+
+    def __init__(self, limits: Limits, mode: Mode, meter: Meter) -> None:
+        self.reason: str | None = None
+        self._limits = limits
+        self._mode = mode
+        self._meter = meter
+        self._first: dict[int, TrialRecord] = {}
+        """The first trials of this session, those that it went on with included."""
+        self._before = 0
+        """Epochs trained before any of them."""
+
+    def started(self, record: TrialRecord, trained: int) -> None:
+        """A trial starts, or goes on, after so many epochs over all trials."""
+        if not self._first:
+            self._before = trained
+        if len(self._first) < HOPELESS:
+            self._first[record.number] = record
+
+    def stop(self, reason: str) -> None:
+        """Stop for another reason."""
+        self.reason = self.reason or reason
+
+    def look_at_clock(self, seconds: float) -> None:
+        """Stop when the time is spent, or the GPUs' time."""
+        limits = self._limits
+        if limits.seconds is not None and seconds >= limits.seconds:
+            self.stop(Stop.TIME)
+        if limits.gpu_hours is not None and self._meter.gpu_hours >= limits.gpu_hours:
+            self.stop(Stop.GPU_HOURS)
+
+    def look_at_epochs(self, trained: int, others: int) -> None:
+        """Stop unless another epoch may begin, beside those that `others` are training now."""
+        if self._limits.epochs is not None and trained + others >= self._limits.epochs:
+            self.stop(Stop.EPOCHS)
+
+    def look_at_value(self, best: Report | None, metric: str) -> None:
+        """Stop when the objective is reached."""
+        limit = self._limits.value
+        if limit is not None and best and not better(limit, best.metrics[metric], self._mode):
+            self.stop(Stop.VALUE)
+
+    def look_at_patience(
+        self, records: Mapping[int, TrialRecord], best: Callable[[], Leader | None]
+    ) -> None:
+        """Stop when too many trials have ended without a better value."""
+        if self._limits.patience is None:
+            return
+        if without_improvement(records, best()) >= self._limits.patience:
+            self.stop(Stop.PATIENCE)
+
+    def look_at_failures(self, trained: int) -> None:
+        """Stop when the session's first trials have all failed, and no trial finished an epoch.
+
+        One of them that still trains may be the first that does.
+        """
+        failed = sum(record.outcome is Outcome.FAILED for record in self._first.values())
+        if failed == HOPELESS and trained == self._before:
+            self.stop(Stop.FAILURES)
+
+
+Leader = tuple[TrialRecord, Report]
+"""A trial and its best report."""
+
+
+def without_improvement(records: Mapping[int, TrialRecord], best: Leader | None) -> int:
+    """Trials that have ended since the best report came in; all of them where there is none.
+
+    Worked out from the records alone, so that a resumed sweep counts on. A trial that failed before
+    its first report is as late as its number.
+    """
+
+    def is_later(record: TrialRecord) -> bool:
+        if best is None:
+            return True
+        leader, report = best
+        if record.reports:
+            return record is not leader and record.reports[-1].order > report.order
+        return record.number > leader.number
+
+    ended = (r for r in records.values() if not r.unfinished)
+    return sum(is_later(record) for record in ended)

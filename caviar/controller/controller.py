@@ -1,0 +1,428 @@
+"""One sweep, without Ray: what runs next, what goes on, what is remembered.
+
+The controller joins a searcher, a scheduler, a budget and the history. Ray is told its decisions by
+`ray_bridge`; a replay of recorded curves can drive the same object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
+
+from caviar.base.trial import Event, Outcome, Report, TrialRecord, happened, trial_seed
+from caviar.controller import forks
+from caviar.controller.budget import Budget, Meter, Stop
+from caviar.controller.decisions import DecisionLog
+from caviar.controller.leaderboard import Leaderboard
+from caviar.controller.new_trials import NewTrials
+from caviar.controller.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
+from caviar.controller.resuming import CONSEQUENCES, assignment, reached
+from caviar.controller.retries import Failures
+from caviar.controller.scheduling import Scheduling
+from caviar.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
+from caviar.searchers.base import Searcher, Told
+from search_spaces import SearchSpace
+
+
+class SweepController:
+    """The state of a running sweep; `spent` and `gpu_seconds`: what earlier sessions took."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        space: SearchSpace,
+        searcher: Searcher,
+        scheduler: Scheduler,
+        history: Log,
+        checkpoints: Checkpoints | None = None,
+        session: int = 0,
+        spent: float = 0.0,
+        gpu_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plan = plan
+        self.records: dict[int, TrialRecord] = {}
+        self.epochs = 0
+        """Epochs trained so far, over all trials and sessions."""
+        self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
+        self._budget = Budget(plan.limits, plan.mode, self.meter)
+        self.finished = False
+        """Whether `next` has said that no more trials will run, neither now nor later."""
+        self.session = session
+        self.just_ended: list[int] = []
+        """Trials that ended, for a listener that empties it: paused ones end without a worker."""
+        self.saved: set[int] = set()
+        """Trials that have a checkpoint in storage."""
+        self.live: set[int] = set()
+        """Trials that have a worker, or wait for one."""
+        self.endangered: set[int] = set()
+        """Trials whose machine is about to go: they are saved at every report."""
+        self._failures = Failures()
+        self._space = space
+        self._new_trials = NewTrials(plan, space=space, searcher=searcher)
+        self._scheduler = scheduler
+        scheduler.know(space, plan.mode)
+        self._scheduling = Scheduling(plan, scheduler)
+        self.decision_log = DecisionLog(searcher, scheduler, history, mode=plan.mode)
+        self._history = history
+        self._checkpoints = checkpoints or NoCheckpoints()
+        self._clock = clock
+        self._origin = clock() - spent
+        self._order = 0
+        self._leaderboard = Leaderboard(self.records, metric=plan.metric, mode=plan.mode)
+        self._waiting: deque[TrialRecord] = deque()
+        self._ending: dict[int, Outcome] = {}
+        self._paused: set[int] = set()
+        self._saved_at: dict[int, float] = {}
+
+    # Time and progress.
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the sweep, earlier sessions included."""
+        return self._clock() - self._origin
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why running trials are put aside and no more start; None while they go on."""
+        return self._budget.reason
+
+    @property
+    def ended_because(self) -> str | None:
+        """Why no more trials start, though more were asked for; None where that is not so."""
+        return self.stop_reason or (Stop.EXHAUSTED if self._new_trials.exhausted else None)
+
+    def words(self) -> list[str]:
+        """What the searcher and the scheduler have said since this was asked last."""
+        return self.decision_log.words()
+
+    def count(self, outcome: Outcome) -> int:
+        """How many trials have this outcome."""
+        return sum(record.outcome is outcome for record in self.records.values())
+
+    def best(self) -> tuple[TrialRecord, Report] | None:
+        """The trial with the best epoch, and that epoch. Failed and diverged trials cannot win."""
+        first = self._leaderboard.first()
+        return None if first is None else (self.records[first[0]], first[1])
+
+    def best_report(self, number: int) -> Report | None:
+        """The best epoch of one trial; the earliest of equals, None without a finite value."""
+        return self._leaderboard.best_epoch(number)
+
+    def leaders(self, count: int) -> list[int]:
+        """The `count` best trials, the best first."""
+        return self._leaderboard.leaders(count)
+
+    # What runs next.
+
+    def next(self) -> Assignment | None:
+        """The next trial to run; None when there is none: `finished` says whether for ever."""
+        self.check_time()
+        if self._more:
+            self._budget.look_at_epochs(self.epochs, others=self._training())
+        if self.stop_reason is not None:
+            self.finished = True
+            return None
+        if self._waiting:
+            return self._again(self._waiting.popleft())
+        move = self._scheduler.next(new=self._new_trials.left, paused=self._paused)
+        if isinstance(move, Start):
+            started = self._start()
+            if started is not None:
+                return started
+            move = self._scheduler.next(new=False, paused=self._paused)
+        if isinstance(move, Promote):
+            return self._promote(move.trial)
+        if isinstance(move, Fork):
+            return self._fork(move)
+        self.finished = not self.live
+        self._close()
+        return None
+
+    def _training(self, but: Set[int] = frozenset()) -> int:
+        """How many trials train an epoch now; one that ends waits for its last checkpoint."""
+        return len(self.live - self._ending.keys() - but)
+
+    @property
+    def _more(self) -> bool:
+        """Whether a trial is left to start or to go on."""
+        return self._new_trials.left or bool(self._waiting or self._paused)
+
+    def _start(self) -> Assignment | None:
+        number = len(self.records)
+        config = self._new_trials.next(number)
+        self.decision_log.listen(self.elapsed)
+        if config is None:
+            return None
+        return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
+
+    def _fork(self, fork: Fork) -> Assignment:
+        """A new trial from another one's checkpoint; without any, what it replaces goes on."""
+        found = self._checkpoints.newest(fork.parent)
+        if fork.replaces is not None:
+            if found is None:
+                return self._promote(fork.replaces)
+            self._drop(fork.replaces)
+        at, seed = 0 if found is None else found[1], self.plan.seed
+        child = self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
+        self.saved.add(child.record.number)  # the copy of its parent's checkpoint
+        return child
+
+    def _begin(self, record: TrialRecord) -> Assignment:
+        record.session = self.session
+        record.started = [round(self.elapsed, 3)]
+        record.begun = [self._tick()]
+        self.records[record.number] = record
+        self._new_trials.runs(record)
+        self._scheduling.tell(record, Event.START)
+        self._history.start(record, self._space)
+        self.decision_log.listen(self.elapsed)
+        return self._assign(record)
+
+    def _promote(self, number: int) -> Assignment:
+        record = self.records[number]
+        record.outcome = Outcome.RUNNING
+        self.decision_log.decided(record, Outcome.RUNNING, self.elapsed)
+        record.begun.append(self._tick())
+        self._paused.discard(number)
+        self._scheduling.tell(record, Event.PROMOTE)
+        self._close()
+        return self._again(record)
+
+    def _again(self, record: TrialRecord) -> Assignment:
+        record.session = self.session
+        record.attempt += 1
+        record.started.append(round(self.elapsed, 3))
+        self._history.again(record)
+        return self._assign(record)
+
+    def _assign(self, record: TrialRecord) -> Assignment:
+        self.live.add(record.number)
+        self._budget.started(record, self.epochs)
+        self.meter.start(record.number)
+        self._saved_at[record.number] = self._clock()
+        return assignment(record, self._checkpoints)
+
+    def _tick(self) -> int:
+        """The number of what happens now."""
+        self._order += 1
+        return self._order - 1
+
+    # What goes on.
+
+    def report(
+        self,
+        number: int,
+        epoch: int,
+        metrics: Mapping[str, float],
+        *,
+        done: bool,
+        diverged: bool,
+        error: str | None = None,
+    ) -> Decision:
+        """One more epoch of a trial; what becomes of it.
+
+        With `error` the trial has failed in this epoch, which counts for nothing, and its worker
+        is sound: it ran out of memory.
+        """
+        record = self.records[number]
+        self.check_time()
+        if error is not None:
+            record.error = error
+            self._ending[number] = Outcome.FAILED
+            return Decision(goes_on=False, save=False)
+        if epoch > record.epoch:
+            self._take(record, epoch, metrics)
+            self._close()
+        # Else trained again from a checkpoint older than the last report: known already.
+        verdict = self._scheduling.verdict(number, epoch)
+        if diverged:
+            self._ending[number] = Outcome.DIVERGED
+        elif done:
+            self._ending[number] = Outcome.COMPLETED
+        elif verdict is not Verdict.GO_ON and not self._scheduling.is_baseline(number):
+            self._ending[number] = CONSEQUENCES[verdict]
+            self.decision_log.decided(record, self._ending[number], self.elapsed)
+        ending = self._ending.get(number)
+        if ending is None:
+            self._budget.look_at_epochs(self.epochs, others=self._training({number}))
+        if ending is None and self.stop_reason is not None:
+            return Decision(goes_on=False, save=True)
+        now = self._clock()
+        if ending is None:
+            due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
+            # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
+            save = due or number in self.endangered or verdict is Verdict.PAUSE
+        else:
+            kept = not diverged and number in self._keepers(number)
+            save = kept or ending is Outcome.PAUSED
+        if save:
+            self._saved_at[number] = now
+        return Decision(goes_on=ending is None, save=save)
+
+    def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
+        report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
+        self._remember(record, report)
+        self._history.report(record.number, report)
+        self._new_trials.show(record, report)
+        self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
+        self._scheduling.tell(record, report)
+        self.decision_log.listen(self.elapsed)
+
+    def _remember(self, record: TrialRecord, report: Report) -> None:
+        record.reports.append(report)
+        self.epochs += 1
+        self._leaderboard.offer(record.number, report)
+
+    def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
+        """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
+
+        `lost` says that not the trial has failed, but the machine that it ran on. Without an
+        error and without a decision of ours before, the trial was cut off: it stays unfinished,
+        and a resumed sweep goes on with it.
+        """
+        record = self.records[number]
+        self.live.discard(number)
+        self.meter.stop(number)
+        self.endangered.discard(number)
+        outcome = self._ending.pop(number, None)
+        if outcome is not None and (error is None or (lost and self._is_saved(record, outcome))):
+            if outcome is Outcome.PAUSED:
+                self._pause(record)
+            else:
+                self._finish(record, outcome)
+        elif error is not None:
+            self._fail(record, error, lost=lost)
+        self._close()
+        self._check_what_ended()
+        return self.useless()
+
+    def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
+        if not self._failures.again(record, error, lost=lost, retries=self.plan.retries):
+            record.error = error
+            self._finish(record, Outcome.FAILED)
+        elif self.stop_reason is None:
+            record.again.append(error)
+            self._waiting.append(record)
+        # else it stays unfinished, and a resumed sweep goes on with it
+
+    def _is_saved(self, record: TrialRecord, outcome: Outcome) -> bool:
+        """Whether what is worth keeping of a trial that ends or pauses is in storage."""
+        found = self._checkpoints.newest(record.number)
+        if found is not None and found[1] == record.epoch:
+            return True
+        return outcome is not Outcome.PAUSED and record.number not in self._keepers(record.number)
+
+    def useless(self) -> set[int]:
+        """The trials whose checkpoints need not be kept."""
+        keepers = self._keepers()
+        return {n for n in self.saved if n not in keepers and not self.records[n].unfinished}
+
+    def _pause(self, record: TrialRecord) -> None:
+        record.outcome = Outcome.PAUSED
+        self._paused.add(record.number)
+        self._history.pause(record)
+
+    def _close(self) -> None:
+        """End the paused trials that nothing will promote: all of them after the last trial."""
+        over = self.finished and self.stop_reason is None and not self.live
+        for number in sorted(self._paused if over else self._scheduler.dropped(self._paused)):
+            self._drop(number)
+
+    def _drop(self, number: int) -> None:
+        """End a paused trial, whose worker has been free since its last report."""
+        record = self.records[number]
+        self._paused.discard(number)
+        self.decision_log.decided(record, Outcome.STOPPED_EARLY, self.elapsed)
+        self._finish(record, Outcome.STOPPED_EARLY, at=record.reports[-1].at)
+
+    def _finish(self, record: TrialRecord, outcome: Outcome, at: float | None = None) -> None:
+        record.outcome = outcome
+        record.ended = round(self.elapsed if at is None else at, 3)
+        record.over = self._tick()
+        self.just_ended.append(record.number)
+        self._scheduling.tell(record, Event.END)
+        best = self.best_report(record.number)
+        self._history.end(record, None if best is None else best.metrics[self.plan.metric])
+        self._new_trials.tell(record)
+        self.decision_log.listen(self.elapsed)
+
+    def _keepers(self, ending: int | None = None) -> set[int]:
+        return self._leaderboard.keepers(self.plan.keep_checkpoints, ending)
+
+    # Stopping and going on.
+
+    def learn(self, rows: Sequence[Told]) -> None:
+        """Teach the searcher what earlier sweeps found, before the first trial."""
+        self._new_trials.learn(rows)
+
+    def check_time(self) -> None:
+        """Stop when the budget of seconds or GPU-hours is spent, and something is left to stop."""
+        if self.live or self._more:
+            self._budget.look_at_clock(self.elapsed)
+
+    def _check_what_ended(self) -> None:
+        if self.live or self._more:
+            self._budget.look_at_failures(self.epochs)
+            self._budget.look_at_patience(self.records, self.best)
+
+    def request_stop(self, reason: str) -> None:
+        """Start no more trials; each running one is saved at its next report and put aside."""
+        self._budget.stop(reason)
+
+    def replay(self, records: Mapping[int, TrialRecord]) -> None:
+        """Take up an earlier session: what happened is told to a fresh searcher and scheduler.
+
+        Unfinished trials are queued, from their newest checkpoint or from the start.
+        """
+        for number, record in records.items():
+            started, begun = [*record.started], [*record.begun]
+            self.records[number] = replace(record, reports=[], started=started, begun=begun)
+            self._new_trials.runs(record)
+        for order, number, what in happened(records):
+            record = self.records[number]
+            if isinstance(what, Report):
+                self._remember(record, what)
+            self._scheduling.tell(record, what)
+            self._order = order + 1
+        self._scheduler.said()  # all of it was said in the sessions before
+        for number, record in self.records.items():
+            if self._checkpoints.newest(number) is not None:
+                self.saved.add(number)
+            if not record.unfinished:
+                self._new_trials.tell(record)
+                continue
+            self._new_trials.again(record)
+            if record.outcome is Outcome.PAUSED:
+                self._paused.add(number)
+        self._close()
+        for record in self.records.values():
+            if record.outcome is Outcome.RUNNING:
+                self._take_up(record)
+        self._close()
+        _, best = self.best() or (None, None)
+        self._budget.look_at_value(best, self.plan.metric)
+        self._check_what_ended()
+
+    def _take_up(self, record: TrialRecord) -> None:
+        """Queue an unfinished trial, unless it was over: the driver may have died just then."""
+        number, at, plan = record.number, record.epoch, self.plan
+        _, saved = self._checkpoints.newest(number) or (None, 0)
+        verdict = (
+            Verdict.GO_ON
+            if self._scheduling.is_baseline(number)
+            else self._scheduling.verdict(number, at)
+        )
+        outcome = reached(record, verdict, metric=plan.metric, max_epochs=plan.max_epochs)
+        if outcome is Outcome.PAUSED and saved == at:
+            self._pause(record)
+        elif outcome in (None, Outcome.PAUSED) or (saved != at and number in self._keepers(number)):
+            self._waiting.append(record)
+        else:
+            self._finish(record, outcome, at=record.reports[-1].at)
+
+
+__all__ = ["Assignment", "Decision", "Log", "Plan", "SweepController", "trial_seed"]

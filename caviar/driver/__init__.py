@@ -1,0 +1,1 @@
+"""A sweep that is being run: prepared, searched, confirmed, reported."""

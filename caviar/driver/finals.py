@@ -1,0 +1,334 @@
+"""The winner is checked: the best few train again with fresh seeds, and the best mean wins.
+
+The best of many single runs is partly luck, the more of it the more trials there were. The finals
+are trials too, in a history of their own under `finals/` in the folder of the sweep: no searcher
+and no scheduler learns of them, none is stopped early, and what was cut off goes on on resume.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caviar.base.trial import Mode, Outcome, TrialRecord
+from caviar.controller.budget import Limits
+from caviar.controller.controller import SweepController
+from caviar.controller.plan import Plan
+from caviar.driver import in_process
+from caviar.driver.preparing import Prepared
+from caviar.schedulers.no_stopping import FullFidelity
+from caviar.searchers.random import RandomSearcher
+from caviar.store import checkpoints, layout
+from caviar.store.location import Place
+from caviar.sweep.sweep import Sweep
+from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from caviar.store.history import History
+
+FOLDER = "finals"
+FILE = "finals.json"
+_SEED = 0xF1
+"""Beside the seed of the sweep: no final repeats the seed of a trial."""
+_ENTRIES = "entries"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finalist:
+    """A configuration and what each of its trainings came to."""
+
+    trial: int | None
+    """Its trial in the sweep; None for one that was brought from elsewhere to be compared."""
+    config: Mapping[str, Any]
+    scores: Mapping[int, float]
+    """Seed to the objective's best epoch. A training that failed or diverged has none."""
+    asked: int
+    """How many trainings there should be."""
+    best: int | None = None
+    """The number of its best training among the finals."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every training of it has a value."""
+        return len(self.scores) == self.asked
+
+    @property
+    def mean(self) -> float:
+        """Over the seeds; NaN without any."""
+        return statistics.fmean(self.scores.values()) if self.scores else math.nan
+
+    @property
+    def std(self) -> float:
+        """Standard deviation over the seeds, with n - 1; 0 for a single one."""
+        return statistics.stdev(self.scores.values()) if len(self.scores) > 1 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As in `finals.json`."""
+        seeds = {str(seed): score for seed, score in self.scores.items()}
+        return asdict(self) | {"scores": seeds, "mean": self.mean, "std": self.std}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finals:
+    """What the finals came to."""
+
+    finalists: Sequence[Finalist]
+    """The best mean first; those with a training that failed come last and cannot win."""
+    epochs: int
+    """Epochs that they trained."""
+    test: Mapping[str, float] | None = None
+    """The test rows by the winner's best training, looked at once; None where it cannot tell."""
+    checkpoint: str | None = None
+    """That training's checkpoint; None where it is gone."""
+
+    @property
+    def winner(self) -> Finalist | None:
+        """The best mean of those whose every training has a value."""
+        first = self.finalists[0] if self.finalists else None
+        return first if first is not None and first.is_whole else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As in `finals.json`."""
+        return {
+            "finalists": [one.to_json() for one in self.finalists],
+            "epochs": self.epochs,
+            "test": self.test,
+            "checkpoint": self.checkpoint,
+        }
+
+
+def read(folder: Path) -> Finals | None:
+    """The finals of the sweep in `folder`; None where it had none, or they are not over."""
+    try:
+        found = json.loads((folder / FILE).read_text())
+        finalists = []
+        for one in found["finalists"]:
+            known = {k: v for k, v in one.items() if k not in ("mean", "std")}
+            scores = {int(seed): score for seed, score in one["scores"].items()}
+            finalists.append(Finalist(**known | {"scores": scores}))
+        return Finals(**found | {"finalists": finalists})
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def candidates(
+    controller: SweepController, count: int, brought: Sequence[Mapping[str, Any]]
+) -> list[tuple[int | None, dict[str, Any]]]:
+    """The best `count` trials of the search with their configurations, then what was brought.
+
+    Where nothing was brought the default configuration is what the winner has to beat, so it is
+    trained with fresh seeds too: a mean of several against a single run says little.
+    """
+    numbers = list(controller.leaders(count))
+    has_default = controller.plan.default_first and controller.best_report(0) is not None
+    if has_default and not brought and 0 not in numbers:
+        numbers.append(0)
+    best: list[tuple[int | None, dict[str, Any]]] = [
+        (number, dict(controller.records[number].config)) for number in numbers
+    ]
+    known = [config for _, config in best]
+    return best + [(None, dict(config)) for config in brought if dict(config) not in known]
+
+
+def run(
+    sweep: Sweep,
+    space: SearchSpace,
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    *,
+    folder: Path | Place,
+    working: Path,
+    train: Callable[[SweepController, Path | Place, Path], None],
+) -> tuple[Finals, str | None]:
+    """Train every entrant `final_seeds` times, to the last epoch; what came of it.
+
+    Args:
+        sweep: its options; `final_seeds` is above 0.
+        space: the search space.
+        entrants: trial number and configuration; of an earlier session's finals, those that are
+            known already train no second time.
+        folder: the folder of the sweep, for checkpoints.
+        working: where histories are written.
+        train: runs all trials of a controller on Ray, given the folders of their checkpoints and
+            their history.
+
+    Returns the finals so far and why they stopped before their end, None when they did not.
+    """
+    from caviar.store.history import History  # Optuna, which listing sweeps does without
+
+    there = working / FOLDER
+    there.mkdir(exist_ok=True)
+    history = History(there, name=FOLDER, metric=sweep.metric, mode=sweep.direction)
+    try:
+        entries = _entries(history.get(_ENTRIES, []), entrants, sweep.final_seeds)
+        history.set(_ENTRIES, entries)
+        controller = _controller(sweep, space, entries, history, folder / FOLDER)
+        before = history.records()
+        if before:
+            controller.replay(before)
+        train(controller, folder / FOLDER, there)
+        finalists = _finalists(entries, controller)
+        return Finals(finalists=finalists, epochs=controller.epochs), controller.stop_reason
+    finally:
+        history.close()
+
+
+def _entries(
+    known: list[dict[str, Any]],
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    seeds: int,
+) -> list[dict[str, Any]]:
+    """One a training, in the order of their numbers; those of earlier sessions come first."""
+    entries = list(known)
+    for trial, config in entrants:
+        # By the configuration: a sweep that goes on may bring the same finalist again.
+        there = sum(entry["config"] == dict(config) for entry in known)
+        entries += [{"trial": trial, "config": dict(config)} for _ in range(seeds - there)]
+    return entries
+
+
+def _controller(
+    sweep: Sweep,
+    space: SearchSpace,
+    entries: Sequence[Mapping[str, Any]],
+    history: History,
+    folder: Path | Place,
+) -> SweepController:
+    plan = Plan.of(
+        sweep,
+        trials=len(entries),
+        seed=sweep.seed ^ (_SEED << 32),
+        keep_checkpoints=len(entries),
+        limits=Limits(),
+        default_first=False,
+        again=[entry["config"] for entry in entries],
+    )
+    return SweepController(
+        plan,
+        space=space,
+        searcher=RandomSearcher(space, mode=sweep.direction, seed=sweep.seed),  # never asked
+        scheduler=FullFidelity(sweep.max_epochs),
+        history=history,
+        checkpoints=checkpoints.CheckpointFolder(folder / layout.TRIALS),
+    )
+
+
+def _finalists(entries: Sequence[Mapping[str, Any]], controller: SweepController) -> list[Finalist]:
+    """The entries of each configuration together, the best mean first."""
+    found: list[Finalist] = []
+    mode = controller.plan.mode
+    for config in _different([entry["config"] for entry in entries]):
+        numbers = [n for n, entry in enumerate(entries) if entry["config"] == config]
+        scores = {n: _score(controller, n) for n in numbers}
+        known = {n: score for n, score in scores.items() if score is not None}
+        first = max if mode == "max" else min
+        found.append(
+            Finalist(
+                trial=next(entries[n]["trial"] for n in numbers),
+                config=config,
+                scores={controller.records[n].seed: score for n, score in known.items()},
+                asked=len(numbers),
+                best=first(known, key=lambda n: known[n]) if known else None,
+            )
+        )
+    return sorted(found, key=lambda one: (not one.is_whole, _rank(one.mean, mode)))
+
+
+def _different(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for config in configs:
+        if config not in found:
+            found.append(config)
+    return found
+
+
+def _rank(mean: float, mode: Mode) -> float:
+    if not math.isfinite(mean):
+        return math.inf
+    return -mean if mode == "max" else mean
+
+
+def _score(controller: SweepController, number: int) -> float | None:
+    record: TrialRecord | None = controller.records.get(number)
+    if record is None or record.outcome is not Outcome.COMPLETED:
+        return None
+    best = controller.best_report(number)
+    return None if best is None else best.metrics[controller.plan.metric]
+
+
+def check(
+    sweep: Sweep,
+    space: SearchSpace,
+    entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
+    prepared: Prepared,
+    *,
+    folder: Path | Place,
+    working: Path,
+    gpus: float,
+    train: Callable[[SweepController, Path | Place, Path], None],
+) -> tuple[Finals | None, str | None]:
+    """Run the finals as `run` does, look at the test rows for the winner, write `finals.json`.
+
+    Returns what they came to, None while trainings are left, which a resumed sweep goes on with,
+    and why they are left. The test rows are looked at again only for another winner than the last
+    session's. `gpus`: those that this process may use to look, once nothing trains any more.
+    """
+    before = read(working)
+    last, stopped = run(sweep, space, entrants, folder=folder, working=working, train=train)
+    if stopped is not None:
+        return None, stopped
+
+    def score(config: Mapping[str, Any], number: int, checkpoint: str) -> Any:
+        return in_process.score(
+            prepared.trainable,
+            config,
+            checkpoint=checkpoint,
+            number=number,
+            data=prepared.data,
+            options=prepared.options,
+            gpus=gpus,
+        )
+
+    _keep_the_best(last, folder)
+    if before is None or before.winner != last.winner:
+        last = with_test(last, folder, score)
+    else:
+        last = replace(last, test=before.test, checkpoint=before.checkpoint)
+    layout.write_json(last.to_json(), working / FILE)
+    return last, None
+
+
+def _keep_the_best(finals: Finals, folder: Path | Place) -> None:
+    """Keep the checkpoint of each finalist's best training alone: of the losers too, since another
+    may win when the sweep goes on."""
+    trials, best = folder / FOLDER / layout.TRIALS, {one.best for one in finals.finalists}
+    for number in range(sum(one.asked for one in finals.finalists)):
+        if number in best:
+            checkpoints.keep_newest(trials, number)
+        else:
+            checkpoints.remove(trials, number)
+
+
+def with_test(
+    finals: Finals,
+    folder: Path | Place,
+    score: Callable[[Mapping[str, Any], int, str], Mapping[str, float] | None],
+) -> Finals:
+    """The same with the winner's best checkpoint and, by it, the metrics of the test rows.
+
+    `score` is given the configuration, the number of the training and its checkpoint. Both stay
+    None where that checkpoint is gone.
+    """
+    winner = finals.winner
+    if winner is None or winner.best is None:
+        return finals
+    found = checkpoints.newest(folder / FOLDER / layout.TRIALS, winner.best)
+    if found is None:
+        return finals
+    place = str(found[0])
+    test = score(winner.config, winner.best, place)
+    return replace(finals, test=test, checkpoint=place)

@@ -1,0 +1,1 @@
+"""The only folder of the library that imports Ray."""

@@ -1,0 +1,193 @@
+"""The typed options of every scheduler, each of which builds it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from caviar.base.errors import UsageError
+from caviar.schedulers.asha import AsyncHalving
+from caviar.schedulers.base import Scheduler
+from caviar.schedulers.hyperband import SynchronousHyperBand
+from caviar.schedulers.median import MedianStopping
+from caviar.schedulers.no_stopping import FullFidelity
+from caviar.schedulers.pbt import PopulationBased
+from caviar.schedulers.promotion import PromotedHalving
+from caviar.schedulers.rungs import rungs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerOptions(ABC):
+    """The options of a scheduler, which build it."""
+
+    @abstractmethod
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler; raises `UsageError` where the options and `max_epochs` do not fit."""
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The epochs at which a trial may be stopped, rising; none where none ever is."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoStopping(SchedulerOptions):
+    """Every trial trains to the last epoch."""
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        return FullFidelity(max_epochs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asha(SchedulerOptions):
+    """Asynchronous successive halving (ASHA, Li et al. 2018): stopping, or promotion."""
+
+    min_epochs: int = 1
+    """Epochs before a trial is judged first (the grace period)."""
+    reduction_factor: int = 3
+    """η: about one trial in η goes on beyond a rung."""
+    quota: bool = True
+    """No more than one in η goes on; else all that reach the best 1/η of those before them, which
+    nearly every trial of a searcher that improves does."""
+    promote: bool = False
+    """Trials pause at each rung, and the best 1/η go on as it turns out who they are; else a trial
+    is stopped there or not, once. Each pause costs a checkpoint. On recorded curves better on
+    smooth ones and worse on noisy ones."""
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        _first_rung(self.min_epochs, max_epochs)
+        if self.promote:
+            return PromotedHalving(
+                min_epochs=self.min_epochs, max_epochs=max_epochs, factor=self.reduction_factor
+            )
+        return AsyncHalving(
+            min_epochs=self.min_epochs,
+            max_epochs=max_epochs,
+            factor=self.reduction_factor,
+            brackets=1,
+            seed=seed,
+            quota=self.quota,
+        )
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The rungs."""
+        return rungs(self.min_epochs, max_epochs, self.reduction_factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HyperBand(SchedulerOptions):
+    """HyperBand's brackets (Li et al. 2018), each judged by itself.
+
+    A bracket with a later first rung gives slow starters the epochs that ASHA denies them.
+    """
+
+    min_epochs: int = 1
+    """The first rung of the most aggressive bracket, in epochs."""
+    reduction_factor: int = 3
+    """η: about one trial in η goes on beyond a rung."""
+
+    synchronous: bool = False
+    """As published: the trials of a bracket pause at a rung until all are there, and the best 1/η
+    go on. Else each is judged when it gets there, against those before it."""
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        _first_rung(self.min_epochs, max_epochs)
+        if self.synchronous:
+            return SynchronousHyperBand(
+                min_epochs=self.min_epochs, max_epochs=max_epochs, factor=self.reduction_factor
+            )
+        every = len(rungs(self.min_epochs, max_epochs, self.reduction_factor)) + 1
+        return AsyncHalving(
+            min_epochs=self.min_epochs,
+            max_epochs=max_epochs,
+            factor=self.reduction_factor,
+            brackets=every,
+            seed=seed,
+        )
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The rungs of the most aggressive bracket, which are those of all."""
+        return rungs(self.min_epochs, max_epochs, self.reduction_factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Median(SchedulerOptions):
+    """Median stopping (Golovin et al. 2017, "Google Vizier"): a trial whose best score is below the
+    median of the others' running means stops."""
+
+    grace_epochs: int = 3
+    """Epochs that every trial trains."""
+    min_trials: int = 5
+    """Others that must have reached an epoch before a trial is judged there."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("grace-epochs", self.grace_epochs), ("min-trials", self.min_trials)):
+            if value < 1:
+                raise UsageError(f"--scheduler.{name} must be at least 1, and it is {value}.")
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        if self.grace_epochs >= max_epochs > 1:
+            raise UsageError(
+                f"Of {max_epochs} epochs {self.grace_epochs} run in any case, so the median rule "
+                "would stop nothing: lower --scheduler.grace-epochs or raise --max-epochs."
+            )
+        return MedianStopping(grace=self.grace_epochs, least=self.min_trials, max_epochs=max_epochs)
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """Every epoch from the end of the grace on."""
+        return tuple(range(self.grace_epochs, max_epochs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pbt(SchedulerOptions):
+    """Population based training (Jaderberg et al. 2017). The trials are the population; the forks
+    that replace its weakest members come on top."""
+
+    interval: int = 3
+    """Epochs between two comparisons of a member with the others."""
+    share: float = 0.2
+    """Of the population: so many are weak and replaced, and as many are strong and copied."""
+    resample: float = 0.25
+    """The probability that a parameter of a fork is drawn anew; else it moves by a fifth."""
+
+    def __post_init__(self) -> None:
+        if self.interval < 1:
+            raise UsageError(f"--scheduler.interval must be at least 1, and it is {self.interval}.")
+        if not 0 < self.share <= 0.5:
+            raise UsageError(
+                f"--scheduler.share must lie above 0 and at most at 0.5, and it is {self.share}."
+            )
+        if not 0 <= self.resample <= 1:
+            raise UsageError(f"--scheduler.resample must lie in 0 … 1, and it is {self.resample}.")
+
+    def build(self, *, max_epochs: int, seed: int) -> Scheduler:
+        """The scheduler."""
+        from caviar.controller.forks import Perturb  # which looks at this package
+
+        if self.interval >= max_epochs > 1:
+            raise UsageError(
+                f"Members are compared every {self.interval} epochs and train {max_epochs}, so "
+                "nobody would be replaced: lower --scheduler.interval or raise --max-epochs."
+            )
+        return PopulationBased(
+            interval=self.interval,
+            share=self.share,
+            change=Perturb(resample=self.resample),
+            max_epochs=max_epochs,
+            seed=seed,
+        )
+
+    def judges_at(self, max_epochs: int) -> tuple[int, ...]:
+        """The ends of the intervals."""
+        return tuple(range(self.interval, max_epochs, self.interval))
+
+
+def _first_rung(min_epochs: int, max_epochs: int) -> None:
+    if min_epochs > max_epochs:
+        raise UsageError(
+            f"min_epochs must not exceed max_epochs, and they are {min_epochs} and {max_epochs}: "
+            "lower --scheduler.min-epochs or raise --max-epochs."
+        )

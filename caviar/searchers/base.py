@@ -1,0 +1,101 @@
+"""The interface of every searcher: ask for a configuration, tell what became of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from caviar.base.trial import Mode, Outcome
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a searcher learns of a trial that has ended."""
+
+    config: Mapping[str, Any]
+    outcome: Outcome
+    curve: Mapping[int, float]
+    """Epoch to objective, up to the epoch the trial reached: its fidelity."""
+    max_epochs: int
+    """The full fidelity."""
+
+    def best(self, mode: Mode) -> float | None:
+        """The best finite value of the curve; None where there is none."""
+        finite = [v for v in self.curve.values() if v - v == 0.0]
+        if not finite:
+            return None
+        return max(finite) if mode == "max" else min(finite)
+
+
+class Searcher(ABC):
+    """Proposes configurations in natural units.
+
+    `number` is the trial's number in the sweep. A searcher is told of trials that it never
+    proposed too: the default configuration, and on resume every trial of the earlier sessions.
+    Told the same trials in the order of their numbers, a fresh one proposes what the old one would.
+    """
+
+    def __init__(self, space: SearchSpace, *, mode: Mode, seed: int) -> None:
+        self.space = space
+        self.mode = mode
+        self.seed = seed
+
+    @abstractmethod
+    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+        """The configuration of trial `number`; None when there is nothing left to propose.
+
+        `attempt` counts up when the configuration proposed before has run already.
+        """
+
+    def report(self, number: int, epoch: int, value: float) -> None:  # noqa: B027
+        """Learn from one more epoch of a running trial. `value` is finite."""
+
+    def tell(self, number: int, told: Told) -> None:  # noqa: B027 - a searcher may ignore results
+        """Learn from a trial that has ended. `told.config` is what ran."""
+
+    def restart(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
+        """Trial `number` runs this configuration, whatever was proposed for it.
+
+        The default configuration, a random draw, a trial of an earlier session that is pending
+        again, or a replay that has no curve for the proposal and runs its nearest neighbour.
+        """
+
+    def said(self) -> list[str]:
+        """Lines for a person about what it has decided since it was asked last; most say nothing.
+
+        Each is said once. Two spaces at the start of a line set it below the one before.
+        """
+        return []
+
+
+class NearDefault:
+    """Draws near the default configuration, for a part of a model's start-up trials.
+
+    Somebody chose the default because it works: around it lie better odds than in the whole of a
+    broad space, and a model that has seen good and bad trials starts from there. Numbers are drawn
+    within `MARGIN` of their range on either side, in the scale's coordinates; choices stay.
+    Source of the idea: Mallik et al. 2023, "PriorBand".
+    """
+
+    MARGIN = 0.15
+
+    def __init__(self, space: SearchSpace, *, seed: int, startup_trials: int) -> None:
+        self._near = space.zoom([space.default()], margin=self.MARGIN, drop_options=True)
+        self._seed = seed
+        self._startup_trials = startup_trials
+
+    def draw(self, number: int, attempt: int) -> dict[str, Any] | None:
+        """A configuration for every second start-up trial; None for the others."""
+        if attempt > 0 or number >= self._startup_trials or number % 2 == 0:
+            return None
+        return self._near.sample(np.random.default_rng([self._seed, number]))
+
+
+def proposal_seed(seed: int, number: int, attempt: int) -> int:
+    """The seed of one proposal, below 2^31: the same trial of the same sweep draws the same."""
+    return int(np.random.SeedSequence([seed, number, attempt]).generate_state(1)[0] >> 1)

@@ -1,0 +1,201 @@
+"""A sweep in simulated time: the live controller, searcher and scheduler on recorded curves."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caviar.base.errors import UsageError
+from caviar.base.trial import Mode, Report, TrialRecord, better
+from caviar.controller.controller import SweepController
+from caviar.controller.plan import Plan
+from caviar.schedulers.base import Fork, Move, Scheduler, Verdict
+from caviar.searchers.base import Searcher
+from caviar.simulator.rows import RowSearcher
+from caviar.simulator.table import CurveTable
+from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a simulated sweep did. The arrays have one entry for each epoch that was trained."""
+
+    table: CurveTable
+    controller: SweepController
+    trials: NDArray[np.int64]
+    """The number of the trial that finished an epoch."""
+    seconds: NDArray[np.float64]
+    """When it did, in simulated seconds."""
+    best: NDArray[np.float64]
+    """The best value of any trial so far; NaN before the first finite one."""
+
+    def regret(self, epochs: float) -> float:
+        """Regret when so many epochs were trained over all trials: 0 best known, 1 the median."""
+        at = min(len(self.best), math.floor(epochs)) - 1
+        return self.table.regret(float(self.best[at])) if at >= 0 else math.nan
+
+
+def simulate(
+    table: CurveTable,
+    *,
+    searcher: Searcher,
+    scheduler: Scheduler,
+    workers: int,
+    epochs: int | None = None,
+    trials: int | None = None,
+    seed: int = 0,
+    default_first: bool = False,
+) -> Replay:
+    """Run a sweep over the rows of `table` with `workers` trials side by side.
+
+    It ends when `epochs` were trained over all trials, `trials` have ended or no row is left,
+    whatever comes first. A proposed configuration becomes the nearest row that has not run yet,
+    and the scheduler gets one report an epoch. With `default_first` trial 0 is the default
+    configuration, as in a sweep; a row must hold it. Everything is a function of the arguments.
+    """
+    if workers < 1:
+        raise UsageError(f"A simulation needs at least 1 worker, and workers is {workers}.")
+    clock = _Clock()
+    rows = RowSearcher(searcher, table)
+    controller = SweepController(
+        Plan(
+            metric=table.metric,
+            mode=table.mode,
+            max_epochs=table.max_epochs,
+            trials=trials,
+            seed=seed,
+            keep_checkpoints=0,
+            checkpoint_seconds=math.inf,
+            default_first=default_first,
+        ),
+        space=table.space,
+        searcher=rows,
+        scheduler=_UntilKnown(scheduler, rows, table),
+        history=_Nowhere(),
+        clock=clock,
+    )
+    numbers: list[int] = []
+    seconds: list[float] = []
+    best: list[float] = []
+    so_far = math.nan
+    # The next epoch to finish: when, the order in which it began (to break ties), trial, epoch.
+    finishing: list[tuple[float, int, int, int]] = []
+    begun = 0
+    free = workers
+    while epochs is None or len(numbers) < epochs:
+        while free and (assignment := controller.next()) is not None:
+            record = assignment.record
+            at = clock.now + float(table.seconds[rows.rows[record.number]])
+            heapq.heappush(finishing, (at, begun, record.number, record.epoch + 1))
+            begun += 1
+            free -= 1
+        if not finishing:
+            break
+        clock.now, _, number, epoch = heapq.heappop(finishing)
+        row = rows.rows[number]
+        value = float(table.values[row, epoch - 1])
+        diverged = not math.isfinite(value)
+        if not diverged and (math.isnan(so_far) or better(value, so_far, table.mode)):
+            so_far = value
+        numbers.append(number)
+        seconds.append(clock.now)
+        best.append(so_far)
+        done = epoch >= table.max_epochs
+        decision = controller.report(
+            number, epoch, {table.metric: value}, done=done, diverged=diverged
+        )
+        if decision.goes_on:
+            at = clock.now + float(table.seconds[row])
+            heapq.heappush(finishing, (at, begun, number, epoch + 1))
+            begun += 1
+        else:
+            controller.end(number)
+            free += 1
+    return Replay(
+        table=table,
+        controller=controller,
+        trials=np.array(numbers, dtype=np.int64),
+        seconds=np.array(seconds),
+        best=np.array(best),
+    )
+
+
+class _Clock:
+    """Simulated seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class _Nowhere:
+    """The history of a simulated sweep: the controller's records are all that is kept."""
+
+    def start(self, record: TrialRecord, space: SearchSpace) -> None:
+        """A new trial."""
+
+    def again(self, record: TrialRecord) -> None:
+        """An unfinished trial runs again."""
+
+    def report(self, number: int, report: Report) -> None:
+        """One epoch of a trial."""
+
+    def pause(self, record: TrialRecord) -> None:
+        """A trial has left its worker."""
+
+    def end(self, record: TrialRecord, best: float | None) -> None:
+        """How a trial ended."""
+
+    def say(self, line: str, at: float) -> None:
+        """What was decided."""
+
+
+class _UntilKnown(Scheduler):
+    """Stops a trial where the record of its row ends, even if the scheduler would let it go on."""
+
+    def __init__(self, inner: Scheduler, rows: RowSearcher, table: CurveTable) -> None:
+        self._inner = inner
+        self._rows = rows
+        self._table = table
+
+    def next(self, *, new: bool, paused: Set[int]) -> Move | None:
+        move = self._inner.next(new=new, paused=paused)
+        if isinstance(move, Fork):
+            raise UsageError(
+                "A table of learning curves does not say how a trial would go on under another "
+                "configuration, so a scheduler that forks trials cannot be simulated."
+            )
+        return move
+
+    def know(self, space: SearchSpace, mode: Mode) -> None:
+        self._inner.know(space, mode)
+
+    def see(self, trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._inner.see(trial, epoch, metrics)
+
+    def start(self, trial: int, parent: int | None) -> None:
+        self._inner.start(trial, parent)
+
+    def promote(self, trial: int) -> None:
+        self._inner.promote(trial)
+
+    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+        verdict = self._inner.report(trial, epoch, score)
+        known = epoch < int(self._table.known[self._rows.rows[trial]])
+        return verdict if known else Verdict.STOP
+
+    def end(self, trial: int) -> None:
+        self._inner.end(trial)
+
+    def dropped(self, paused: Set[int]) -> Iterable[int]:
+        return self._inner.dropped(paused)
+
+    def table(self, trials: int | None) -> list[tuple[str, str]]:
+        return self._inner.table(trials)

@@ -1,0 +1,1 @@
+"""Everything on disk, in an object store or in a database."""

@@ -1,0 +1,214 @@
+"""A sweep that lies on disk, found by its folder or by its name.
+
+What every command after a sweep starts from. Neither Ray nor torch is imported, and nothing is
+written: a sweep that runs at the same time is read as far as it has come. One in an object store is
+read from a copy on this machine's disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caviar.base.errors import UsageError, did_you_mean
+from caviar.base.trial import Mode, Outcome, Report, TrialRecord, better
+from caviar.store import layout, local_copy, sessions
+from caviar.store.location import Place, place, written
+from caviar.sweep.sweep import Sweep
+from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from caviar.store.history import History
+
+STORAGE = Path("results")
+"""Where sweeps lie by default, as in `Sweep.storage`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A sweep on disk, finished or not."""
+
+    folder: Path
+    """What is read of it; a copy where the sweep `lies` elsewhere."""
+    recipe: str
+    options: Sweep
+    """What it was first asked. A space or a class that was given from Python is only named here."""
+    space: SearchSpace
+    """What it searches, whatever a space of that name is today."""
+    lies: Path | Place | None = None
+    """Where it is, its checkpoints too, when `folder` is a copy of what it has noted."""
+
+    @property
+    def place(self) -> Path | Place:
+        """Where it is."""
+        return self.folder if self.lies is None else self.lies
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.place.name
+
+    def refresh(self) -> None:
+        """Bring the copy of one in an object store up to date."""
+        if isinstance(self.lies, Place):
+            local_copy.copy(self.lies)
+
+    @contextmanager
+    def history(self, url: str | None = None) -> Iterator[History]:
+        """Its history, open for the length of a `with`; `url` as of `opened`."""
+        history = self.opened(url)
+        try:
+            yield history
+        finally:
+            history.close()
+
+    def opened(self, url: str | None = None) -> History:
+        """Its history, which the caller closes. `url` is where its database has moved to.
+
+        Raises `UsageError` where it is damaged, or in a database that cannot be reached.
+        """
+        from optuna.exceptions import StorageInternalError
+        from sqlalchemy.exc import DatabaseError
+
+        from caviar.store import database
+        from caviar.store.history import History, noted  # Optuna and SQLAlchemy, half a second
+
+        elsewhere = noted(self.folder)
+        url = None if elsewhere is None else url or elsewhere["url"]
+        if url is not None:
+            database.check(url)
+        metric, mode = self.options.metric, self.options.direction
+        try:
+            return History(self.folder, name=None, metric=metric, mode=mode, url=url)
+        except (DatabaseError, StorageInternalError) as error:
+            cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+            reason = getattr(cause, "orig", cause)
+            raise UsageError(
+                f"{self.folder / layout.HISTORY} cannot be read as a database ({reason}): "
+                "restore it from a copy."
+            ) from error
+
+    def records(self) -> dict[int, TrialRecord]:
+        """Every trial so far, by its number."""
+        with self.history() as history:
+            return history.records()
+
+    def summary(self) -> dict[str, Any] | None:
+        """`summary.json`; None before the end of the first session, and where it is damaged."""
+        try:
+            found = json.loads((self.folder / layout.SUMMARY).read_bytes())
+        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+            return None
+        return found if _is_whole(found) else None
+
+    def best(self, records: Mapping[int, TrialRecord]) -> TrialRecord:
+        """The best trial: that of the summary, which is what a person was shown; where there is
+        none, or epochs were trained since, the one with the best epoch so far, the first of equals.
+
+        Raises `UsageError` where no trial has reported a finite value.
+        """
+        summary = self.summary()
+        epochs = sum(len(record.reports) for record in records.values())
+        if summary is not None and summary.get("best") and summary["epochs_trained"] == epochs:
+            return records[summary["best"]["trial"]]
+        metric, mode = self.options.metric, self.options.direction
+        found: tuple[float, TrialRecord] | None = None
+        for _, record in sorted(records.items()):
+            report = best_report(record, metric, mode)
+            if report is None or record.outcome in (Outcome.FAILED, Outcome.DIVERGED):
+                continue
+            value = report.metrics[metric]
+            if found is None or better(value, found[0], mode):
+                found = value, record
+        if found is None:
+            raise UsageError(f"No trial of {self.name!r} has reported a finite {metric}.")
+        return found[1]
+
+
+def best_report(record: TrialRecord, metric: str, mode: Mode) -> Report | None:
+    """The best epoch of a trial, the earliest of equals; None without a finite value."""
+    best: Report | None = None
+    for report in record.reports:
+        value = report.metrics.get(metric, math.nan)
+        if math.isfinite(value) and (best is None or better(value, best.metrics[metric], mode)):
+            best = report
+    return best
+
+
+def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
+    """The sweep in the folder `experiment`, or of that name in `storage`.
+
+    Both may be of an object store, s3://BUCKET/FOLDER. Raises `UsageError` where there is none,
+    and where its options are damaged.
+    """
+    itself = place(experiment)
+    inside = [] if isinstance(itself, Place) else [place(storage) / str(experiment)]
+    for lies in (itself, *inside):
+        folder = local_copy.copy(lies) if isinstance(lies, Place) else lies
+        before = None if folder is None else sessions.stored(folder)
+        if folder is not None and before is not None:
+            found = _read(folder, before)
+            return found if lies is folder else dataclasses.replace(found, lies=lies)
+        if isinstance(lies, Path) and layout.has_history(lies):
+            raise UsageError(
+                f"{lies} has the history of a sweep, and no file {layout.OPTIONS} that says what "
+                "it was asked: restore it from a copy."
+            )
+    where = written(storage)
+    raise UsageError(
+        f"There is no sweep {str(experiment)!r}, neither as a folder nor in {where}: name the "
+        "folder that holds its history.db, or say with --storage where it lies."
+        + did_you_mean(str(experiment), [n for n in names(storage) if n != str(experiment)])
+    )
+
+
+def names(storage: Path = STORAGE) -> list[str]:
+    """The names of the sweeps in `storage`, sorted; none where there is no such folder."""
+    lies = place(storage)
+    if isinstance(lies, Place):
+        return local_copy.names(lies)
+    found = lies.glob(f"*/{layout.OPTIONS}")
+    return sorted(path.parent.name for path in found if layout.has_history(path.parent))
+
+
+def trial(records: Mapping[int, TrialRecord], number: int, name: str) -> TrialRecord:
+    """A trial by its number; raises `UsageError` where there is none."""
+    if number not in records:
+        there = f"0 … {max(records)}" if records else "none yet"
+        raise UsageError(f"{name!r} has no trial {number}: its trials are {there}.")
+    return records[number]
+
+
+def _is_whole(summary: Any) -> bool:
+    """Whether it has what is read of a summary."""
+    try:
+        best = summary["best"]
+        parts = [summary["trials"]["total"], summary["epochs_trained"], summary["wall_seconds"]]
+        parts += [] if best is None else [best["trial"]]
+        metrics = [part["metrics"] for part in (best, summary["baseline"]) if part is not None]
+    except (KeyError, TypeError):
+        return False
+    return all(isinstance(one, int | float) for one in parts) and all(
+        isinstance(one, dict | None) for one in metrics
+    )
+
+
+def _read(folder: Path, before: dict[str, Any]) -> Experiment:
+    try:
+        return Experiment(
+            folder=folder,
+            recipe=before["recipe"],
+            options=sessions.restored(before),
+            space=SearchSpace.from_json(before["space"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{folder / layout.OPTIONS} is not as this version of Caviar writes it ({error}): it "
+            "is damaged, or another version's."
+        ) from error

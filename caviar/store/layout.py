@@ -1,0 +1,48 @@
+"""What lies in the folder of a sweep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from caviar.store.location import Place
+
+HISTORY = "history.db"
+"""Every report and every end of every trial: an Optuna storage in SQLite."""
+HISTORY_URL = "history.url"
+"""In place of it where the history is in a database of a server: its address, and the study."""
+SUMMARY = "summary.json"
+OPTIONS = "sweep.json"
+"""What the sweep was first asked: recipe, options, space."""
+TRIALS = "trials"
+"""Ray's folder: the checkpoints of each trial."""
+REPORT = "report.html"
+"""The sweep as a page that needs no network."""
+DECISIONS = "decisions.log"
+"""What the searcher and the scheduler have said while they decided, with the time."""
+ERRORS = "errors"
+"""The tracebacks of failed trials."""
+
+
+def has_history(folder: Path | Place) -> bool:
+    """Whether there is a history, or the address of one."""
+    return (folder / HISTORY).is_file() or (folder / HISTORY_URL).is_file()
+
+
+def has_sweep(folder: Path | Place) -> bool:
+    """Whether a sweep lies there: what it was asked, and its history."""
+    return (folder / OPTIONS).is_file() and has_history(folder)
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write readable JSON, whole or not at all; what JSON cannot hold becomes its text."""
+    write_text(json.dumps(value, indent=2, default=str) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

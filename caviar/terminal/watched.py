@@ -1,0 +1,133 @@
+"""A sweep that runs elsewhere, as its folder has it: what `caviar watch` shows."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from caviar.base.trial import Report, TrialRecord
+from caviar.controller.decisions import LATEST
+from caviar.controller.leaderboard import Leaderboard
+from caviar.controller.plan import Plan
+from caviar.store import layout, states
+from caviar.store.experiments import Experiment
+from caviar.store.history import History
+
+_STOPPED = re.compile(r"stopped trial (\d+) at epoch \d+: (.+)")
+_AFTER_THE_TIME = 16
+"""Where what was decided begins in a line of `decisions.log`."""
+
+
+class Watched:
+    """One look after another at the folder of a sweep; nothing there is changed.
+
+    It has what the live view shows, as of the last `look`.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        options = experiment.options
+        self._experiment = experiment
+        self._history: History | None = None
+        self._inode = 0
+        self._read = 0
+        self._rest = b""
+        self._sessions: list[dict[str, Any]] = []
+        self.plan = Plan.of(options)
+        self.rungs = options.scheduler.judges_at(options.max_epochs)
+        self.records: Mapping[int, TrialRecord] = {}
+        self.decisions: list[str] = []
+        """The latest, the newest last."""
+        self.reasons: dict[int, str] = {}
+        """Why trials were stopped early."""
+        self._leaderboard = Leaderboard({}, metric=options.metric, mode=options.direction)
+
+    def look(self) -> None:
+        """Read the history and the decisions again."""
+        self._experiment.refresh()
+        history = self._open()
+        self._sessions = history.get("sessions", [])
+        self.records = history.records()
+        self._leaderboard = Leaderboard(self.records, metric=self.plan.metric, mode=self.plan.mode)
+        for record in self.records.values():
+            for report in record.reports:
+                self._leaderboard.offer(record.number, report)
+        self._read_decisions()
+
+    def _open(self) -> History:
+        """The history; opened anew where a cluster has replaced the copy of it."""
+        path = self._experiment.folder / layout.HISTORY
+        inode = path.stat().st_ino if path.is_file() else 0  # else it is in a database
+        if self._history is None or inode != self._inode:
+            self.close()
+            self._history, self._inode = self._experiment.opened(), inode
+        return self._history
+
+    def _read_decisions(self) -> None:
+        path = self._experiment.folder / layout.DECISIONS
+        if not path.is_file():
+            return
+        with path.open("rb") as log:
+            log.seek(self._read)
+            new = log.read()
+        self._read += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")  # the last may be half written
+        said = [line.decode(errors="replace")[_AFTER_THE_TIME:] for line in lines]
+        self.decisions = [*self.decisions, *said][-LATEST:]
+        found = (_STOPPED.fullmatch(line) for line in said)
+        self.reasons.update({int(one[1]): one[2] for one in found if one is not None})
+
+    def close(self) -> None:
+        """Let go of the history."""
+        if self._history is not None:
+            self._history.close()
+            self._history = None
+
+    @property
+    def state(self) -> str:
+        """As of `states.state`."""
+        return states.state(self._sessions)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no driver of it is known to live; one of another machine may."""
+        return self.state not in (states.RUNNING, states.UNKNOWN)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained so far."""
+        return sum(len(record.reports) for record in self.records.values())
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since its start, over all sessions; of one that was killed, to its last report.
+
+        Of a driver on another machine, as exact as the two clocks agree.
+        """
+        if not self._sessions:
+            return 0.0
+        last = self._sessions[-1]
+        if not self.ended:
+            return max(0.0, float(last["from"]) + time.time() - float(last["started"]))
+        at = [r.at for record in self.records.values() for r in record.reports]
+        return max([float(last["until"]), *at])
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPU-hours of all trials until the last report."""
+        spent = [r.gpu_seconds for record in self.records.values() for r in record.reports]
+        return max(spent, default=0.0) / 3600
+
+    def best(self) -> tuple[TrialRecord, Report] | None:
+        """The trial with the best epoch, and that epoch."""
+        first = self._leaderboard.first()
+        return None if first is None else (self.records[first[0]], first[1])
+
+    def leaders(self, count: int) -> list[int]:
+        """The `count` best trials, the best first."""
+        return self._leaderboard.leaders(count)
+
+    def best_report(self, number: int) -> Report | None:
+        """The best epoch of one trial."""
+        return self._leaderboard.best_epoch(number)
