@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from caviar.base.errors import UsageError
+from caviar.base.objective import Direction, Objective, direction_of
 from caviar.base.option_types import converted, fits, in_words
 from caviar.controller.budget import Limits
 from caviar.schedulers import Asha, SchedulerOptions
@@ -238,22 +239,15 @@ class Sweep:
         return self.workers_per_trial or max(1, int(self.gpus_per_trial))
 
     @property
-    def direction(self) -> Literal["max", "min"]:
-        """`mode`, or what the metric's name says: a loss and a time are better when small."""
-        if self.mode is not None:
-            return self.mode
-        name = self.metric.lower()
-        small = name.endswith(("loss", "error", "seconds")) or _SMALL.intersection(name.split("_"))
-        return "min" if small else "max"
+    def objective(self) -> Objective:
+        """What is optimised: `metric`, and `mode` or what the metric's name says of it."""
+        return Objective(self.metric, self.mode or direction_of(self.metric))
 
+    @property
+    def direction(self) -> Direction:
+        """Whether more of the metric is better, `max`, or less, `min`."""
+        return self.objective.direction
 
-_SMALL = frozenset(
-    {
-        "loss", "error", "err", "mae", "mse", "rmse", "msle", "rmsle", "mape", "smape", "nll",
-        "perplexity", "ppl", "brier", "ece", "wer", "cer", "eer", "fid",
-    }
-)  # fmt: skip
-"""Words in a metric's name of which less is better."""
 
 _LEAST: dict[str, float] = {
     "train_size": 1,
