@@ -13,6 +13,11 @@ from trainables.data.fashion_mnist import SHA256
 from trainables.data.idx import read_idx
 
 
+def packed(content: bytes) -> bytes:
+    """Without the time, which would be in the ids of the tests below."""
+    return gzip.compress(content, mtime=0)
+
+
 def idx(array):
     header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.astype(np.uint8).tobytes()
@@ -24,7 +29,7 @@ CONTENT = idx(np.arange(24).reshape(4, 3, 2))
 @pytest.mark.parametrize("name", ["rows.gz", "rows"])
 def test_read_idx(tmp_path, name):
     path = tmp_path / name
-    path.write_bytes(gzip.compress(CONTENT, mtime=0) if name.endswith(".gz") else CONTENT)
+    path.write_bytes(packed(CONTENT) if name.endswith(".gz") else CONTENT)
     assert read_idx(path).tolist() == np.arange(24).reshape(4, 3, 2).tolist()
     assert read_idx(path, 2).tolist() == np.arange(12).reshape(2, 3, 2).tolist()
 
@@ -32,15 +37,15 @@ def test_read_idx(tmp_path, name):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(CONTENT, mtime=0)[:-9], "damaged or cut short: its header announces 40 bytes"),
-        (gzip.compress(CONTENT[:-1], mtime=0), "damaged or cut short: its header announces 40 bytes"),
-        (gzip.compress(b"\0\0\x08\x03\0\0", mtime=0), "damaged or cut short: its header is incomplete"),
-        (gzip.compress(b"\0\0\x0d\x01\0\0\0\0", mtime=0), "start with 00 00 08, .* starts with 00 00 0d"),
-        (gzip.compress(b"", mtime=0), "starts with nothing"),
+        (packed(CONTENT)[:-9], "damaged or cut short: its header announces 40 bytes"),
+        (packed(CONTENT[:-1]), "damaged or cut short: its header announces 40 bytes"),
+        (packed(b"\0\0\x08\x03\0\0"), "damaged or cut short: its header is incomplete"),
+        (packed(b"\0\0\x0d\x01\0\0\0\0"), "start with 00 00 08, .* starts with 00 00 0d"),
+        (packed(b""), "starts with nothing"),
         (CONTENT, "cannot be read: Not a gzipped file"),
         (b"", "starts with nothing|cannot be read"),
         (
-            gzip.compress(CONTENT, mtime=0)[:12] + b"\xff" * 20 + gzip.compress(CONTENT)[32:],
+            packed(CONTENT)[:12] + b"\xff" * 20 + packed(CONTENT)[32:],
             "cannot be read|damaged|start with",
         ),
     ],
@@ -97,7 +102,7 @@ def test_a_damaged_or_missing_file_is_named(directory, name):
 
 
 def test_wrong_contents_are_named(directory):
-    (directory / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(CONTENT, mtime=0))
+    (directory / "train-images-idx3-ubyte.gz").write_bytes(packed(CONTENT))
     with pytest.raises(ValueError, match=r"train-images.* images of 28 x 28, .* \(3, 2\)"):
         load("fashion_mnist", data_dir=str(directory), train_size=2, val_size=2)
 
