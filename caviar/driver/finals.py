@@ -7,11 +7,9 @@ and no scheduler learns of them, none is stopped early, and what was cut off goe
 
 from __future__ import annotations
 
-import json
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +22,7 @@ from caviar.driver.preparing import Prepared
 from caviar.schedulers.no_stopping import FullFidelity
 from caviar.searchers.random import RandomSearcher
 from caviar.store import checkpoints, layout
+from caviar.store.finals import FILE, FOLDER, Finalist, Finals, read
 from caviar.store.location import Place
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
@@ -31,89 +30,9 @@ from search_spaces import SearchSpace
 if TYPE_CHECKING:
     from caviar.store.history import History
 
-FOLDER = "finals"
-FILE = "finals.json"
 _SEED = 0xF1
 """Beside the seed of the sweep: no final repeats the seed of a trial."""
 _ENTRIES = "entries"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finalist:
-    """A configuration and what each of its trainings came to."""
-
-    trial: int | None
-    """Its trial in the sweep; None for one that was brought from elsewhere to be compared."""
-    config: Mapping[str, Any]
-    scores: Mapping[int, float]
-    """Seed to the objective's best epoch. A training that failed or diverged has none."""
-    asked: int
-    """How many trainings there should be."""
-    best: int | None = None
-    """The number of its best training among the finals."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every training of it has a value."""
-        return len(self.scores) == self.asked
-
-    @property
-    def mean(self) -> float:
-        """Over the seeds; NaN without any."""
-        return statistics.fmean(self.scores.values()) if self.scores else math.nan
-
-    @property
-    def std(self) -> float:
-        """Standard deviation over the seeds, with n - 1; 0 for a single one."""
-        return statistics.stdev(self.scores.values()) if len(self.scores) > 1 else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """As in `finals.json`."""
-        seeds = {str(seed): score for seed, score in self.scores.items()}
-        return asdict(self) | {"scores": seeds, "mean": self.mean, "std": self.std}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finals:
-    """What the finals came to."""
-
-    finalists: Sequence[Finalist]
-    """The best mean first; those with a training that failed come last and cannot win."""
-    epochs: int
-    """Epochs that they trained."""
-    test: Mapping[str, float] | None = None
-    """The test rows by the winner's best training, looked at once; None where it cannot tell."""
-    checkpoint: str | None = None
-    """That training's checkpoint; None where it is gone."""
-
-    @property
-    def winner(self) -> Finalist | None:
-        """The best mean of those whose every training has a value."""
-        first = self.finalists[0] if self.finalists else None
-        return first if first is not None and first.is_whole else None
-
-    def to_json(self) -> dict[str, Any]:
-        """As in `finals.json`."""
-        return {
-            "finalists": [one.to_json() for one in self.finalists],
-            "epochs": self.epochs,
-            "test": self.test,
-            "checkpoint": self.checkpoint,
-        }
-
-
-def read(folder: Path) -> Finals | None:
-    """The finals of the sweep in `folder`; None where it had none, or they are not over."""
-    try:
-        found = json.loads((folder / FILE).read_text())
-        finalists = []
-        for one in found["finalists"]:
-            known = {k: v for k, v in one.items() if k not in ("mean", "std")}
-            scores = {int(seed): score for seed, score in one["scores"].items()}
-            finalists.append(Finalist(**known | {"scores": scores}))
-        return Finals(**found | {"finalists": finalists})
-    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
-        return None
 
 
 def candidates(

@@ -36,6 +36,7 @@ from caviar.store import (
     states,
     summary,
 )
+from caviar.store.finals import Finals
 from caviar.store.location import Place
 from caviar.sweep import compatibility, rerun
 from caviar.sweep.sweep import Sweep
@@ -58,7 +59,7 @@ class Result:
     """Everything the sweep has written."""
     stop_reason: str | None
     """Why the sweep ended before its last trial, or its finals before theirs; None when neither."""
-    finals: finals.Finals | None = None
+    finals: Finals | None = None
     """What the winner came to with fresh seeds; None without finals, or before their end."""
 
 
@@ -192,7 +193,7 @@ def run(
                     ),
                 ):
                     train(controller, folder, working)
-                last: finals.Finals | None = None
+                last: Finals | None = None
                 cut_off: str | None = None
                 entrants = (
                     finals.candidates(controller, sweep.finalists, defenders)

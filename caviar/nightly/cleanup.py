@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from caviar.driver import finals
 from caviar.nightly.night_file import Night
-from caviar.store import layout
+from caviar.store import finals, layout
 
 
 def forget(folder: Path, nights: Sequence[Night], *, keep: int) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 from caviar.base.errors import UsageError
 from caviar.controller.budget import Stop
 from caviar.driver import command_line, loading, runner
-from caviar.driver.finals import Finalist
 from caviar.nightly import champion, cleanup, continuation, night_file, notify, page
 from caviar.nightly.champion import Champion
 from caviar.nightly.comparison import Score, compare
@@ -21,6 +20,7 @@ from caviar.nightly.lock import only_one
 from caviar.nightly.night_file import Night
 from caviar.nightly.settings import Plan, Settings
 from caviar.store import experiments, layout, sessions, status
+from caviar.store.finals import Finalist
 from caviar.sweep.sweep import Sweep
 
 BETTER_OR_SAME, FAILED, WORSE, CUT_OFF = 0, 1, 3, 130

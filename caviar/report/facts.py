@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from caviar.base.trial import Mode, Outcome, Report, TrialRecord
-from caviar.driver import finals
-from caviar.driver.finals import Finalist
 from caviar.report.statistics import chance
-from caviar.store import layout, states
+from caviar.store import finals, layout, states
 from caviar.store.checkpoints import folder_name
 from caviar.store.experiments import Experiment, best_report
+from caviar.store.finals import Finalist, Finals
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -141,7 +140,7 @@ def gather(experiment: Experiment) -> Facts:
     )
 
 
-def _finalists(last: finals.Finals) -> dict[int, Finalist]:
+def _finalists(last: Finals) -> dict[int, Finalist]:
     """Those that could win; one that was brought from another sweep is no trial of this one."""
     return {one.trial: one for one in last.finalists if one.trial is not None and one.is_whole}
 

@@ -26,8 +26,8 @@ from caviar.terminal.space_table import space_table
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
-    from caviar.driver.finals import Finals
     from caviar.report.advice import Advice
+    from caviar.store.finals import Finals
     from trainables.data import Dataset
 
 

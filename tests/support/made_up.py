@@ -11,12 +11,12 @@ from without_ray import LINE, METRIC
 from caviar import Asha, Sweep
 from caviar.base.trial import Outcome, Report, TrialRecord
 from caviar.controller.controller import trial_seed
-from caviar.driver.finals import Finalist
 from caviar.report.facts import Facts
 from caviar.report.importance import Importance
 from caviar.report.verdict import verdict
 from caviar.report.workers import schedule
 from caviar.store import sessions
+from caviar.store.finals import Finalist
 from caviar.store.history import History
 from caviar.store.layout import OPTIONS, write_json
 from search_spaces import Choice, Float, Int, Is, SearchSpace

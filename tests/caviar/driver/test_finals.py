@@ -30,9 +30,10 @@ from without_ray import LINE, METRIC, checkpoint, drive
 from caviar import Sweep
 from caviar.base.trial import trial_seed
 from caviar.driver import finals, runner
-from caviar.driver.finals import Finalist, Finals
 from caviar.ray.start import own_staging
 from caviar.store import experiments, layout, status
+from caviar.store import finals as stored_finals
+from caviar.store.finals import Finalist, Finals
 
 A, B, C = ({"learning_rate": x} for x in (0.25, 0.5, 0.75))
 
@@ -129,7 +130,7 @@ def test_more_seeds_are_added_to_those_that_are_there(tmp_path):
 
 def test_a_winner_of_an_earlier_session_still_has_its_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(finals.in_process, "score", lambda *_, number, **more: {"by": number})
-    trials = tmp_path / finals.FOLDER / layout.TRIALS
+    trials = tmp_path / stored_finals.FOLDER / layout.TRIALS
 
     def check(entrants, value, **changes):
         train, _ = trains(value)
@@ -192,12 +193,12 @@ def test_the_default_takes_part_unless_it_cannot_or_another_is_to_be_beaten(
 def test_written_and_read_again(tmp_path):
     one = Finalist(trial=3, config=A, scores={11: 0.5, 12: 0.75}, asked=2, best=1)
     last = Finals(finalists=[one], epochs=4, test={"accuracy": 0.7}, checkpoint="there")
-    layout.write_json(last.to_json(), tmp_path / finals.FILE)
-    assert finals.read(tmp_path) == last
-    found = json.loads((tmp_path / finals.FILE).read_text())["finalists"][0]
+    layout.write_json(last.to_json(), tmp_path / stored_finals.FILE)
+    assert stored_finals.read(tmp_path) == last
+    found = json.loads((tmp_path / stored_finals.FILE).read_text())["finalists"][0]
     assert (found["mean"], found["std"]) == (0.625, pytest.approx(0.125 * math.sqrt(2)))
-    (tmp_path / finals.FILE).write_text("{")
-    assert finals.read(tmp_path) is None
+    (tmp_path / stored_finals.FILE).write_text("{")
+    assert stored_finals.read(tmp_path) is None
 
 
 def test_runs_of_tune_in_one_second_do_not_share_a_folder(tmp_path, monkeypatch):
@@ -247,7 +248,7 @@ def test_no_finals_where_no_trial_has_a_value(run_sweep, tmp_path, capsys):
     found = run_sweep(lambda config, epoch: math.nan)
     assert found.finals is None
     assert "fresh seeds" not in capsys.readouterr().out
-    assert not (tmp_path / "x" / finals.FILE).exists()
+    assert not (tmp_path / "x" / stored_finals.FILE).exists()
     assert state(tmp_path / "x") == "finished"
 
 
@@ -257,7 +258,7 @@ def test_interrupted_finals_are_said_and_go_on(tmp_path):
     options = [*SLOW, "--trials", 2, "--max-epochs", 2, "--scheduler.min-epochs", 2]
     options += ["--finalists", 1, "--final-seeds", 2, "--storage", tmp_path, "--name", "x"]
     process = start(caviar("sweep", "random_search", *options), env=held(place, epochs=5))
-    wait_for(process, folder / finals.FOLDER, REPORTS, 1)
+    wait_for(process, folder / stored_finals.FOLDER, REPORTS, 1)
     assert state(folder) == "finals running"
     process.send_signal(signal.SIGINT)
     place.unlink()
@@ -266,15 +267,15 @@ def test_interrupted_finals_are_said_and_go_on(tmp_path):
     assert "\nStopped in the finals (interrupted). Go on with:\n" in out
     assert state(folder) == "finals interrupted"
     line = out.strip().splitlines()[-1].strip()
-    before = records(folder / finals.FOLDER)
-    assert finals.read(folder) is None
+    before = records(folder / stored_finals.FOLDER)
+    assert stored_finals.read(folder) is None
 
     code, out, err = finish(start(caviar(*shlex.split(line)[1:])))
     assert (code, err) == (0, ""), out
     assert "Go on with" not in out
     assert state(folder) == "finished"
-    assert finals.read(folder).winner is not None
-    check_nothing_lost(before, records(folder / finals.FOLDER))
+    assert stored_finals.read(folder).winner is not None
+    check_nothing_lost(before, records(folder / stored_finals.FOLDER))
     check_whole(folder, trials=2, max_epochs=2)
     page = (folder / layout.REPORT).read_text(encoding="utf-8")
     assert "<td>finals interrupted</td>" in page, "in the table of its sessions"
@@ -285,7 +286,7 @@ def test_a_real_sweep_checks_its_winner(tmp_path):
     options += ["--max-epochs", 2, "--finalists", 2, "--final-seeds", 2]
     out, _ = sweep("random_search", *options)
     folder = tmp_path / "one"
-    last = finals.read(folder)
+    last = stored_finals.read(folder)
     among = {one.trial for one in last.finalists}
     assert 0 in among, "the default is what the winner has to beat"
     assert len(among) in (2, 3)

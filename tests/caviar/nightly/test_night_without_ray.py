@@ -10,12 +10,12 @@ from without_ray import LINE, Clock, accuracy, controller, saved_as, steps, writ
 import search_spaces
 from caviar import Sweep, UsageError
 from caviar.driver import runner
-from caviar.driver.finals import Finalist, Finals
 from caviar.nightly import continuation, night, night_file, settings
 from caviar.nightly.champion import Champion
 from caviar.nightly.comparison import Score
 from caviar.nightly.continuation import Turn
 from caviar.store import layout, sessions
+from caviar.store.finals import Finalist, Finals
 from caviar.store.history import History
 from caviar.store.summary import summarise
 from caviar.sweep.recipes import load as load_recipe

@@ -12,8 +12,8 @@ from without_ray import LINE, METRIC, Clock, controller, report, run_trial
 
 from caviar import Sweep
 from caviar.base.format import number
-from caviar.driver.finals import Finalist, Finals
 from caviar.store import summary
+from caviar.store.finals import Finalist, Finals
 from caviar.terminal import screens
 
 
