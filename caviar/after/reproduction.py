@@ -18,6 +18,7 @@ from caviar.controller import forks
 from caviar.driver import in_process, loading
 from caviar.store import sessions
 from caviar.store.experiments import Experiment, trial
+from caviar.store.session import Session
 from caviar.store.summary import versions
 from caviar.sweep.sweep import Sweep
 from trainables.options import TrialInfo
@@ -107,22 +108,20 @@ def original(experiment: Experiment, number: int) -> Original:
     with experiment.history() as history:
         records = history.records()
         record = trial(records, number, experiment.name)
-        noted = history.get("sessions", [])
+        noted = history.sessions()
     if not record.reports and record.outcome is not Outcome.FAILED:
         raise UsageError(f"Trial {number} of {experiment.name!r} has not reported an epoch yet.")
-    session = noted[record.session] if record.session < len(noted) else {}
+    session = noted[record.session] if record.session < len(noted) else Session()
     options = experiment.options
-    if "options" in session:
-        options = sessions.restored(session)
+    if session.options:
+        options = sessions.restored({"options": session.options})
     summary = experiment.summary() or {}
     return Original(
         record=record,
-        options=loading.with_trainable(
-            loading.settled(options, session.get("data")), experiment.space
-        ),
-        versions=session.get("versions") or summary.get("versions"),
-        data=session.get("data"),
-        checksum=session.get("data_checksum"),
+        options=loading.with_trainable(loading.settled(options, session.dataset), experiment.space),
+        versions=session.versions or summary.get("versions"),
+        data=session.data,
+        checksum=session.data_checksum,
         ancestors=forks.ancestors(record, records),
     )
 

@@ -88,7 +88,7 @@ def _list(asked: argparse.Namespace) -> int:
         trials = f"{one.trials}" if one.asked is None else f"{one.trials} of {one.asked}"
         values = (_shown(one.best), _shown(one.baseline), trials, str(one.epochs))
         age = "" if one.age is None else duration(one.age)
-        rows.append((one.started, (name, one.state, one.metric, *values, age)))
+        rows.append((one.started, (name, str(one.state), one.metric, *values, age)))
     for _, row in sorted(rows):
         table.add_row(*map(Text, row))
     _console().print(table)
@@ -117,7 +117,7 @@ def _show(asked: argparse.Namespace) -> int:
         "trials": ", ".join(f"{n} {what}" for what, n in one.outcomes.items() if n) or "none yet",
         "epochs": str(one.epochs),
         "time": duration(one.seconds) + (f", {one.sessions} sessions" if one.sessions > 1 else ""),
-        "commit": one.commit or "not known",
+        "commit": "not known" if one.commit is None else str(one.commit),
     }
     for what, value in rows.items():
         about.add_row(what, Text(value))

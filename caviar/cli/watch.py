@@ -12,7 +12,8 @@ from rich.panel import Panel
 
 from caviar.base.errors import UsageError
 from caviar.cli.arguments import add_experiment
-from caviar.store import experiments, states
+from caviar.store import experiments
+from caviar.store.session import How
 from caviar.terminal import live_view
 
 if TYPE_CHECKING:
@@ -86,10 +87,10 @@ def _until_it_ends(watched: Watched, console: Console, name: str, *, every: floa
 
 def _view(watched: Watched, name: str, recent: list[int], height: int) -> Panel:
     state = watched.state
-    if state == states.UNKNOWN:
+    if state.how is How.UNKNOWN and not state.in_finals:
         foot = "runs on another machine, or was killed there; Ctrl-C ends the watching"
     elif watched.ended:
-        foot = state
+        foot = str(state)
     else:
         foot = "running; Ctrl-C ends the watching, not the sweep"
     details = live_view.Details(

@@ -270,12 +270,11 @@ def check_metric(sweep: Sweep, trainable: type[Any]) -> None:
         )
 
 
-def settled(sweep: Sweep, data: str | None) -> Sweep:
-    """`auto` as what it stood for where a session noted `data`: today it may stand for another
-    data set."""
-    if sweep.dataset != "auto" or data is None:
+def settled(sweep: Sweep, name: str | None) -> Sweep:
+    """`auto` as the data set `name` that it stood for in a session: today it may stand for another
+    one. As it is where no name was noted."""
+    if sweep.dataset != "auto" or name is None:
         return sweep
-    name = data.partition(":")[0]
     if name == "digits":  # which was then taken whole, whatever sizes were asked for
         return dataclasses.replace(
             sweep, dataset=name, data_dir=None, train_size=None, val_size=None

@@ -6,7 +6,6 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from caviar.base.errors import UsageError
 from caviar.driver import loading
 from caviar.ray import capacity, cluster
 from caviar.store import experiments, sessions
+from caviar.store.session import Session
 from caviar.sweep import compatibility
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
@@ -65,8 +65,8 @@ def prepare(
     trainable = loading.load_trainable(sweep)
     loading.check_metric(sweep, trainable)
     compatibility.check_trainable(sweep, trainable)
-    noted = {} if resumed is None else _noted(resumed)
-    found, note = loaded or loading.load_data(loading.settled(sweep, noted.get("data")))
+    noted = Session() if resumed is None else _noted(resumed)
+    found, note = loaded or loading.load_data(loading.settled(sweep, noted.dataset))
     sessions.check_data(noted, found, name=str(sweep.name))
     if sweep.workers_per_trial == 1 < sweep.gpus_per_trial and loading.distributes(trainable):
         raise UsageError(
@@ -83,11 +83,11 @@ def prepare(
     return Prepared(trainable, found, note, data, options, sized)
 
 
-def _noted(folder: Path) -> Mapping[str, Any]:
-    """What the last session of the sweep in `folder` has noted; nothing where there was none."""
+def _noted(folder: Path) -> Session:
+    """The last session of the sweep in `folder`; an empty one where there was none."""
     with experiments.find(folder).history() as history:
-        noted: list[dict[str, Any]] = history.get("sessions", [])
-    return noted[-1] if noted else {}
+        noted = history.sessions()
+    return noted[-1] if noted else Session()
 
 
 def request(sweep: Sweep, prepared: Prepared) -> capacity.Request:

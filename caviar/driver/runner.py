@@ -32,8 +32,8 @@ from caviar.store import (
     disk_space,
     layout,
     location,
+    session,
     sessions,
-    states,
     summary,
 )
 from caviar.store.finals import Finals
@@ -187,8 +187,7 @@ def run(
                         controller,
                         sweep,
                         space,
-                        data=prepared.found.describe(),
-                        checksum=prepared.found.checksum,
+                        data=prepared.found,
                         concurrent=concurrent,
                     ),
                 ):
@@ -202,8 +201,8 @@ def run(
                 )
                 if entrants:
                     screens.finals_begin(sweep, len(entrants), console)
-                    sessions.note_finals(history, states.RUNNING)
-                    how: str | None = states.CRASHED
+                    sessions.note_finals(history, session.RUNNING)
+                    how: str | None = session.CRASHED
                     try:
                         last, cut_off = finals.check(
                             sweep,

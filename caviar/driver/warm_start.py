@@ -114,7 +114,7 @@ def load(sweep: Sweep, space: SearchSpace) -> WarmStart:
         earlier = experiments.find(Path(name), sweep.storage)
         with earlier.history() as history:
             records = history.records().values()
-            noted = history.get("sessions", [])
+            noted = history.sessions()
         used, why_not = select(
             records, earlier.space, space, metric=sweep.metric, max_epochs=sweep.max_epochs
         )
@@ -123,7 +123,7 @@ def load(sweep: Sweep, space: SearchSpace) -> WarmStart:
         lines.append(
             f"warm start from {name}: {_counted(len(used), len(records), why_not)}{others}"
         )
-        checksums.append(noted[-1].get("data_checksum") if noted and not others else None)
+        checksums.append(noted[-1].data_checksum if noted and not others else None)
     return WarmStart(rows, lines, checksums)
 
 

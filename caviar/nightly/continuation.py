@@ -12,7 +12,8 @@ from typing import Any
 from caviar.controller.budget import Stop
 from caviar.nightly.night_file import Night
 from caviar.schedulers import Panda
-from caviar.store import layout, sessions, states, status
+from caviar.store import layout, sessions, status
+from caviar.store.session import How, SweepState, state
 from caviar.sweep.sweep import Sweep
 
 FILE = "goes-on.json"
@@ -21,9 +22,8 @@ _TAKEN = (layout.HISTORY_URL, layout.OPTIONS, layout.TRIALS, layout.DECISIONS, l
 _SPENT = (Stop.TIME, Stop.EPOCHS, Stop.GPU_HOURS, Stop.INTERRUPTED)
 # Whoever holds the nights' lock knows that nobody runs a night without an end, whatever its process
 # number says, or the name of its machine: each night may have another.
-_CUT_OFF = (states.KILLED, states.CRASHED, states.RUNNING, states.UNKNOWN)
-_NOT_OVER = (*_SPENT, *_CUT_OFF)
-"""How a night ends that is not the end of the model's way."""
+_CUT_OFF = (How.KILLED, How.CRASHED, How.RUNNING, How.UNKNOWN)
+"""How a night ends, beside those, that is not the end of the model's way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,11 @@ def begin(sweep: Sweep, folder: Path, tonight: str, nights: Sequence[Night]) -> 
     return True
 
 
+def _is_cut_off(last: SweepState) -> bool:
+    """Whether a night ended before its model had come to the end of its way."""
+    return not last.in_finals and (last.how in _CUT_OFF or last.reason in _SPENT)
+
+
 def _turn(sweep: Sweep, last: Path) -> Turn | None:
     """What tonight goes on from; None where there is nothing to go on with."""
     if not layout.has_history(last) or not (last / layout.TRIALS).is_dir():
@@ -106,7 +111,7 @@ def _turn(sweep: Sweep, last: Path) -> Turn | None:
 
     history = History(last, name=None, metric=sweep.metric, mode=sweep.direction)
     try:
-        if states.state(history.get("sessions", [])) not in _NOT_OVER:
+        if not _is_cut_off(state(history.sessions())):
             return None
         records = history.records()
         return Turn(

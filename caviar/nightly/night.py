@@ -19,7 +19,7 @@ from caviar.nightly.continuation import Turn
 from caviar.nightly.lock import only_one
 from caviar.nightly.night_file import Night
 from caviar.nightly.settings import Plan, Settings
-from caviar.store import experiments, layout, sessions, status
+from caviar.store import experiments, layout, sessions
 from caviar.store.finals import Finalist
 from caviar.sweep.sweep import Sweep
 
@@ -243,11 +243,11 @@ def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict
 
     history = History(folder, name=None, metric=sweep.metric, mode=sweep.direction)
     try:
-        recorded = history.get("sessions", [])
+        recorded = history.sessions()
     finally:
         history.close()
-    commit = status.commit(recorded[0]) if recorded else None
-    return {**plain, **versions, "git commit": commit}
+    commit = recorded[0].git if recorded else None
+    return {**plain, **versions, "git commit": None if commit is None else str(commit)}
 
 
 def _crown(night: Night, sweep: Sweep, result: runner.Result, folder: Path) -> None:

@@ -15,8 +15,9 @@ from caviar.report.figures_time import best_so_far
 from caviar.report.page import Page, Section
 from caviar.report.verdict import Verdict, hours, verdict
 from caviar.report.workers import schedule
-from caviar.store import layout, sessions, status
+from caviar.store import layout, sessions
 from caviar.store.experiments import Experiment
+from caviar.store.session import Session
 from caviar.sweep import rerun
 from search_spaces.text import show
 
@@ -81,7 +82,7 @@ def _verdict(named: Mapping[str, Facts], section: Section) -> None:
             [
                 name,
                 facts.recipe,
-                facts.state,
+                str(facts.state),
                 "–" if one is None else f"{one.score:.4f}",
                 "–" if one is None or one.spread is None else f"{one.spread:.2g}",
                 "–" if facts.baseline is None else f"{facts.baseline:.4f}",
@@ -173,11 +174,11 @@ def differences(named: Mapping[str, Facts]) -> dict[str, list[str]]:
                 flat |= {f"{name}.{part}": v for part, v in value.items() if part != "name"}
             elif name not in _OF_ITS_RUN:
                 flat[name] = value
-        last = facts.sessions[-1] if facts.sessions else {}
-        flat["data"] = last.get("data")
-        flat["git commit"] = status.commit(last) if last else None
-        flat["machine"] = last.get("host")
-        flat |= dict(last.get("versions") or {})
+        last = facts.sessions[-1] if facts.sessions else Session()
+        flat["data"] = last.data
+        flat["git commit"] = None if last.git is None else str(last.git)
+        flat["machine"] = last.host
+        flat |= last.versions
         told.append(flat)
     keys = dict.fromkeys(key for one in told for key in one)
     rows = {key: [_value(one.get(key)) for one in told] for key in keys}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from caviar.base.trial import Mode, Outcome, Report, TrialRecord
 from caviar.report.statistics import chance
-from caviar.store import finals, layout, states
+from caviar.store import finals, layout
 from caviar.store.checkpoints import folder_name
 from caviar.store.experiments import Experiment, best_report
 from caviar.store.finals import Finalist, Finals
+from caviar.store.session import Session, SweepState, state
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -27,7 +27,7 @@ class Facts:
     folder: str
     options: Sweep
     space: SearchSpace
-    sessions: list[dict[str, Any]]
+    sessions: list[Session]
     records: Mapping[int, TrialRecord]
     tracebacks: Mapping[int, str] = field(default_factory=dict)
     finalists: Mapping[int, Finalist] = field(default_factory=dict)
@@ -52,9 +52,9 @@ class Facts:
         return 1 if self.mode == "max" else -1
 
     @property
-    def state(self) -> str:
-        """As of `states.state`."""
-        return states.state(self.sessions)
+    def state(self) -> SweepState:
+        """By its sessions."""
+        return state(self.sessions)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -69,7 +69,7 @@ class Facts:
     @property
     def seconds(self) -> float:
         """How long it has run."""
-        ends = [float(session["until"]) for session in self.sessions]
+        ends = [session.until for session in self.sessions]
         reports = [record.reports[-1].at for record in self.records.values() if record.reports]
         return max([0.0, *ends, *reports])
 
@@ -123,7 +123,7 @@ class Facts:
 def gather(experiment: Experiment) -> Facts:
     """Read a sweep; one that runs, as far as it has come."""
     with experiment.history() as history:
-        sessions = history.get("sessions", [])
+        sessions = history.sessions()
         records = dict(sorted(history.records().items()))
     last = finals.read(experiment.folder)
     return Facts(

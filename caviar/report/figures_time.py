@@ -253,7 +253,7 @@ def workers(facts: Facts, schedule: Schedule) -> Figure:
                 }
             )
     lanes = max(1, schedule.lanes)
-    starts = [float(one["from"]) / seconds for one in facts.sessions[1:] if "from" in one]
+    starts = [one.begin / seconds for one in facts.sessions[1:]]
     return figure(
         data,
         height=110 + min(40 * lanes, 700),

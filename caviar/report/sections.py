@@ -19,7 +19,7 @@ from caviar.report.landscape import edges
 from caviar.report.page import Page, Section
 from caviar.report.verdict import Verdict
 from caviar.report.workers import Schedule
-from caviar.store import states, status
+from caviar.store.session import Session, state
 from caviar.sweep import rerun
 from search_spaces import Choice
 from search_spaces.table import COLUMNS
@@ -43,7 +43,7 @@ class Findings:
 def page(findings: Findings) -> Page:
     """The whole report."""
     facts = findings.facts
-    started = facts.sessions[0]["started"] if facts.sessions else None
+    started = facts.sessions[0].started if facts.sessions else None
     when = "" if started is None else time.strftime(", started %Y-%m-%d %H:%M", _local(started))
     made = Page(
         title=facts.name,
@@ -381,37 +381,38 @@ def _provenance(findings: Findings, section: Section) -> None:
     else:
         section.text("The same sweep again:", "note")
         section.text(command, "code")
-    first = facts.sessions[0] if facts.sessions else {}
-    versions = first.get("versions") or {}
+    first = facts.sessions[0] if facts.sessions else Session()
     rows: list[list[Any]] = [
         ["recipe", facts.recipe],
         ["seed", facts.options.seed],
-        ["git commit", status.commit(first) or "not known"],
-        ["data", first.get("data") or "not known"],
-        ["machine", first.get("host") or "not known"],
+        ["git commit", _commit(first)],
+        ["data", first.data or "not known"],
+        ["machine", first.host or "not known"],
         ["folder", facts.folder],
-        *([name, version] for name, version in versions.items()),
+        *([name, version] for name, version in first.versions.items()),
     ]
     section.table(["what", "value"], rows)
     if len(facts.sessions) > 1:
         _sessions(facts, section)
 
 
-def _ended(session: Mapping[str, Any]) -> str:
+def _commit(session: Session) -> str:
+    return "not known" if session.git is None else str(session.git)
+
+
+def _ended(session: Session) -> str:
     """How a session ended, in words."""
-    if "stop_reason" not in session:
-        return "cut off"
-    return str(session["stop_reason"] or states.state([session]))
+    return str(state([session])) if session.ended else "cut off"
 
 
 def _sessions(facts: Facts, section: Section) -> None:
     rows = [
         [
             place,
-            time.strftime("%Y-%m-%d %H:%M", _local(session["started"])),
-            duration(float(session["until"]) - float(session.get("from", 0.0))),
+            time.strftime("%Y-%m-%d %H:%M", _local(session.started)),
+            duration(session.seconds),
             _ended(session),
-            status.commit(session) or "not known",
+            _commit(session),
         ]
         for place, session in enumerate(facts.sessions, start=1)
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
 
 from caviar.base.trial import TrialRecord
+from caviar.store.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,7 @@ class Schedule:
     they had no trial; None where the history does not say when trials ran."""
 
 
-def schedule(
-    records: Mapping[int, TrialRecord], sessions: Sequence[Mapping[str, Any]] = ()
-) -> Schedule:
+def schedule(records: Mapping[int, TrialRecord], sessions: Sequence[Session] = ()) -> Schedule:
     """Lay the trials out in lanes, as few as they need, but those that the machines had."""
     spans = sorted(_spans(records), key=lambda span: (span.start, span.trial))
     ends: list[float] = []  # of the newest span in each lane
@@ -47,7 +45,7 @@ def schedule(
         lane = free[0] if free else len(ends)
         ends[lane : lane + 1] = [span.end]
         placed.append(Span(span.trial, span.start, span.end, lane))
-    lanes = max([len(ends), *(one["concurrent"] or 0 for one in sessions if "concurrent" in one)])
+    lanes = max([len(ends), *(one.concurrent or 0 for one in sessions)])
     busy = sum(span.end - span.start for span in placed)
     window = lanes * sum(end - start for start, end in _windows(placed, sessions))
     idle = max(0.0, 1 - busy / window) if window > 0 else None
@@ -71,11 +69,9 @@ def _spans(records: Mapping[int, TrialRecord]) -> list[Span]:
     return found
 
 
-def _windows(
-    spans: Sequence[Span], sessions: Sequence[Mapping[str, Any]]
-) -> list[tuple[float, float]]:
+def _windows(spans: Sequence[Span], sessions: Sequence[Session]) -> list[tuple[float, float]]:
     """From the first start to the last end of each session: between them nothing could run."""
-    froms = [float(one["from"]) for one in sessions if "from" in one] or [0.0]
+    froms = [one.begin for one in sessions] or [0.0]
     windows = []
     for start, following in zip(froms, [*froms[1:], float("inf")], strict=True):
         inside = [span for span in spans if start <= span.start < following]

@@ -25,6 +25,7 @@ from caviar.base.errors import UsageError
 from caviar.base.format import duration
 from caviar.base.trial import Mode, Outcome, Report, TrialRecord
 from caviar.store import database, history_rows, layout
+from caviar.store.session import KEY, Session
 from search_spaces import SearchSpace
 from search_spaces.encoders import optuna_encoder
 
@@ -86,6 +87,16 @@ class History:
     def get(self, key: str, default: Any = None) -> Any:
         """The JSON value noted under `key`."""
         return self._study.user_attrs.get(key, default)
+
+    def sessions(self) -> list[Session]:
+        """The sessions of the sweep so far, the first one first."""
+        return [Session.from_json(one) for one in self.get(KEY, [])]
+
+    def note(self, session: Session, place: int) -> None:
+        """Note a session in its place, 0 for the first: what was noted there is replaced."""
+        stored = list(self.get(KEY, []))
+        stored[place : place + 1] = [session.to_json()]
+        self.set(KEY, stored)
 
     # The life of a trial.
 
@@ -171,9 +182,6 @@ class History:
         """Append a line to the log of decisions; `at` in seconds since the start of the sweep."""
         with self.path.with_name(layout.DECISIONS).open("a", encoding="utf-8") as log:
             log.write(f"{duration(at):>14}  {line}\n")
-
-    def _attr(self, number: int, key: str, value: Any) -> None:
-        self._storage.set_trial_user_attr(self._ids[number], key, value)
 
     def records(self) -> dict[int, TrialRecord]:
         """Everything there is, by trial number."""

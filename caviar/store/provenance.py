@@ -1,32 +1,26 @@
-"""Where and from what a session of a sweep ran: the machine, the process, the commit."""
+"""The git commit from which a session of a sweep ran."""
 
 from __future__ import annotations
 
-import os
-import platform
 import subprocess
 from pathlib import Path
-from typing import Any
+
+from caviar.store.session import Commit
 
 _GIT_SECONDS = 5.0
 """More than a status of a large working tree takes; a sweep does not wait longer for it."""
 
 
-def provenance(where: Path | None = None) -> dict[str, Any]:
-    """JSON values: `host`, `pid`, and `git` for the folder `where` (the current one)."""
-    return {"host": platform.node(), "pid": os.getpid(), "git": git(where or Path.cwd())}
-
-
-def git(where: Path) -> dict[str, Any] | None:
+def commit(where: Path) -> Commit | None:
     """The commit that is checked out and whether tracked files differ from it.
 
     None where `where` is in no git repository with a commit, or git is not installed.
     """
-    commit = _git(where, "rev-parse", "HEAD")
-    if commit is None:
+    head = _git(where, "rev-parse", "HEAD")
+    if head is None:
         return None
     changed = _git(where, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "changed": bool(changed)}
+    return Commit(head, changed=bool(changed))
 
 
 def _git(where: Path, *command: str) -> str | None:

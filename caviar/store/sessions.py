@@ -7,8 +7,9 @@ import fcntl
 import itertools
 import json
 import os
+import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from caviar import schedulers, searchers
 from caviar.base.errors import UsageError, did_you_mean
 from caviar.controller.controller import SweepController
-from caviar.store import disk_space, layout, location, states
-from caviar.store.provenance import provenance
+from caviar.store import disk_space, layout, location
+from caviar.store.provenance import commit
+from caviar.store.session import CRASHED, Session
 from caviar.store.summary import versions
 from caviar.sweep.sweep import Sweep, by_name
 from search_spaces import SearchSpace
@@ -242,8 +244,9 @@ _ASKED = {"recipe", "options", "space"}
 
 def last_options(history: History, before: dict[str, Any]) -> dict[str, Any]:
     """`before`, what a sweep was first asked, with the options of its last session."""
-    last = history.get("sessions", [{"options": {}}])[-1]
-    return {**before, "options": {**before["options"], **last["options"]}}
+    sessions = history.sessions()
+    last = sessions[-1].options if sessions else {}
+    return {**before, "options": {**before["options"], **last}}
 
 
 def with_stored_options(sweep: Sweep, before: dict[str, Any]) -> Sweep:
@@ -286,19 +289,19 @@ def _typed(name: str, value: Any) -> Any:
 
 def count(history: History) -> int:
     """How many sessions there were."""
-    return len(history.get("sessions", []))
+    return len(history.sessions())
 
 
 def spent(history: History) -> float:
     """Seconds that the earlier sessions took; a killed one counts up to its last report."""
-    ends: list[float] = [s["until"] for s in history.get("sessions", [])]
+    ends = [session.until for session in history.sessions()]
     reports = [r.at for record in history.records().values() for r in record.reports]
     return max([0.0, *ends, *reports])
 
 
 def gpu_seconds(history: History) -> float:
     """GPU-seconds that the trials of earlier sessions took; a killed one's as above."""
-    ends: list[float] = [s.get("gpu_seconds", 0.0) for s in history.get("sessions", [])]
+    ends = [session.gpu_seconds for session in history.sessions()]
     reports = [r.gpu_seconds for record in history.records().values() for r in record.reports]
     return max([0.0, *ends, *reports])
 
@@ -310,32 +313,33 @@ def recorded(
     sweep: Sweep,
     space: SearchSpace,
     *,
-    data: str | None = None,
-    checksum: str | None = None,
+    data: Dataset | None = None,
     concurrent: int | None = None,
 ) -> Iterator[None]:
     """Note the session in the history, from its start, and its seconds when it ends.
 
-    `data` is a line that describes the data set, `auto` may stand for another one tomorrow, and
-    `checksum` that of its values, which may be others tomorrow.
+    `data` is the data set: `auto` may stand for another one tomorrow, and its values may be others.
     `concurrent` is how many trials the machines run side by side.
     """
-    session = {
-        "started": time.time(),
-        "from": controller.elapsed,
-        "until": controller.elapsed,
-        "options": describe(sweep),
-        "versions": versions(),
-        "data": data,
-        "data_checksum": checksum,
-        "concurrent": concurrent,
-        **provenance(),
-    }
-    before = history.get("sessions", [])
-    history.set("sessions", [*before, session])
-    if not before:
+    place = count(history)
+    session = Session(
+        started=time.time(),
+        begin=controller.elapsed,
+        until=controller.elapsed,
+        options=describe(sweep),
+        versions=versions(),
+        data=None if data is None else data.describe(),
+        data_checksum=None if data is None else data.checksum,
+        dataset=None if data is None else data.name,
+        concurrent=concurrent,
+        host=platform.node(),
+        pid=os.getpid(),
+        git=commit(Path.cwd()),
+    )
+    history.note(session, place)
+    if place == 0:
         history.set("space", space.to_json())
-    stop_reason: str | None = states.CRASHED
+    stop_reason: str | None = CRASHED
     try:
         yield
         stop_reason = controller.stop_reason
@@ -343,10 +347,14 @@ def recorded(
         stop_reason = controller.stop_reason
         raise
     finally:
-        session["until"] = controller.elapsed
-        session["gpu_seconds"] = controller.meter.gpu_seconds
-        session["stop_reason"] = stop_reason
-        history.set("sessions", [*before, session])
+        ended = dataclasses.replace(
+            session,
+            until=controller.elapsed,
+            gpu_seconds=controller.meter.gpu_seconds,
+            ended=True,
+            stop_reason=stop_reason,
+        )
+        history.note(ended, place)
 
 
 def is_other_data(checksum: str | None, data: Dataset) -> bool:
@@ -355,19 +363,18 @@ def is_other_data(checksum: str | None, data: Dataset) -> bool:
     return checksum is not None and checksum != data.checksum
 
 
-def check_data(noted: Mapping[str, Any], data: Dataset, *, name: str) -> None:
+def check_data(noted: Session, data: Dataset, *, name: str) -> None:
     """Raise `UsageError` where `data` is other than what a session of `name` has noted."""
-    checksum = noted.get("data_checksum")
-    if is_other_data(checksum, data):
+    if is_other_data(noted.data_checksum, data):
         raise UsageError(
-            f"A sweep keeps its data, and that of {name!r} was {noted['data']} (checksum "
-            f"{checksum}) and is {data.describe()} (checksum {data.checksum}): say with --data-dir "
-            f"where it lies as it was, or start a new sweep with --warm-start {name}."
+            f"A sweep keeps its data, and that of {name!r} was {noted.data} (checksum "
+            f"{noted.data_checksum}) and is {data.describe()} (checksum {data.checksum}): say with "
+            f"--data-dir where it lies as it was, or start a new sweep with --warm-start {name}."
         )
 
 
 def note_finals(history: History, how: str | None) -> None:
-    """Note in the last session how its finals stand: `states.RUNNING`, `states.CRASHED`, or
+    """Note the state of its finals in the last session: `session.RUNNING`, `session.CRASHED`, or
     why they stopped before their end; None when they are over."""
-    *before, last = history.get("sessions", [])
-    history.set("sessions", [*before, {**last, "finals": how}])
+    sessions = history.sessions()
+    history.note(dataclasses.replace(sessions[-1], finals=how), len(sessions) - 1)

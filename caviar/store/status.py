@@ -10,16 +10,16 @@ from typing import Any
 
 from caviar.base.format import how_it_ended
 from caviar.base.trial import Outcome, TrialRecord
-from caviar.store import checkpoints, experiments, layout, states
+from caviar.store import checkpoints, experiments, layout
 from caviar.store.experiments import Experiment
+from caviar.store.session import CRASHED, Commit, How, SweepState, state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepStatus:
     """One sweep in figures. Times are in seconds."""
 
-    state: str
-    """As of `states.state`."""
+    state: SweepState
     metric: str
     best: float | None
     """The best epoch of the best trial; None before the first finite value."""
@@ -38,16 +38,16 @@ class SweepStatus:
     """When it first started, in seconds since 1970; 0 where that is not known."""
     age: float | None
     """Since it was started."""
-    commit: str | None
+    commit: Commit | None
+    """From which its first session ran."""
 
 
 def of(experiment: Experiment) -> SweepStatus:
     """How a sweep stands now. A finished one is read from its summary, which is quick."""
     with experiment.history() as history:
-        sessions: list[dict[str, Any]] = history.get("sessions", [])
-        state = states.state(sessions)
+        sessions = history.sessions()
         # One that crashed has no summary, or that of the session before.
-        ended = bool(sessions) and sessions[-1].get("stop_reason", states.CRASHED) != states.CRASHED
+        ended = bool(sessions) and sessions[-1].ended and sessions[-1].stop_reason != CRASHED
         summary = experiment.summary() if ended else None
         records = {} if summary is not None else history.records()
     if summary is None:
@@ -56,21 +56,23 @@ def of(experiment: Experiment) -> SweepStatus:
             "epochs_trained": sum(len(record.reports) for record in records.values()),
             "wall_seconds": max(
                 [0.0]
-                + [float(one["until"]) for one in sessions]
+                + [one.until for one in sessions]
                 + [report.at for record in records.values() for report in record.reports]
             ),
         }
+    now = state(sessions)
     ended_how = dict(summary["trials"])
     total = ended_how.pop("total")
     running = total - sum(ended_how.values())
     outcomes = {name.replace("_", " "): count for name, count in ended_how.items()}
     if running:
-        outcomes[how_it_ended(Outcome.RUNNING) if state == states.RUNNING else state] = running
+        runs = now == SweepState(How.RUNNING)
+        outcomes[how_it_ended(Outcome.RUNNING) if runs else str(now)] = running
     metric = experiment.options.metric
-    started = float(sessions[0]["started"]) if sessions else 0.0
-    asked = sessions[-1]["options"].get("trials") if sessions else experiment.options.trials
+    started = sessions[0].started if sessions else 0.0
+    asked = sessions[-1].options.get("trials") if sessions else experiment.options.trials
     return SweepStatus(
-        state=state,
+        state=now,
         metric=metric,
         best=_value(summary["best"], metric),
         baseline=_value(summary["baseline"], metric),
@@ -82,16 +84,8 @@ def of(experiment: Experiment) -> SweepStatus:
         sessions=len(sessions),
         started=started,
         age=time.time() - started if sessions else None,
-        commit=commit(sessions[0]) if sessions else None,
+        commit=sessions[0].git if sessions else None,
     )
-
-
-def commit(session: Mapping[str, Any]) -> str | None:
-    """The git commit that a session ran from, in words; None where there was none."""
-    git = session.get("git")
-    if git is None:
-        return None
-    return f"{git['commit']}{', with changes that are not in it' if git['changed'] else ''}"
 
 
 def best_and_default(experiment: Experiment, records: Mapping[int, TrialRecord]) -> dict[str, Any]:

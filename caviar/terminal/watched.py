@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from caviar.base.trial import Report, TrialRecord
 from caviar.controller.decisions import LATEST
 from caviar.controller.leaderboard import Leaderboard
 from caviar.controller.plan import Plan
-from caviar.store import layout, states
+from caviar.store import layout, session
 from caviar.store.experiments import Experiment
 from caviar.store.history import History
 
@@ -33,7 +32,7 @@ class Watched:
         self._inode = 0
         self._read = 0
         self._rest = b""
-        self._sessions: list[dict[str, Any]] = []
+        self._sessions: list[session.Session] = []
         self.plan = Plan.of(options)
         self.rungs = options.scheduler.judges_at(options.max_epochs)
         self.records: Mapping[int, TrialRecord] = {}
@@ -47,7 +46,7 @@ class Watched:
         """Read the history and the decisions again."""
         self._experiment.refresh()
         history = self._open()
-        self._sessions = history.get("sessions", [])
+        self._sessions = history.sessions()
         self.records = history.records()
         self._leaderboard = Leaderboard(self.records, metric=self.plan.metric, mode=self.plan.mode)
         for record in self.records.values():
@@ -85,14 +84,14 @@ class Watched:
             self._history = None
 
     @property
-    def state(self) -> str:
-        """As of `states.state`."""
-        return states.state(self._sessions)
+    def state(self) -> session.SweepState:
+        """By its sessions."""
+        return session.state(self._sessions)
 
     @property
     def ended(self) -> bool:
         """Whether no driver of it is known to live; one of another machine may."""
-        return self.state not in (states.RUNNING, states.UNKNOWN)
+        return self.state.in_finals or not self.state.may_run
 
     @property
     def epochs(self) -> int:
@@ -109,9 +108,9 @@ class Watched:
             return 0.0
         last = self._sessions[-1]
         if not self.ended:
-            return max(0.0, float(last["from"]) + time.time() - float(last["started"]))
+            return max(0.0, last.begin + time.time() - last.started)
         at = [r.at for record in self.records.values() for r in record.reports]
-        return max([float(last["until"]), *at])
+        return max([last.until, *at])
 
     @property
     def gpu_hours(self) -> float:

@@ -50,8 +50,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
         controller,
         asked,
         space,
-        data=dataset.describe(),
-        checksum=dataset.checksum,
+        data=dataset,
     )
     with noted:
         while (assignment := controller.next()) is not None:

@@ -15,10 +15,11 @@ from without_ray import CONDITIONAL, LINE, METRIC, Clock, controller, drive, rep
 
 from caviar import Asha, Sweep
 from caviar.cli import main
-from caviar.store import sessions, states, status
+from caviar.store import sessions, status
 from caviar.store.experiments import find
 from caviar.store.history import History
 from caviar.store.layout import SUMMARY, write_json
+from caviar.store.session import Session, state
 from caviar.store.summary import summarise
 
 
@@ -72,7 +73,7 @@ def four_trials(sweep, clock):
 def test_a_finished_sweep(tmp_path):
     write(tmp_path / "a", four_trials, max_epochs=3)
     one = status.of(find(tmp_path / "a"))
-    assert (one.state, one.metric, one.best, one.baseline) == ("finished", METRIC, 0.75, 0.5)
+    assert (str(one.state), one.metric, one.best, one.baseline) == ("finished", METRIC, 0.75, 0.5)
     assert (one.trials, one.asked, one.epochs, one.seconds) == (4, 10, 9, 40.0)
     assert one.outcomes == {"completed": 2, "stopped early": 0, "failed": 1, "diverged": 1}
     assert 0 <= one.age < 100
@@ -88,7 +89,7 @@ def test_a_sweep_that_runs_is_read_from_its_history(tmp_path):
 
     noted = write(tmp_path / "a", two_and_a_half, max_epochs=3, finished=False)
     one = status.of(find(tmp_path / "a"))
-    assert (one.state, one.best, one.baseline) == ("running", 0.875, 0.5)
+    assert (str(one.state), one.best, one.baseline) == ("running", 0.875, 0.5)
     assert (one.trials, one.epochs, one.seconds) == (5, 10, 40.0)
     assert one.outcomes["running"] == 1
     del noted
@@ -103,7 +104,7 @@ def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
     noted.__enter__()
     run_trial(sweep, [0.875])
     one = status.of(find(tmp_path / "a"))
-    assert (one.state, one.best, one.trials, one.asked) == ("running", 0.875, 5, 20)
+    assert (str(one.state), one.best, one.trials, one.asked) == ("running", 0.875, 5, 20)
     history.close()
 
 
@@ -124,7 +125,7 @@ def test_a_sweep_whose_driver_ended_with_an_error_is_no_finished_one(tmp_path):
     history.close()
     # Its summary is that of the session before.
     one = status.of(find(tmp_path / "a"))
-    assert (one.state, one.best, one.trials, one.asked) == ("crashed", 0.75, 6, 20)
+    assert (str(one.state), one.best, one.trials, one.asked) == ("crashed", 0.75, 6, 20)
     assert one.outcomes["crashed"] == 1
 
 
@@ -144,8 +145,9 @@ def test_a_sweep_whose_driver_ended_with_an_error_is_no_finished_one(tmp_path):
 def test_state(session, expected, monkeypatch):
     monkeypatch.setattr("platform.node", lambda: "HERE")
     before = {"stop_reason": "interrupted"}
-    assert states.state([before, session]) == expected
-    assert states.state([]) == "killed"
+    found = [Session.from_json(one) for one in (before, session)]
+    assert str(state(found)) == expected
+    assert str(state([])) == "killed"
 
 
 # caviar list.

@@ -212,7 +212,7 @@ def test_runs_of_tune_in_one_second_do_not_share_a_folder(tmp_path, monkeypatch)
 
 def state(folder):
     """As `caviar list` has it."""
-    return status.of(experiments.find(folder)).state
+    return str(status.of(experiments.find(folder)).state)
 
 
 @pytest.fixture

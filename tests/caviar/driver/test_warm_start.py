@@ -185,7 +185,8 @@ def test_other_data_is_said(then, train_size, said, tmp_path):
     sessions.note(asked, LINE, "random_search", folder)
     history = open_history(folder)
     before = controller(history)
-    with sessions.recorded(history, before, asked, LINE, data="digits", checksum=checksum):
+    data = dataclasses.replace(digits, checksum=checksum)
+    with sessions.recorded(history, before, asked, LINE, data=data):
         pass
     history.close()
     found = warm_start.load(dataclasses.replace(asked, train_size=train_size), LINE)

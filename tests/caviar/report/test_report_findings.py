@@ -15,6 +15,7 @@ from caviar.report import landscape
 from caviar.report.figures_time import best_so_far, good_half
 from caviar.report.importance import Agreement, agreement, importances
 from caviar.report.workers import Span, schedule
+from caviar.store.session import Session
 from search_spaces import Choice, Float, Int, SearchSpace
 
 NAN = math.nan
@@ -42,9 +43,7 @@ def test_trials_take_the_first_free_lane_and_idle_is_what_is_left():
 
 
 def test_a_worker_that_never_had_a_trial_is_idle():
-    found = schedule(
-        facts(trial(0, [], started=1.0, ended=5.0)).records, [{"from": 0.0, "concurrent": 4}]
-    )
+    found = schedule(facts(trial(0, [], started=1.0, ended=5.0)).records, [Session(concurrent=4)])
     assert (found.lanes, found.idle) == (4, 0.75)
 
 
@@ -57,7 +56,7 @@ def test_a_trial_of_two_sessions_has_two_spans_and_the_night_between_is_not_idle
         for one, at in zip(record.reports, times, strict=True)
     ]
     record.started = [2.0, 100.0]
-    sessions = [{"from": 0.0, "concurrent": 1}, {"from": 50.0, "concurrent": 1}]
+    sessions = [Session(concurrent=1), Session(begin=50.0, concurrent=1)]
     found = schedule({0: record}, sessions)
     assert found.spans == (Span(0, 2.0, 4.0, 0), Span(0, 100.0, 103.0, 0))
     assert (found.busy, found.idle) == (5.0, 0.0)

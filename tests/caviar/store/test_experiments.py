@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from without_ray import CONDITIONAL, LINE, controller, open_history, run_trial, write_sweep
@@ -233,12 +234,17 @@ def test_a_trial_by_its_number():
 def test_each_session_notes_its_versions_and_its_data(tmp_path):
     history = open_history(tmp_path)
     sweep = controller(history, trials=1)
-    with sessions.recorded(history, sweep, Sweep(), LINE, data="digits: 10 rows"):
+    data = SimpleNamespace(name="digits", checksum="c0ffee", describe=lambda: "ten rows")
+    with sessions.recorded(history, sweep, Sweep(), LINE, data=data):
         run_trial(sweep, [0.5])
-    (session,) = history.get("sessions")
+    (session,) = history.sessions()
     history.close()
-    assert session["data"] == "digits: 10 rows"
-    assert set(session["versions"]) == {
+    assert (session.data, session.dataset, session.data_checksum) == (
+        "ten rows",
+        "digits",
+        "c0ffee",
+    )
+    assert set(session.versions) == {
         "python", "caviar-tune", "ray", "torch", "optuna", "hyperopt", "numpy"
     }  # fmt: skip
 
@@ -248,7 +254,7 @@ def test_finding_one_imports_neither_ray_nor_torch_nor_optuna(tmp_path):
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from caviar import experiments\n"
+        "from caviar.store import experiments\n"
         f"experiments.find('x', Path({str(tmp_path)!r}))\n"
         "print([name for name in ('ray', 'torch', 'optuna') if name in sys.modules])\n"
     )

@@ -34,6 +34,8 @@ class WithAttributes(InMemory):
     def get(self, key, default=None):
         return self.notes.get(key, default)
 
+    sessions, note = History.sessions, History.note
+
 
 class Model:
     """Something to name."""
@@ -426,9 +428,9 @@ def test_sessions_are_counted_and_their_seconds_add_up(tmp_path):
     clock.now += 5000  # nobody counts the night between
     later = session(history, clock, seconds=4, sweep=Sweep(trials=9))
     assert (sessions.count(history), sessions.spent(history)) == (2, 14.0)
-    assert [one["until"] for one in history.get("sessions")] == [10.0, 14.0]
-    assert [one["stop_reason"] for one in history.get("sessions")] == ["interrupted", None]
-    assert [one["options"]["trials"] for one in history.get("sessions")] == [64, 9]
+    assert [one.until for one in history.sessions()] == [10.0, 14.0]
+    assert [one.stop_reason for one in history.sessions()] == ["interrupted", None]
+    assert [one.options["trials"] for one in history.sessions()] == [64, 9]
     assert [r.at for r in later.records[0].reports] == [5.0, 12.0]
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from caviar import Asha, Parzen, Sweep
 from caviar.driver.command_line import parse
-from caviar.store.provenance import git, provenance
+from caviar.store.provenance import commit
+from caviar.store.session import Commit
 from caviar.sweep import recipes, rerun
 from caviar.sweep.rerun import command
 from trainables import DeviceOptions
@@ -53,24 +54,23 @@ def test_the_commit_and_whether_it_is_all(tmp_path):
     def run(*words):
         subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True)
 
-    assert git(tmp_path) is None
+    assert commit(tmp_path) is None
     run("init", "-q")
-    assert git(tmp_path) is None  # no commit yet
+    assert commit(tmp_path) is None  # no commit yet
     (tmp_path / "a").write_text("1")
     run("add", "a")
     run("-c", "user.name=n", "-c", "user.email=e@e", "commit", "-qm", "one")
     (tmp_path / "untracked").write_text("1")
-    found = git(tmp_path)
-    assert found["changed"] is False
-    assert len(found["commit"]) == 40
+    found = commit(tmp_path)
+    assert found.changed is False
+    assert len(found.commit) == 40
     (tmp_path / "a").write_text("2")
-    assert git(tmp_path) == {"commit": found["commit"], "changed": True}
-    assert provenance(tmp_path)["git"] == git(tmp_path)
+    assert commit(tmp_path) == Commit(found.commit, changed=True)
 
 
 def test_no_git_on_this_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert git(tmp_path) is None
+    assert commit(tmp_path) is None
 
 
 def test_the_example_in_the_docstring():

@@ -129,7 +129,7 @@ def test_a_copy_that_was_replaced_is_read_anew(running, tmp_path):
     watched.look()
     watched.close()
     assert len(watched.records) == 3
-    assert watched.state == "finished"
+    assert str(watched.state) == "finished"
 
 
 def test_a_decision_that_is_half_written_is_read_when_it_is_whole(running, tmp_path):
