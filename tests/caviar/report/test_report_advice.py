@@ -15,6 +15,7 @@ from caviar.base.causes import causes
 from caviar.driver import loading
 from caviar.report import advice
 from caviar.report.workers import schedule
+from caviar.store.session import Session
 from search_spaces import Choice, SearchSpace
 
 NAN = math.nan
@@ -222,7 +223,7 @@ def test_before_the_first_epoch_workers_were_not_idle():
 )
 def test_what_would_help_idle_workers(trials, what):
     told = facts(*[trial(n, [0.5], started=10.0 * n, ended=10.0 * n + 4) for n in range(trials)])
-    two = schedule(told.records, [{"concurrent": 2}])
+    two = schedule(told.records, [Session(concurrent=2)])
     ((text, _),) = said(advice.idle_workers(told, two))
     assert text == f"The workers waited: {what}."
 
