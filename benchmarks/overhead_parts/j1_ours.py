@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from caviar import Sweep, run
+from caviar.base.objective import Objective
 from caviar.schedulers import Asha
 from caviar.searchers import Parzen
 from caviar.store.history import History
@@ -39,7 +40,7 @@ def main(folder: Path, spawned: float, seconds: float, seed: int) -> None:
             scheduler=Asha(reduction_factor=j1_job.REDUCTION_FACTOR),
         )
     )
-    history = History(found.folder, name="ours", metric="val_accuracy", mode="max")
+    history = History(found.folder, name="ours", objective=Objective("val_accuracy", "max"))
     results = [
         [
             started + report.at - spawned,

@@ -16,8 +16,9 @@ from caviar.driver import in_process, loading
 from caviar.store import checkpoints, layout, local_copy, location, sessions
 from caviar.store.atomic_folder import whole_folder
 from caviar.store.experiments import Experiment
+from caviar.store.layout import finite
 from caviar.store.location import Place
-from caviar.store.summary import finite, versions
+from caviar.store.summary import versions
 from caviar.sweep.sweep import Sweep, by_name
 from trainables.manifest import CheckpointError
 from trainables.options import DeviceOptions

@@ -13,8 +13,9 @@ from caviar.controller import forks
 from caviar.driver import in_process, loading
 from caviar.store import layout, sessions
 from caviar.store.atomic_folder import whole_folder
-from caviar.store.experiments import Experiment, best_report
-from caviar.store.summary import finite, versions
+from caviar.store.experiments import Experiment
+from caviar.store.layout import finite
+from caviar.store.summary import versions
 from caviar.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def plan(
         raise UsageError(f"--epochs must be at least 1, and it is {epochs}.")
     if seed is not None and seed < 0:
         raise UsageError(f"--seed must be at least 0, and it is {seed}.")
-    best = best_report(record, experiment.options.metric, experiment.options.direction)
+    best = experiment.options.objective.best_epoch(record.reports)
     if best is None:
         raise UsageError(
             f"Trial {record.number} of {experiment.name!r} has no epoch with a finite "

@@ -52,7 +52,7 @@ def _run(asked: argparse.Namespace) -> int:
     from caviar.store import atomic_folder
 
     atomic_folder.check_free(asked.out)
-    records = experiment.records()
+    records = experiment.trials()
     if asked.retrained is not None:
         retrained, trial = exporting.of_a_retraining(experiment, asked.retrained)
         record = experiments.trial(records, trial, experiment.name)

@@ -130,7 +130,7 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _record(experiment: experiments.Experiment, trial: int | None) -> TrialRecord:
-    records = experiment.records()
+    records = experiment.trials()
     if trial is None:
         return experiment.best(records)
     return experiments.trial(records, trial, experiment.name)

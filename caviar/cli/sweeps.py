@@ -125,7 +125,7 @@ def _show(asked: argparse.Namespace) -> int:
     console.print()
     console.print(space_table(experiment.space, source=False))
     console.print()
-    found = status.best_and_default(experiment, experiment.records())
+    found = status.best_and_default(experiment, experiment.trials())
     if found["best"] is None:
         console.print(_nothing(experiment), markup=False, highlight=False, soft_wrap=True)
     else:
@@ -135,7 +135,7 @@ def _show(asked: argparse.Namespace) -> int:
 
 def _best(asked: argparse.Namespace) -> int:
     experiment = experiments.find(asked.experiment, asked.storage)
-    found = status.best_and_default(experiment, experiment.records())
+    found = status.best_and_default(experiment, experiment.trials())
     if found["best"] is None:
         raise UsageError(_nothing(experiment))
     if asked.json:

@@ -81,7 +81,7 @@ def run(
 
     there = working / FOLDER
     there.mkdir(exist_ok=True)
-    history = History(there, name=FOLDER, metric=sweep.metric, mode=sweep.direction)
+    history = History(there, name=FOLDER, objective=sweep.objective)
     try:
         entries = _entries(history.get(_ENTRIES, []), entrants, sweep.final_seeds)
         history.set(_ENTRIES, entries)
@@ -213,10 +213,12 @@ def check(
         )
 
     _keep_the_best(last, folder)
+    looks = 0 if before is None else before.test_looks
     if before is None or before.winner != last.winner:
         last = with_test(last, folder, score)
+        last = replace(last, test_looks=looks + (last.test is not None))
     else:
-        last = replace(last, test=before.test, checkpoint=before.checkpoint)
+        last = replace(last, test=before.test, checkpoint=before.checkpoint, test_looks=looks)
     layout.write_json(last.to_json(), working / FILE)
     return last, None
 

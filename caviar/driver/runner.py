@@ -16,6 +16,7 @@ from rich.console import Console
 
 from caviar import trackers
 from caviar.base.errors import UsageError
+from caviar.base.trials import Trials
 from caviar.controller.budget import Stop
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Log, Plan
@@ -27,6 +28,7 @@ from caviar.ray.interrupt import interruptible
 from caviar.ray.tuning import search
 from caviar.schedulers.base import Scheduler
 from caviar.store import (
+    answer,
     checkpoints,
     database,
     disk_space,
@@ -36,6 +38,7 @@ from caviar.store import (
     sessions,
     summary,
 )
+from caviar.store.answer import Answer
 from caviar.store.finals import Finals
 from caviar.store.location import Place
 from caviar.sweep import compatibility, rerun
@@ -61,6 +64,8 @@ class Result:
     """Why the sweep ended before its last trial, or its finals before theirs; None when neither."""
     finals: Finals | None = None
     """What the winner came to with fresh seeds; None without finals, or before their end."""
+    answer: Answer | None = None
+    """What the sweep found by its finals; None where they have no winner either."""
 
 
 def run(
@@ -219,9 +224,16 @@ def run(
                     finally:
                         sessions.note_finals(history, how)
                 _prune(controller, folder / layout.TRIALS)
-                winner = None if last is None or last.winner is None else last.winner.trial
+                trials = Trials(sweep.objective, controller.records)
+                found_answer = answer.answer(trials, last)
                 found = summary.summarise(
-                    controller, name=name, recipe=recipe, folder=folder, winner=winner
+                    trials,
+                    name=name,
+                    recipe=recipe,
+                    seed=sweep.seed,
+                    seconds=controller.elapsed,
+                    folder=folder,
+                    answer=found_answer,
                 )
                 layout.write_json(found, working / layout.SUMMARY)
                 findings = _report(working, folder, console)
@@ -234,7 +246,7 @@ def run(
     stop_message.say(
         controller, sweep, console, recipe=recipe, name=name, ran=ran, script=script, finals=cut_off
     )
-    return Result(found, on_disk, cut_off or controller.ended_because, last)
+    return Result(found, on_disk, cut_off or controller.ended_because, last, found_answer)
 
 
 def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: Path) -> History:
@@ -247,8 +259,7 @@ def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: 
         return History(
             working,
             name=None if sweep.resume else name,  # it may have been renamed
-            metric=sweep.metric,
-            mode=sweep.direction,
+            objective=sweep.objective,
             url=sweep.history_url,
         )
 

@@ -6,11 +6,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from caviar.base.trial import Mode
+from caviar.base import noise as base
+from caviar.base.objective import Objective
 
 Verdict = Literal["better", "same", "worse"]
-CONFIDENCE = 0.95
-"""How sure a difference must be, on both sides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,26 +31,20 @@ class Score:
 def noise(a: Score, b: Score) -> float:
     """The difference of means that chance alone exceeds once in twenty times.
 
-    Student's t for two samples of equal variance:
-    t(0.975, n_a + n_b - 2) · s_pooled · sqrt(1/n_a + 1/n_b). Infinite with one seed each: then
-    nothing is known about the noise, and no difference counts.
+    As of `caviar.base.noise.noise`. Infinite with one seed each: then nothing is known about the
+    noise, and no difference counts.
 
     >>> round(noise(Score(mean=0.9, std=0.01, seeds=3), Score(mean=0.8, std=0.01, seeds=3)), 4)
     0.0227
     """
-    from scipy.stats import t
-
-    freedom = a.seeds + b.seeds - 2
-    if freedom < 1:
-        return math.inf
-    variance = ((a.seeds - 1) * a.std**2 + (b.seeds - 1) * b.std**2) / freedom
-    quantile = float(t.ppf((1 + CONFIDENCE) / 2, freedom))
-    return quantile * math.sqrt(variance * (1 / a.seeds + 1 / b.seeds))
+    spreads = [base.Spread(one.std, one.seeds) for one in (a, b)]
+    found = base.noise(spreads, a.seeds, b.seeds)
+    return math.inf if found is None else found
 
 
-def compare(new: Score, old: Score, mode: Mode) -> Verdict:
+def compare(new: Score, old: Score, objective: Objective) -> Verdict:
     """`new` against `old`; the same unless the difference of the means exceeds the noise."""
-    gain = new.mean - old.mean if mode == "max" else old.mean - new.mean
+    gain = objective.gain(new.mean, over=old.mean)
     if abs(gain) <= noise(new, old) or not math.isfinite(gain):
         return "same"
     return "better" if gain > 0 else "worse"

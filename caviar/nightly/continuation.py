@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from caviar.base.trials import Trials
 from caviar.controller.budget import Stop
 from caviar.nightly.night_file import Night
 from caviar.schedulers import Panda
@@ -109,17 +110,17 @@ def _turn(sweep: Sweep, last: Path) -> Turn | None:
         return None
     from caviar.store.history import History
 
-    history = History(last, name=None, metric=sweep.metric, mode=sweep.direction)
+    history = History(last, name=None, objective=sweep.objective)
     try:
         if not _is_cut_off(state(history.sessions())):
             return None
-        records = history.records()
+        trials = Trials(sweep.objective, history.records())
         return Turn(
             night=last.name,
-            epochs=sum(len(record.reports) for record in records.values()),
+            epochs=trials.epochs,
             seconds=sessions.spent(history),
             gpu_hours=sessions.gpu_seconds(history) / 3600,
-            trials=status.counts(records),
+            trials=status.counts(trials),
         )
     finally:
         history.close()

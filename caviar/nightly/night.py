@@ -210,10 +210,10 @@ def _compared(
     if reigning is None:
         sentence = f"The first champion: {sweep.metric} {night_file.score(winner)}."
         return replace(night, verdict="better", sentence=sentence, reigning=winner)
-    mode = sweep.direction
+    objective = sweep.objective
     is_new = finals.winner is not title
-    over_defender = "better" if defender is None else compare(winner, defender, mode)
-    over_record = compare(winner, reigning.score, mode)
+    over_defender = "better" if defender is None else compare(winner, defender, objective)
+    over_record = compare(winner, reigning.score, objective)
     scores = f"{sweep.metric} {night_file.score(winner)} against {night_file.score(reigning.score)}"
     if over_record == "worse":
         sentence = f"Worse than the champion's record: {scores}."
@@ -241,7 +241,7 @@ def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict
     plain = {k: v for k, v in options.items() if k not in _OF_ITS_RUN}
     from caviar.store.history import History
 
-    history = History(folder, name=None, metric=sweep.metric, mode=sweep.direction)
+    history = History(folder, name=None, objective=sweep.objective)
     try:
         recorded = history.sessions()
     finally:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from caviar.base.trial import Mode, Outcome, Report, TrialRecord
-from caviar.report.statistics import chance
 from caviar.store import finals, layout
+from caviar.store.answer import noise_of
 from caviar.store.checkpoints import folder_name
-from caviar.store.experiments import Experiment, best_report
+from caviar.store.experiments import Experiment
 from caviar.store.finals import Finalist, Finals
 from caviar.store.session import Session, SweepState, state
 from caviar.sweep.sweep import Sweep
@@ -75,7 +75,7 @@ class Facts:
 
     def best_of(self, record: TrialRecord) -> Report | None:
         """The best epoch of a trial."""
-        return best_report(record, self.metric, self.mode)
+        return self.options.objective.best_epoch(record.reports)
 
     def score(self, record: TrialRecord) -> float | None:
         """The value of a trial's best epoch; None for a failed, a diverged or an empty one."""
@@ -111,9 +111,7 @@ class Facts:
 
         Where `other` is None, a single run of the search, the spread is that of all finalists.
         """
-        among = list(self.finalists.values()) if other is None else [one, other]
-        samples = [list(each.scores.values()) for each in among]
-        return chance(samples, len(one.scores), 1 if other is None else len(other.scores))
+        return noise_of(list(self.finalists.values()), one, other)
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have this outcome."""

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Sequence
 
 import numpy as np
-
-CONFIDENCE = 0.95
-"""How sure a difference of means must be, on both sides."""
 
 
 def ranks(values: Sequence[float]) -> np.ndarray:
@@ -50,31 +45,3 @@ def separation(among: Sequence[float], others: Sequence[float]) -> float:
     """
     above = sum((x > y) + (x == y) / 2 for x in among for y in others)
     return above / (len(among) * len(others))
-
-
-def chance(samples: Sequence[Sequence[float]], runs: int, others: int) -> float | None:
-    """The difference of two means that chance alone exceeds once in twenty times.
-
-    Student's t with the variance that all samples have in common:
-    t(0.975, f) · s · sqrt(1/runs + 1/others), f the sum of n - 1 over the samples and s² the mean
-    of their variances, weighted by n - 1.
-
-    Args:
-        samples: values of the same thing, one sample a configuration; they may differ in mean.
-        runs: how many values the one mean is of.
-        others: how many the other is of.
-
-    Returns None where no sample has two values: then nothing is known about the noise.
-
-    >>> round(chance([[0.89, 0.90, 0.91], [0.79, 0.80, 0.81]], 3, 3), 4)
-    0.0227
-    """
-    known = [sample for sample in samples if len(sample) > 1]
-    freedom = sum(len(sample) - 1 for sample in known)
-    if freedom == 0:
-        return None
-    from scipy.stats import t  # a quarter of a second, for sweeps with finalists only
-
-    squares = sum((len(sample) - 1) * statistics.variance(sample) for sample in known)
-    quantile = float(t.ppf((1 + CONFIDENCE) / 2, freedom))
-    return quantile * math.sqrt(squares / freedom * (1 / runs + 1 / others))

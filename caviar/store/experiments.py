@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.base.errors import UsageError, did_you_mean
-from caviar.base.trial import Mode, Outcome, Report, TrialRecord, better
-from caviar.store import layout, local_copy, sessions
+from caviar.base.trial import TrialRecord
+from caviar.base.trials import Trials
+from caviar.store import answer, finals, layout, local_copy, sessions
+from caviar.store.answer import Answer
 from caviar.store.location import Place, place, written
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
@@ -83,9 +84,8 @@ class Experiment:
         url = None if elsewhere is None else url or elsewhere["url"]
         if url is not None:
             database.check(url)
-        metric, mode = self.options.metric, self.options.direction
         try:
-            return History(self.folder, name=None, metric=metric, mode=mode, url=url)
+            return History(self.folder, name=None, objective=self.options.objective, url=url)
         except (DatabaseError, StorageInternalError) as error:
             cause = error.__cause__ if isinstance(error, StorageInternalError) else error
             reason = getattr(cause, "orig", cause)
@@ -94,10 +94,22 @@ class Experiment:
                 "restore it from a copy."
             ) from error
 
-    def records(self) -> dict[int, TrialRecord]:
+    def trials(self) -> Trials:
         """Every trial so far, by its number."""
         with self.history() as history:
-            return history.records()
+            return Trials(self.options.objective, history.records())
+
+    def answer(self) -> Answer | None:
+        """What its finals found; None where it has none, or before their end.
+
+        A sweep of a version that did not write it into its summary has its finals to tell.
+        """
+        summary = self.summary()
+        if summary is not None and "answer" in summary:
+            stored = summary["answer"]
+            return None if stored is None else Answer.from_json(stored)
+        found = finals.read(self.folder)
+        return None if found is None else answer.answer(self.trials(), found)
 
     def summary(self) -> dict[str, Any] | None:
         """`summary.json`; None before the end of the first session, and where it is damaged."""
@@ -107,38 +119,26 @@ class Experiment:
             return None
         return found if _is_whole(found) else None
 
-    def best(self, records: Mapping[int, TrialRecord]) -> TrialRecord:
+    def best(self, trials: Trials | None = None) -> TrialRecord:
         """The best trial: that of the summary, which is what a person was shown; where there is
         none, or epochs were trained since, the one with the best epoch so far, the first of equals.
 
-        Raises `UsageError` where no trial has reported a finite value.
+        Args:
+            trials: its trials where they were read already.
+
+        Raises:
+            UsageError: where no trial has reported a finite value.
         """
+        trials = self.trials() if trials is None else trials
         summary = self.summary()
-        epochs = sum(len(record.reports) for record in records.values())
-        if summary is not None and summary.get("best") and summary["epochs_trained"] == epochs:
-            return records[summary["best"]["trial"]]
-        metric, mode = self.options.metric, self.options.direction
-        found: tuple[float, TrialRecord] | None = None
-        for _, record in sorted(records.items()):
-            report = best_report(record, metric, mode)
-            if report is None or record.outcome in (Outcome.FAILED, Outcome.DIVERGED):
-                continue
-            value = report.metrics[metric]
-            if found is None or better(value, found[0], mode):
-                found = value, record
-        if found is None:
+        shown = None if summary is None else summary["best"]
+        if summary is not None and shown and summary["epochs_trained"] == trials.epochs:
+            return trials[shown["trial"]]
+        first = trials.best()
+        if first is None:
+            metric = self.options.metric
             raise UsageError(f"No trial of {self.name!r} has reported a finite {metric}.")
-        return found[1]
-
-
-def best_report(record: TrialRecord, metric: str, mode: Mode) -> Report | None:
-    """The best epoch of a trial, the earliest of equals; None without a finite value."""
-    best: Report | None = None
-    for report in record.reports:
-        value = report.metrics.get(metric, math.nan)
-        if math.isfinite(value) and (best is None or better(value, best.metrics[metric], mode)):
-            best = report
-    return best
+        return first.trial
 
 
 def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from caviar.base.noise import Spread
+
 FOLDER = "finals"
 FILE = "finals.json"
 
@@ -47,6 +49,11 @@ class Finalist:
         """Standard deviation over the seeds, with n - 1; 0 for a single one."""
         return statistics.stdev(self.scores.values()) if len(self.scores) > 1 else 0.0
 
+    @property
+    def spread(self) -> Spread:
+        """Of its scores over the seeds."""
+        return Spread(self.std, len(self.scores))
+
     def to_json(self) -> dict[str, Any]:
         """As in `finals.json`."""
         seeds = {str(seed): score for seed, score in self.scores.items()}
@@ -65,6 +72,8 @@ class Finals:
     """The test rows by the winner's best training, looked at once; None where it cannot tell."""
     checkpoint: str | None = None
     """That training's checkpoint; None where it is gone."""
+    test_looks: int = 0
+    """How often the test rows were scored, over all sessions of the sweep."""
 
     @property
     def winner(self) -> Finalist | None:
@@ -79,6 +88,7 @@ class Finals:
             "epochs": self.epochs,
             "test": self.test,
             "checkpoint": self.checkpoint,
+            "test_looks": self.test_looks,
         }
 
 
@@ -91,6 +101,7 @@ def read(folder: Path) -> Finals | None:
             known = {k: v for k, v in one.items() if k not in ("mean", "std")}
             scores = {int(seed): score for seed, score in one["scores"].items()}
             finalists.append(Finalist(**known | {"scores": scores}))
-        return Finals(**found | {"finalists": finalists})
+        looks = found.get("test_looks", int(found["test"] is not None))  # an older version's: once
+        return Finals(**found | {"finalists": finalists, "test_looks": looks})
     except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
         return None

@@ -19,11 +19,13 @@ import optuna
 import sqlalchemy.event
 import sqlalchemy.exc
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from caviar.base.errors import UsageError
 from caviar.base.format import duration
-from caviar.base.trial import Mode, Outcome, Report, TrialRecord
+from caviar.base.objective import Objective
+from caviar.base.trial import Outcome, Report, TrialRecord
 from caviar.store import database, history_rows, layout
 from caviar.store.session import KEY, Session
 from search_spaces import SearchSpace
@@ -41,11 +43,11 @@ class History:
     """
 
     def __init__(
-        self, folder: Path, *, name: str | None, metric: str, mode: Mode, url: str | None = None
+        self, folder: Path, *, name: str | None, objective: Objective, url: str | None = None
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / layout.HISTORY
-        self._metric = metric
+        self._metric = objective.metric
         before = noted(folder)
         only_read = before is None and url is None and _may_only_be_read(self.path)
         if before is not None or url is not None:
@@ -66,7 +68,7 @@ class History:
                 self._study = optuna.create_study(
                     storage=self._storage,
                     study_name=name,
-                    direction="maximize" if mode == "max" else "minimize",
+                    direction=_DIRECTIONS[objective.direction],
                     load_if_exists=url is None or before is not None,
                 )
         except optuna.exceptions.DuplicatedStudyError as error:
@@ -288,6 +290,7 @@ def _may_only_be_read(path: Path) -> bool:
 
 _WAIT_FOR_A_LOCK = {"connect_args": {"timeout": 60}}  # seconds; a dashboard may be reading
 
+_DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 _STATES = {
     Outcome.COMPLETED: TrialState.COMPLETE,
     Outcome.STOPPED_EARLY: TrialState.PRUNED,

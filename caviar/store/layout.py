@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,11 @@ def has_history(folder: Path | Place) -> bool:
 def has_sweep(folder: Path | Place) -> bool:
     """Whether a sweep lies there: what it was asked, and its history."""
     return (folder / OPTIONS).is_file() and has_history(folder)
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics for JSON, which has no NaN: null in its place."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def write_json(value: Any, path: Path) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from caviar.base.format import how_it_ended
-from caviar.base.trial import Outcome, TrialRecord
-from caviar.store import checkpoints, experiments, layout
+from caviar.base.trial import Outcome
+from caviar.base.trials import Trials
+from caviar.store import summary
 from caviar.store.experiments import Experiment
 from caviar.store.session import CRASHED, Commit, How, SweepState, state
 
@@ -48,20 +48,18 @@ def of(experiment: Experiment) -> SweepStatus:
         sessions = history.sessions()
         # One that crashed has no summary, or that of the session before.
         ended = bool(sessions) and sessions[-1].ended and sessions[-1].stop_reason != CRASHED
-        summary = experiment.summary() if ended else None
-        records = {} if summary is not None else history.records()
-    if summary is None:
-        summary = best_and_default(experiment, records) | {
-            "trials": counts(records),
-            "epochs_trained": sum(len(record.reports) for record in records.values()),
-            "wall_seconds": max(
-                [0.0]
-                + [one.until for one in sessions]
-                + [report.at for record in records.values() for report in record.reports]
-            ),
+        found = experiment.summary() if ended else None
+        records = {} if found is not None else history.records()
+    if found is None:
+        trials = Trials(experiment.options.objective, records)
+        reports = [report.at for record in records.values() for report in record.reports]
+        found = best_and_default(experiment, trials) | {
+            "trials": counts(trials),
+            "epochs_trained": trials.epochs,
+            "wall_seconds": max([0.0, *(one.until for one in sessions), *reports]),
         }
     now = state(sessions)
-    ended_how = dict(summary["trials"])
+    ended_how = dict(found["trials"])
     total = ended_how.pop("total")
     running = total - sum(ended_how.values())
     outcomes = {name.replace("_", " "): count for name, count in ended_how.items()}
@@ -74,13 +72,13 @@ def of(experiment: Experiment) -> SweepStatus:
     return SweepStatus(
         state=now,
         metric=metric,
-        best=_value(summary["best"], metric),
-        baseline=_value(summary["baseline"], metric),
+        best=_value(found["best"], metric),
+        baseline=_value(found["baseline"], metric),
         trials=total,
         asked=asked,
         outcomes=outcomes,
-        epochs=summary["epochs_trained"],
-        seconds=summary["wall_seconds"],
+        epochs=found["epochs_trained"],
+        seconds=found["wall_seconds"],
         sessions=len(sessions),
         started=started,
         age=time.time() - started if sessions else None,
@@ -88,53 +86,25 @@ def of(experiment: Experiment) -> SweepStatus:
     )
 
 
-def best_and_default(experiment: Experiment, records: Mapping[int, TrialRecord]) -> dict[str, Any]:
+def best_and_default(experiment: Experiment, trials: Trials) -> dict[str, Any]:
     """The best configuration and the default one, as in `summary.json` and strict JSON.
 
     `best` is None before the first finite value.
     """
-    metric, mode = experiment.options.metric, experiment.options.direction
-    best: dict[str, Any] | None = None
-    if any(experiments.best_report(record, metric, mode) for record in _may_win(records)):
-        record = experiment.best(records)
-        report = experiments.best_report(record, metric, mode)
-        assert report is not None  # the best trial has one
-        checkpoint = checkpoints.newest(experiment.place / layout.TRIALS, record.number)
-        best = {
-            "trial": record.number,
-            "epoch": report.epoch,
-            "config": record.config,
-            "metrics": _finite(report.metrics),
-            "checkpoint": None if checkpoint is None else str(checkpoint[0]),
-        }
-    default = records.get(0)
-    report = None if default is None else experiments.best_report(default, metric, mode)
+    number = None if trials.best() is None else experiment.best(trials).number
     return {
         "name": experiment.name,
-        "metric": metric,
-        "mode": mode,
-        "best": best,
-        "baseline": {
-            "config": None if default is None else default.config,
-            "metrics": None if report is None else _finite(report.metrics),
-        },
+        "metric": trials.objective.metric,
+        "mode": trials.objective.direction,
+        "best": summary.best(trials, number, experiment.place),
+        "baseline": summary.baseline(trials),
     }
 
 
-def _may_win(records: Mapping[int, TrialRecord]) -> list[TrialRecord]:
-    no = (Outcome.FAILED, Outcome.DIVERGED)
-    return [record for record in records.values() if record.outcome not in no]
-
-
-def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-
-
-def counts(records: Mapping[int, TrialRecord]) -> dict[str, int]:
+def counts(trials: Trials) -> dict[str, int]:
     """How many trials there are and how many ended how, as in the summary."""
-    ended = [outcome for outcome in Outcome if outcome is not Outcome.RUNNING]
-    outcomes = [record.outcome for record in records.values()]
-    return {"total": len(records)} | {one.value: outcomes.count(one) for one in ended}
+    ended = {how.value: n for how, n in trials.counts().items() if how is not Outcome.RUNNING}
+    return {"total": len(trials)} | ended
 
 
 def _value(found: Mapping[str, Any] | None, metric: str) -> float | None:

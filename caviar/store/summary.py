@@ -3,73 +3,95 @@
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import platform
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from caviar.base.trial import Outcome
-from caviar.controller.controller import SweepController
+from caviar.base.trials import BASELINE, Trials
 from caviar.store import checkpoints, layout
+from caviar.store.answer import Answer
 from caviar.store.location import Place
 
 
 def summarise(
-    controller: SweepController,
+    trials: Trials,
     *,
     name: str,
     recipe: str,
+    seed: int,
+    seconds: float,
     folder: Path | Place,
-    winner: int | None = None,
+    answer: Answer | None = None,
 ) -> dict[str, Any]:
-    """The summary of a sweep, finished or not. `best` is None before the first finite report.
+    """The summary of a sweep, finished or not, as JSON values.
 
-    `winner` is the trial that won the finals; without any the one with the best epoch is best.
+    Args:
+        trials: those of the search.
+        name: of the sweep.
+        recipe: of the sweep.
+        seed: of the sweep.
+        seconds: how long it has run, over all sessions.
+        folder: of the sweep, for the checkpoint of the best trial.
+        answer: what its finals said; the best trial is theirs. Without, it is the one with the best
+            epoch, None before the first finite value.
     """
-    plan = controller.plan
-    outcomes = [Outcome.COMPLETED, Outcome.STOPPED_EARLY, Outcome.FAILED, Outcome.DIVERGED]
-    best = controller.best()
-    if winner is not None and (report := controller.best_report(winner)) is not None:
-        best = controller.records[winner], report
-    baseline = controller.best_report(0)
+    objective = trials.objective
     return {
         "name": name,
         "recipe": recipe,
-        "seed": plan.seed,
-        "metric": plan.metric,
-        "mode": plan.mode,
+        "seed": seed,
+        "metric": objective.metric,
+        "mode": objective.direction,
         "trials": {
-            "total": len(controller.records),
-            **{outcome.value: controller.count(outcome) for outcome in outcomes},
+            "total": len(trials),
+            **{outcome.value: trials.count(outcome) for outcome in _ENDED},
         },
-        "epochs_trained": controller.epochs,
-        "wall_seconds": round(controller.elapsed, 3),
-        "baseline": {
-            "config": controller.records[0].config if 0 in controller.records else None,
-            "metrics": None if baseline is None else finite(baseline.metrics),
-        },
-        "best": None
-        if best is None
-        else {
-            "trial": best[0].number,
-            "epoch": best[1].epoch,
-            "config": best[0].config,
-            "metrics": finite(best[1].metrics),
-            "checkpoint": _checkpoint(folder, best[0].number),
-        },
+        "epochs_trained": trials.epochs,
+        "wall_seconds": round(seconds, 3),
+        "baseline": baseline(trials),
+        "best": best(trials, _winner(trials, answer), folder),
         "versions": versions(),
+        "answer": None if answer is None else answer.to_json(),
     }
 
 
-def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """Metrics for JSON, which has no NaN: null in its place."""
-    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+_ENDED = (Outcome.COMPLETED, Outcome.STOPPED_EARLY, Outcome.FAILED, Outcome.DIVERGED)
 
 
-def _checkpoint(folder: Path | Place, trial: int) -> str | None:
-    found = checkpoints.newest(folder / layout.TRIALS, trial)
-    return None if found is None else str(found[0])
+def _winner(trials: Trials, answer: Answer | None) -> int | None:
+    """The trial of the search that won the finals, else the one with the best epoch."""
+    if answer is not None and answer.trial is not None and trials.best_report(answer.trial):
+        return answer.trial
+    first = trials.best()
+    return None if first is None else first.trial.number
+
+
+def baseline(trials: Trials) -> dict[str, Any]:
+    """The default configuration and the metrics of its best epoch, as in the summary."""
+    report = trials.baseline()
+    return {
+        "config": trials[BASELINE].config if BASELINE in trials else None,
+        "metrics": None if report is None else layout.finite(report.metrics),
+    }
+
+
+def best(trials: Trials, number: int | None, folder: Path | Place) -> dict[str, Any] | None:
+    """The trial `number` as the best one, as in the summary; None where it has no finite value.
+
+    `folder` is that of the sweep, for its newest checkpoint.
+    """
+    report = None if number is None else trials.best_report(number)
+    if number is None or report is None:
+        return None
+    checkpoint = checkpoints.newest(folder / layout.TRIALS, number)
+    return {
+        "trial": number,
+        "epoch": report.epoch,
+        "config": trials[number].config,
+        "metrics": layout.finite(report.metrics),
+        "checkpoint": None if checkpoint is None else str(checkpoint[0]),
+    }
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.base.trial import TrialRecord
-from caviar.store import experiments
 from caviar.store.experiments import Experiment
 
 if TYPE_CHECKING:
@@ -27,16 +26,16 @@ def trials(experiment: Experiment) -> pa.Table:
     Times are seconds since the start of the sweep. A cell that a trial has no value for is null: a
     parameter that did not take part, a metric that was not finite.
     """
-    metric, mode = experiment.options.metric, experiment.options.direction
+    found = experiment.trials()
     rows = []
-    for number, record in sorted(experiment.records().items()):
-        best = experiments.best_report(record, metric, mode)
+    for number, record in sorted(found.items()):
+        best = found.best_report(number)
         rows.append(
             {
                 "trial": number,
                 "outcome": record.outcome.value,
                 "epochs": record.epoch,
-                "best": None if best is None else best.metrics[metric],
+                "best": found.best_value(number),
                 "best_epoch": None if best is None else best.epoch,
                 "started": record.started[0] if record.started else None,
                 "ended": record.ended,
@@ -63,7 +62,7 @@ def epochs(experiment: Experiment) -> pa.Table:
                 **_metrics(report.metrics),
             },
         )
-        for number, record in experiment.records().items()
+        for number, record in experiment.trials().items()
         for report in record.reports
     ]
     return _table([row for _, row in sorted(rows, key=lambda item: item[0])])

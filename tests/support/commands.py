@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, TrialRecord
 from caviar.store.history import History
 from trainables.loops import read_checkpoint
@@ -27,7 +28,7 @@ DIGITS = ["--dataset", "digits"]
 SLOW = [*DIGITS, "--trainable", "faulty:Slow", "--checkpoint-seconds", "0"]
 SUMMARY_KEYS = [
     "name", "recipe", "seed", "metric", "mode", "trials", "epochs_trained", "wall_seconds",
-    "baseline", "best", "versions",
+    "baseline", "best", "versions", "answer",
 ]  # fmt: skip
 OUTCOMES = ["total", "completed", "stopped_early", "failed", "diverged"]
 
@@ -75,7 +76,7 @@ def summary(folder: Path) -> dict:
 
 
 def records(folder: Path, metric: str = "val_accuracy") -> dict[int, TrialRecord]:
-    history = History(folder, name=None, metric=metric, mode="max")
+    history = History(folder, name=None, objective=Objective(metric, "max"))
     try:
         return history.records()
     finally:

@@ -146,8 +146,8 @@ def write(folder, records, *, space=SPACE, recipe="asha_parzen", traceback=None,
     """A finished sweep on disk: its history (or where it is), its options, its tracebacks."""
     folder.mkdir(parents=True)
     asked = Sweep(**{"metric": METRIC, "max_epochs": 9, "scheduler": Asha(), **options})
-    where = {"mode": asked.direction, "url": asked.history_url}
-    history = History(folder, name=folder.name, metric=METRIC, **where)
+    where = {"objective": asked.objective, "url": asked.history_url}
+    history = History(folder, name=folder.name, **where)
     for record in records:
         history.start(record, space)
         for report in record.reports:

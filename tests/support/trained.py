@@ -9,14 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from without_ray import LINE
+from without_ray import LINE, summary_of
 
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Plan
 from caviar.driver import in_process, loading
 from caviar.store import checkpoints, layout, sessions
 from caviar.store.history import History
-from caviar.store.summary import summarise
 from caviar.sweep.sweep import Sweep
 from trainables.options import TrialInfo
 
@@ -28,7 +27,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
     folder.mkdir(parents=True)
     dataset, _ = loading.load_data(asked)
     sessions.note(asked, space, RECIPE, folder)
-    history = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
+    history = History(folder, name=folder.name, objective=asked.objective)
     controller = SweepController(
         Plan(
             metric=asked.metric,
@@ -60,7 +59,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
                 controller.saved.discard(useless)
     history.close()
     checkpoints.tidy(folder / layout.TRIALS)
-    found = summarise(controller, name=folder.name, recipe=RECIPE, folder=folder)
+    found = summary_of(controller, folder, name=folder.name, recipe=RECIPE)
     layout.write_json(found, folder / layout.SUMMARY)
     return controller
 

@@ -9,6 +9,8 @@ import itertools
 import json
 import math
 
+from caviar.base.objective import Objective
+from caviar.base.trials import Trials
 from caviar.controller.budget import Limits
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Plan
@@ -16,9 +18,11 @@ from caviar.schedulers import NoStopping
 from caviar.searchers import Random
 from caviar.store import sessions
 from caviar.store.history import History
+from caviar.store.summary import summarise
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
 METRIC = "val_accuracy"
+UP = Objective(METRIC, "max")
 
 LINE = SearchSpace(
     "line", [Float(name="learning_rate", low=1e-4, high=1.0, scale="log", default=0.01)]
@@ -87,7 +91,7 @@ def plan(**changes):
 
 
 def open_history(folder, *, mode="max"):
-    return History(folder, name="sweep", metric=METRIC, mode=mode)
+    return History(folder, name="sweep", objective=Objective(METRIC, mode))
 
 
 class InMemory:
@@ -243,11 +247,18 @@ def drive(sweep, *, curve=accuracy):
         pass
 
 
+def summary_of(sweep, folder, *, name, recipe="random_search", answer=None):
+    """The summary of a sweep that a controller has run so far."""
+    trials = Trials(Objective(sweep.plan.metric, sweep.plan.mode), sweep.records)
+    asked = {"name": name, "recipe": recipe, "seed": sweep.plan.seed, "answer": answer}
+    return summarise(trials, seconds=sweep.elapsed, folder=folder, **asked)
+
+
 def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):
     """A sweep on disk that was cut off after so many epochs, as a session leaves it behind."""
     folder.mkdir(parents=True)
     sessions.note(asked, space, recipe, folder)
-    history = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
+    history = History(folder, name=folder.name, objective=asked.objective)
     sweep = controller(history, space=space, max_epochs=asked.max_epochs, seed=asked.seed)
     with sessions.recorded(history, sweep, asked, space):
         for _ in itertools.islice(steps(sweep), 1 + epochs):

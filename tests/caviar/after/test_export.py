@@ -207,7 +207,7 @@ def test_the_card(export, storage, tmp_path):
     card = (tmp_path / "out" / "README.md").read_text()
     found = about(tmp_path / "out")
     experiment = experiments.find("x", storage)
-    best = experiment.best(experiment.records())
+    best = experiment.best(experiment.trials())
     assert found["trial"] == best.number
     assert card.startswith(f"# x, trial {best.number}\n")
     assert f"- data: {found['data']}" in card
@@ -453,7 +453,7 @@ class Linear(EstimatorTrainable):
 
 def test_a_damaged_checkpoint(storage, export, tmp_path, monkeypatch):
     experiment = experiments.find("x", storage)
-    best = experiment.best(experiment.records()).number
+    best = experiment.best(experiment.trials()).number
     place = max((storage / "x" / "trials" / f"trial-{best:04d}").glob("checkpoint_*"))
     weights = place / "best.pt"
     read = Path.read_bytes

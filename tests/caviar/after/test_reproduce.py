@@ -59,7 +59,7 @@ def reproduce(storage, capsys):
 
 
 def test_the_sweep_has_every_outcome(storage):
-    records = experiments.find("x", storage).records()
+    records = experiments.find("x", storage).trials()
     failed, diverged, completed = Outcome.FAILED, Outcome.DIVERGED, Outcome.COMPLETED
     assert [(record.outcome, record.epoch) for record in records.values()] == [
         *[(completed, 2)] * 2, (failed, 1), (failed, 0), (diverged, 1), (failed, 0), (completed, 2)
@@ -68,7 +68,7 @@ def test_the_sweep_has_every_outcome(storage):
 
 @pytest.mark.parametrize("number", [0, 1, 6])
 def test_the_same_curve(number, reproduce, storage):
-    record = experiments.find("x", storage).records()[number]
+    record = experiments.find("x", storage).trials()[number]
     out, err = reproduce("x", number, "--tolerance", 0)
     assert err == ""
     lines = out.splitlines()

@@ -73,9 +73,9 @@ def test_the_best_trial_on_all_rows(retrain, experiment, tmp_path):
     out, err = retrain("x", "--out", tmp_path / "a" / "out")
     assert err == ""
     found = notes(tmp_path / "a" / "out")
-    records = experiment.records()
+    records = experiment.trials()
     best = experiment.best(records)
-    epochs = experiments.best_report(best, "val_accuracy", "max").epoch
+    epochs = records.best_report(best.number).epoch
     assert (found["trial"], found["config"], found["seed"]) == (best.number, best.config, best.seed)
     assert (found["epochs"], found["schedule_over"]) == (epochs, 4)
     assert len(found["curve"]) == epochs
@@ -99,11 +99,11 @@ def test_on_the_training_rows_it_is_the_trial_itself(retrain, experiment, tmp_pa
     retrain("x", "--trial", 1, "--on", "train", "--out", tmp_path / "out")
     found = notes(tmp_path / "out")
     clocks = {"epoch_seconds", "samples_per_second"}
-    record = experiment.records()[1]
+    record = experiment.trials()[1]
     assert [{n: v for n, v in row.items() if n not in clocks} for row in found["curve"]] == [
         {n: v for n, v in report.metrics.items() if n not in clocks} for report in record.reports
     ]
-    best = experiments.best_report(record, "val_accuracy", "max")
+    best = experiment.trials().best_report(1)
     assert read_checkpoint(tmp_path / "out").best_epoch == best.epoch
 
 
@@ -181,7 +181,7 @@ def test_another_seed(retrain, tmp_path):
 
 
 def test_plateau_without_validation_rows_watches_the_training_loss(experiment):
-    record = experiment.records()[0]
+    record = experiment.trials()[0]
     record = replace(record, config={**record.config, "schedule": "plateau"})
     for rows, notes in {
         "train": [],

@@ -11,7 +11,18 @@ import shutil
 
 import pyarrow.parquet
 import pytest
-from without_ray import CONDITIONAL, LINE, METRIC, Clock, controller, drive, report, run_trial
+from without_ray import (
+    CONDITIONAL,
+    LINE,
+    METRIC,
+    UP,
+    Clock,
+    controller,
+    drive,
+    report,
+    run_trial,
+    summary_of,
+)
 
 from caviar import Asha, Sweep
 from caviar.cli import main
@@ -20,7 +31,6 @@ from caviar.store.experiments import find
 from caviar.store.history import History
 from caviar.store.layout import SUMMARY, write_json
 from caviar.store.session import Session, state
-from caviar.store.summary import summarise
 
 
 @pytest.fixture
@@ -41,7 +51,7 @@ def write(folder, body, *, space=LINE, finished=True, **changes):
     folder.mkdir(parents=True)
     asked = Sweep(trials=10, max_epochs=9, metric=METRIC)
     sessions.note(asked, space, "random_search", folder)
-    history = History(folder, name=folder.name, metric=METRIC, mode="max")
+    history = History(folder, name=folder.name, objective=UP)
     clock = Clock()
     sweep = controller(history, space=space, clock=clock, **changes)
     noted = sessions.recorded(history, sweep, asked, space, concurrent=2)
@@ -49,7 +59,7 @@ def write(folder, body, *, space=LINE, finished=True, **changes):
     body(sweep, clock)
     if finished:
         noted.__exit__(None, None, None)
-        found = summarise(sweep, name=folder.name, recipe="random_search", folder=folder)
+        found = summary_of(sweep, folder, name=folder.name)
         write_json(found, folder / SUMMARY)
     history.close()
     return noted
@@ -97,7 +107,7 @@ def test_a_sweep_that_runs_is_read_from_its_history(tmp_path):
 
 def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
     noted = write(tmp_path / "a", four_trials, max_epochs=3)
-    history = History(tmp_path / "a", name=None, metric=METRIC, mode="max")
+    history = History(tmp_path / "a", name=None, objective=UP)
     sweep = controller(history, max_epochs=3, session=1)
     sweep.replay(history.records())
     noted = sessions.recorded(history, sweep, Sweep(trials=20), LINE)
@@ -110,7 +120,7 @@ def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
 
 def test_a_sweep_whose_driver_ended_with_an_error_is_no_finished_one(tmp_path):
     write(tmp_path / "a", four_trials, max_epochs=3)
-    history = History(tmp_path / "a", name=None, metric=METRIC, mode="max")
+    history = History(tmp_path / "a", name=None, objective=UP)
     sweep = controller(history, max_epochs=3, session=1)
     sweep.replay(history.records())
 
@@ -222,7 +232,7 @@ def test_the_best_as_json(how, tmp_path, run):
     code, out, err = run("best", *where, "--json")
     assert (code, err) == (0, "")
     found = json.loads(out)
-    config = find(tmp_path / "a").records()[1].config
+    config = find(tmp_path / "a").trials()[1].config
     assert found == {
         "name": "a",
         "metric": METRIC,
@@ -296,7 +306,7 @@ def test_csv_and_parquet_hold_every_trial(tmp_path, run):
             "config.learning_rate": record.config["learning_rate"],
             f"metric.{METRIC}": (0.5, 0.75, 0.9, 0.95)[number],
         }
-        for number, record in find(tmp_path / "a").records().items()
+        for number, record in find(tmp_path / "a").trials().items()
     ]
 
 
@@ -305,7 +315,7 @@ def test_an_epoch_a_row_and_mixed_columns(tmp_path, run):
     path = tmp_path / "epochs.parquet"
     assert run("trials", tmp_path / "a", "--epochs", "--parquet", path)[0] == 0
     rows = pyarrow.parquet.read_table(path).to_pylist()
-    records = find(tmp_path / "a").records()
+    records = find(tmp_path / "a").trials()
     assert [(row["trial"], row["epoch"], row[f"metric.{METRIC}"]) for row in rows] == [
         (number, one.epoch, one.metrics[METRIC])
         for order, number, one in sorted(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from without_ray import LINE, Clock, accuracy, controller, saved_as, steps, write_sweep
+from without_ray import LINE, Clock, accuracy, controller, saved_as, steps, summary_of, write_sweep
 
 import search_spaces
 from caviar import Sweep, UsageError
@@ -17,7 +17,6 @@ from caviar.nightly.continuation import Turn
 from caviar.store import layout, sessions
 from caviar.store.finals import Finalist, Finals
 from caviar.store.history import History
-from caviar.store.summary import summarise
 from caviar.sweep.recipes import load as load_recipe
 
 PLAN = """
@@ -55,7 +54,7 @@ def without_ray(clock, *, killed_after=None):
         folder.mkdir(parents=True, exist_ok=True)
         if not sweep.resume:
             sessions.note(sweep, LINE, recipe, folder)
-        history = History(folder, name=sweep.name, metric=sweep.metric, mode=sweep.direction)
+        history = History(folder, name=sweep.name, objective=sweep.objective)
         which = controller(
             history,
             trials=sweep.trials,
@@ -79,7 +78,7 @@ def without_ray(clock, *, killed_after=None):
         with sessions.recorded(history, which, sweep, LINE):
             for _ in steps(which, curve=train):
                 pass
-            found = summarise(which, name=sweep.name, recipe=recipe, folder=folder)
+            found = summary_of(which, folder, name=sweep.name, recipe=recipe)
         history.close()
         best = found["best"]
         scores = {seed: best["metrics"][sweep.metric] + seed / 100 for seed in (0, 1)}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from caviar import UsageError
+from caviar.base.objective import Objective
 from caviar.nightly import champion, cleanup, lock, night_file, notify, page, settings
 from caviar.nightly.champion import Champion
 from caviar.nightly.comparison import Score, compare, noise
@@ -138,7 +139,7 @@ def test_noise_by_hand():
     ],
 )
 def test_better_same_or_worse(new, old, mode, verdict):
-    assert compare(new, old, mode) == verdict
+    assert compare(new, old, Objective("val_accuracy", mode)) == verdict
 
 
 # The champion.

@@ -149,7 +149,7 @@ def test_hovering_names_the_trial(opened, folder):
     points.last.hover(force=True)
     label = figure.locator(".hoverlayer .hovertext").first
     label.wait_for()
-    best = find(folder).best(find(folder).records())
+    best = find(folder).best(find(folder).trials())
     assert f"trial {best.number}" in label.text_content()
     assert METRIC in label.text_content()
 

@@ -27,7 +27,7 @@ from caviar.report.facts import gather
 from caviar.report.page import script_json
 from caviar.report.sections import page
 from caviar.report.write import find_out
-from caviar.store.experiments import best_report, find
+from caviar.store.experiments import find
 from search_spaces import Choice, SearchSpace
 
 SECTIONS = [
@@ -73,10 +73,10 @@ def test_every_section_is_there_in_order(sweep):
 
 def test_the_numbers_are_those_of_the_history(sweep):
     experiment = find(sweep)
-    records = experiment.records()
+    records = experiment.trials()
     best = experiment.best(records)
-    score = best_report(best, METRIC, "max").metrics[METRIC]
-    default = best_report(records[0], METRIC, "max").metrics[METRIC]
+    score = records.best_report(best.number).metrics[METRIC]
+    default = records.baseline().metrics[METRIC]
     epochs = sum(len(record.reports) for record in records.values())
     said = words(sweep / "report.html")
     assert f"Trial {best.number} wins" in said
@@ -95,10 +95,10 @@ def test_the_numbers_are_those_of_the_history(sweep):
 
 def test_the_figures_are_those_of_the_history(sweep):
     experiment = find(sweep)
-    records = experiment.records()
+    records = experiment.trials()
     drawn = figures(sweep / "report.html")
     best = experiment.best(records)
-    score = float(f"{best_report(best, METRIC, 'max').metrics[METRIC]:.5g}")
+    score = float(f"{records.best_report(best.number).metrics[METRIC]:.5g}")
     for name in ("best-by-time", "best-by-epochs"):
         line = drawn[name]["data"][0]
         assert line["y"][-1] == max(line["y"]) == score

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from without_ray import CONDITIONAL, METRIC, plan
+from without_ray import CONDITIONAL, METRIC, UP, plan
 
 from caviar.controller.controller import SweepController
 from caviar.schedulers import Asha
@@ -21,7 +21,7 @@ def sweep(folder, searcher):
         space=CONDITIONAL,
         searcher=searcher,
         scheduler=Asha().build(max_epochs=9, seed=0),
-        history=History(folder, name="sweep", metric=METRIC, mode="max"),
+        history=History(folder, name="sweep", objective=UP),
     )
 
 

@@ -165,7 +165,7 @@ def history(folder, *, trials=12, max_epochs=9, **changes):
     asked = Sweep(trials=trials, max_epochs=max_epochs, **changes)
     folder.mkdir()
     sessions.note(asked, LINE, "random_search", folder)
-    written = History(folder, name=folder.name, metric=asked.metric, mode=asked.direction)
+    written = History(folder, name=folder.name, objective=asked.objective)
     sweep = controller(written, trials=trials, max_epochs=max_epochs, scheduler=asked.scheduler)
     with sessions.recorded(written, sweep, asked, LINE):
         drive(sweep)

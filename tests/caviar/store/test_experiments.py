@@ -14,7 +14,9 @@ from without_ray import CONDITIONAL, LINE, controller, open_history, run_trial, 
 
 import search_spaces
 from caviar import Asha, Grid, Optuna, Sweep, UsageError
+from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, Report, TrialRecord
+from caviar.base.trials import Trials
 from caviar.searchers import SearcherOptions
 from caviar.store import experiments, layout, sessions
 
@@ -41,8 +43,8 @@ def test_by_name_and_by_folder(how, storage, monkeypatch):
     assert (found.options.dataset, found.options.seed) == ("digits", 3)
     assert found.options.fix == ("dropout=0",)
     assert found.options.searcher == Grid(points=4)
-    assert [report.epoch for report in found.records()[0].reports] == [1, 2]
-    assert found.records()[0].config == CONDITIONAL.default()
+    assert [report.epoch for report in found.trials()[0].reports] == [1, 2]
+    assert found.trials()[0].config == CONDITIONAL.default()
 
 
 def test_reading_writes_nothing(storage):
@@ -51,7 +53,7 @@ def test_reading_writes_nothing(storage):
 
     before = content()
     found = experiments.find("first", storage)
-    found.records()
+    found.trials()
     assert found.summary() is None
     assert content() == before
 
@@ -67,7 +69,7 @@ def test_a_folder_that_may_only_be_read(storage, monkeypatch):
 
 def test_a_folder_that_was_renamed_keeps_its_history(storage):
     (storage / "first").rename(storage / "kept")
-    assert len(experiments.find("kept", storage).records()[0].reports) == 2
+    assert len(experiments.find("kept", storage).trials()[0].reports) == 2
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_options_of_another_version_are_left_out():
 # Its trials.
 
 
-def records(*values, mode="max"):
+def trials(*values, mode="max"):
     """Trials with these curves; `None` for one that failed after a splendid epoch."""
     found = {}
     for number, curve in enumerate(values):
@@ -171,7 +173,7 @@ def records(*values, mode="max"):
             for epoch, value in enumerate(curve or [99.0 if mode == "max" else -99.0], start=1)
         ]
         found[number] = TrialRecord(number, {}, 0, 0, outcome, rows)
-    return found
+    return Trials(Objective("val_accuracy", mode), found)
 
 
 NAN = float("nan")
@@ -189,7 +191,7 @@ NAN = float("nan")
 )
 def test_the_best_trial_so_far(curves, mode, best, tmp_path):
     write_sweep(tmp_path / "x", Sweep(mode=mode))
-    assert experiments.find("x", tmp_path).best(records(*curves, mode=mode)).number == best
+    assert experiments.find("x", tmp_path).best(trials(*curves, mode=mode)).number == best
 
 
 def test_the_best_trial_is_that_of_the_summary(tmp_path):
@@ -203,27 +205,20 @@ def test_the_best_trial_is_that_of_the_summary(tmp_path):
     }
     (tmp_path / "x" / "summary.json").write_text(json.dumps(summary))
     found = experiments.find("x", tmp_path)
-    assert found.best(records([0.9], [0.1], [0.5])).number == 2
-    assert found.best(records([0.9], [0.1], [0.5], [0.2])).number == 0  # an epoch since then
+    assert found.best(trials([0.9], [0.1], [0.5])).number == 2
+    assert found.best(trials([0.9], [0.1], [0.5], [0.2])).number == 0  # an epoch since then
     (tmp_path / "x" / "summary.json").write_text(json.dumps({**summary, "best": None}))
-    assert found.best(records([0.9], [0.1])).number == 0
+    assert found.best(trials([0.9], [0.1])).number == 0
 
 
 def test_no_best_trial(tmp_path):
     write_sweep(tmp_path / "x", Sweep())
     with pytest.raises(UsageError, match=r"No trial of 'x' has reported a finite val_accuracy\."):
-        experiments.find("x", tmp_path).best(records(None, [NAN]))
-
-
-def test_the_best_report():
-    (record,) = records([0.5, NAN, 0.75, 0.75]).values()
-    assert experiments.best_report(record, "val_accuracy", "max").epoch == 3
-    assert experiments.best_report(record, "val_accuracy", "min").epoch == 1
-    assert experiments.best_report(record, "val_loss", "min") is None
+        experiments.find("x", tmp_path).best(trials(None, [NAN]))
 
 
 def test_a_trial_by_its_number():
-    three = records([0.1], [0.2], [0.3])
+    three = trials([0.1], [0.2], [0.3])
     assert experiments.trial(three, 2, "x") is three[2]
     with pytest.raises(UsageError, match=r"'x' has no trial 3: its trials are 0 … 2\."):
         experiments.trial(three, 3, "x")

@@ -16,7 +16,7 @@ from pathlib import Path
 import made_up
 import pytest
 from commands import port_of_our_own
-from without_ray import METRIC, controller, steps
+from without_ray import UP, controller, steps
 
 from caviar import Sweep
 from caviar.base.errors import UsageError
@@ -93,7 +93,7 @@ def password(monkeypatch):
 def write(folder, url, name):
     """A sweep whose driver is gone after two trials and a bit."""
     folder.mkdir()
-    history = History(folder, name=name, metric=METRIC, mode="max", url=url)
+    history = History(folder, name=name, objective=UP, url=url)
     sweep = controller(history, max_epochs=3, trials=4)
     for _ in itertools.islice(steps(sweep), 12):
         pass
@@ -104,7 +104,7 @@ def write(folder, url, name):
 def test_everything_comes_back(server, tmp_path):
     history, sweep = write(tmp_path / "x", server, "everything")
     history.close()
-    again = History(tmp_path / "x", name=None, metric=METRIC, mode="max")
+    again = History(tmp_path / "x", name=None, objective=UP)
     assert again.get("note") == {"a": 1}
     found = again.records()
     assert {n: (r.config, r.outcome, r.epoch, r.seed) for n, r in found.items()} == {
@@ -128,7 +128,7 @@ def test_two_sweeps_share_a_database_and_none_takes_another_s_name(server, tmp_p
     two.close()
     (tmp_path / "other").mkdir()
     with pytest.raises(UsageError, match=r"holds a sweep 'one' already: choose another --name"):
-        History(tmp_path / "other", name="one", metric=METRIC, mode="max", url=server)
+        History(tmp_path / "other", name="one", objective=UP, url=server)
 
 
 def test_the_password_is_kept_nowhere(server, tmp_path):

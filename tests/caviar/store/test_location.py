@@ -8,9 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from without_ray import METRIC, controller, steps
+from without_ray import METRIC, UP, controller, steps
 
 from caviar.base.errors import UsageError
+from caviar.base.trial import Report
 from caviar.ray import nodes
 from caviar.ray.nodes import Answer
 from caviar.store import layout, location
@@ -30,7 +31,7 @@ def place(tmp_path):
 
 def fill(folder, epochs):
     """A sweep in `folder` that has trained so many epochs more, its history open."""
-    history = History(folder, name="sweep", metric=METRIC, mode="max")
+    history = History(folder, name="sweep", objective=UP)
     sweep = controller(history, trials=None, time_budget=1e9, max_epochs=100)
     for _ in itertools.islice(steps(sweep), 1 + epochs):
         pass
@@ -38,7 +39,7 @@ def fill(folder, epochs):
 
 
 def epochs(folder):
-    history = History(folder, name="sweep", metric=METRIC, mode="max")
+    history = History(folder, name="sweep", objective=UP)
     try:
         return sum(len(record.reports) for record in history.records().values())
     finally:
@@ -89,9 +90,9 @@ def test_what_the_last_driver_here_could_not_copy_is_not_lost(place):
     mirror.copy()
     history.close()
     (mirror.folder / layout.DECISIONS).write_text("stage 1\nstage 2\n")
-    later = History(mirror.folder, name="sweep", metric=METRIC, mode="max")
+    later = History(mirror.folder, name="sweep", objective=UP)
     later.set("note", 1)
-    later._attr(0, "epoch 9", {"order": 9, "at": 1.0, "metrics": {METRIC: 0.5}})
+    later.report(0, Report(9, {METRIC: 0.5}, order=9, at=1.0))
     later.close()
     again = Mirror(place)
     again.fetch(resume=True)

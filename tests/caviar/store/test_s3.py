@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from commands import caviar, finish, port_of_our_own, start
-from without_ray import LINE, METRIC, controller, run_trial, steps
+from without_ray import LINE, METRIC, UP, controller, run_trial, steps
 
 from caviar.after import exporting, reproduction
 from caviar.base.errors import UsageError
@@ -111,7 +111,7 @@ def test_the_history_comes_back_on_another_machine(bucket, tmp_path, monkeypatch
     place = home(Path(bucket), "x")
     mirror = Mirror(place)
     mirror.fetch(resume=False)
-    history = History(mirror.folder, name="x", metric=METRIC, mode="max")
+    history = History(mirror.folder, name="x", objective=UP)
     sweep = controller(history, trials=None, time_budget=1e9, max_epochs=100)
     with mirror.kept():
         for _ in itertools.islice(steps(sweep), 6):
@@ -121,7 +121,7 @@ def test_the_history_comes_back_on_another_machine(bucket, tmp_path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
     folder = on_disk(place, resume=True)
     assert folder != mirror.folder
-    again = History(folder, name=None, metric=METRIC, mode="max")
+    again = History(folder, name=None, objective=UP)
     assert sum(len(record.reports) for record in again.records().values()) == 5
     again.close()
     with pytest.raises(UsageError, match="holds a sweep already"):
@@ -142,7 +142,7 @@ def two_trials(bucket, monkeypatch, tmp_path):
     it by what is yielded."""
     mirror = Mirror(home(Path(bucket), "x"))
     mirror.fetch(resume=False)
-    history = History(mirror.folder, name="x", metric=METRIC, mode="max")
+    history = History(mirror.folder, name="x", objective=UP)
     sweep = controller(history, max_epochs=2)
 
     def train(*values):

@@ -11,7 +11,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from without_ray import CONDITIONAL, LINE, Clock, InMemory, controller, report, resumed, write_sweep
+from without_ray import (
+    CONDITIONAL,
+    LINE,
+    UP,
+    Clock,
+    InMemory,
+    controller,
+    report,
+    resumed,
+    write_sweep,
+)
 
 from caviar import Asha, Grid, Optuna, Sweep, UsageError
 from caviar.driver import runner
@@ -207,11 +217,11 @@ def test_a_driver_killed_before_its_first_session_goes_on(made, tmp_path):
     if made == "file":
         (tmp_path / "x" / "history.db").touch()
     else:
-        History(tmp_path / "x", name="x", metric="val_accuracy", mode="max").close()
+        History(tmp_path / "x", name="x", objective=UP).close()
     with pytest.raises(UsageError, match="holds a sweep already: add --resume"):
         check(dataclasses.replace(FIRST, resume=False), tmp_path / "x")
     check(FIRST, tmp_path / "x")
-    history = History(tmp_path / "x", name=None, metric="val_accuracy", mode="max")
+    history = History(tmp_path / "x", name=None, objective=UP)
     running = controller(history, clock=Clock(), trials=1)
     with sessions.recorded(history, running, FIRST, LINE):
         running.next()
@@ -233,7 +243,7 @@ def test_a_folder_that_the_histories_url_cannot_hold(name, tmp_path):
 def test_other_odd_folders_hold_a_history(name, tmp_path):
     write_sweep(tmp_path / name, Sweep(), epochs=1)
     check(Sweep(resume=True, name=name), tmp_path / name)
-    history = History(tmp_path / name, name=name, metric="val_accuracy", mode="max")
+    history = History(tmp_path / name, name=name, objective=UP)
     assert len(history.records()[0].reports) == 1
 
 

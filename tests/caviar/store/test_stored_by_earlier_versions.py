@@ -34,7 +34,7 @@ def storage(tmp_path):
 )
 def test_a_stored_sweep_opens(storage, name, trials, epochs, best, searcher):
     found = load(storage / name)
-    records = found.records()
+    records = found.trials()
     assert len(records) == trials
     assert sum(len(record.reports) for record in records.values()) == epochs
     assert found.best(records).number == best
@@ -55,11 +55,11 @@ def test_every_command_reads_a_stored_sweep(storage, name, command):
     [("finished", "asha_parzen", 9), ("killed", "asha_parzen", 7), ("finals", "nightly", 7)],
 )
 def test_a_stored_sweep_resumes(storage, name, recipe, trials):
-    before = load(storage / name).records()
+    before = load(storage / name).trials()
     command = ["sweep", recipe, "--storage", storage, "--name", name, "--resume"]
     code, out, err = finish(start(caviar(*command, "--trials", trials)))
     assert code == 0, f"{out}\n{err}"
-    after = load(storage / name).records()
+    after = load(storage / name).trials()
     assert len(after) == trials
     for number, record in before.items():
         assert after[number].config == record.config

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 from terminals import console, said
-from without_ray import LINE, METRIC, Clock, controller, report, run_trial
+from without_ray import LINE, METRIC, Clock, controller, report, run_trial, summary_of
 
 from caviar import Sweep
 from caviar.base.format import number
-from caviar.store import summary
 from caviar.store.finals import Finalist, Finals
 from caviar.terminal import screens
 
 
 def ended(sweep, folder, *, width=100, **found):
     out = console(width=width)
-    told = {**summary.summarise(sweep, name="x", recipe="r", folder=folder), **found}
+    told = {**summary_of(sweep, folder, name="x", recipe="r"), **found}
     screens.end(told, sweep, folder=folder, console=out)
     return said(out)
 

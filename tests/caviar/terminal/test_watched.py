@@ -9,7 +9,7 @@ import time
 
 import pytest
 from rich.console import Console
-from without_ray import LINE, METRIC, controller, report, run_trial
+from without_ray import LINE, METRIC, UP, controller, report, run_trial
 
 from caviar import Asha, Sweep
 from caviar.cli import main, watch
@@ -27,7 +27,7 @@ class Running:
     def __init__(self, folder):
         folder.mkdir(parents=True)
         sessions.note(ASKED, LINE, "random_search", folder)
-        self.history = History(folder, name=folder.name, metric=METRIC, mode="max")
+        self.history = History(folder, name=folder.name, objective=UP)
         self.sweep = controller(
             self.history, scheduler=ASHA, max_epochs=3, trials=4, clock=time.monotonic
         )
