@@ -69,15 +69,15 @@ def advise(
 
 def failures(facts: Facts) -> Iterator[Advice]:
     """Trials that raised, by their commonest cause."""
-    found = causes(facts.records)
+    found = causes(facts.trials)
     failed = sum(len(cause.trials) for cause in found)
-    if not failed or failed < _FAILED * len(facts.records):
+    if not failed or failed < _FAILED * len(facts.trials):
         return
     first = found[0]
-    share = failed / len(facts.records)
+    share = failed / len(facts.trials)
     yield Advice(
         "failures",
-        f"Look at why {_trials(failed)} of {len(facts.records)} failed: the traceback of trial "
+        f"Look at why {_trials(failed)} of {len(facts.trials)} failed: the traceback of trial "
         f"{first.trials[0]} is in the report and under errors/.",
         f"{len(first.trials)} of them: {shortened(first.error)}",
         3 + share,
@@ -86,11 +86,11 @@ def failures(facts: Facts) -> Iterator[Advice]:
 
 def divergence(facts: Facts) -> Iterator[Advice]:
     """Trials whose loss was not finite, and the parameter that tells them from the others."""
-    diverged = [r for r in facts.records.values() if r.outcome is Outcome.DIVERGED]
-    others = [facts.records[number] for number in facts.scores()]
-    if len(diverged) < max(2, _DIVERGED * len(facts.records)) or not others:
+    diverged = [r for r in facts.trials.values() if r.outcome is Outcome.DIVERGED]
+    others = [facts.trials[number] for number in facts.scores()]
+    if len(diverged) < max(2, _DIVERGED * len(facts.trials)) or not others:
         return
-    said = f"{_trials(len(diverged))} of {len(facts.records)} diverged"
+    said = f"{_trials(len(diverged))} of {len(facts.trials)} diverged"
     told: list[tuple[float, str, str]] = []
     for parameter in facts.space.searched:
         if isinstance(parameter, Choice):
@@ -117,7 +117,7 @@ def divergence(facts: Facts) -> Iterator[Advice]:
     else:
         text = f"{said}: no single parameter says which, so look at two together."
         evidence = "Their loss was not finite."
-    yield Advice("divergence", text, evidence, 2 + len(diverged) / len(facts.records))
+    yield Advice("divergence", text, evidence, 2 + len(diverged) / len(facts.trials))
 
 
 def reading_noise(facts: Facts) -> float | None:
@@ -128,7 +128,7 @@ def reading_noise(facts: Facts) -> float | None:
     eight differences. It holds the noise of training and of measuring, not that of the seed.
     """
     steps = []
-    for record in facts.records.values():
+    for record in facts.trials.values():
         if record.outcome is Outcome.COMPLETED:
             curve = [value for _, value in sorted(record.curve(facts.metric).items())]
             late = curve[len(curve) // 2 :]
@@ -214,10 +214,10 @@ def alike(facts: Facts) -> Iterator[Advice]:
 def early_stops(facts: Facts) -> Iterator[Advice]:
     """Most trials stopped at a first rung that says little of how they end."""
     rungs = facts.rungs
-    if len(rungs) == 0 or not facts.records:
+    if len(rungs) == 0 or not facts.trials:
         return
     first = rungs[0]
-    judged = [r for r in facts.records.values() if r.epoch >= first]
+    judged = [r for r in facts.trials.values() if r.epoch >= first]
     stopped = [r for r in judged if r.outcome is Outcome.STOPPED_EARLY and r.epoch == first]
     if not judged or len(stopped) < _STOPPED_AT_ONCE * len(judged):
         return
@@ -241,7 +241,7 @@ def rung_pairs(facts: Facts) -> tuple[list[float], list[float]]:
     """The values at the first rung and at the end of the trials that went beyond it."""
     early, late = [], []
     first = facts.rungs[0] if facts.rungs else 0
-    for record in facts.records.values():
+    for record in facts.trials.values():
         curve = {e: v for e, v in record.curve(facts.metric).items() if math.isfinite(v)}
         if first in curve and max(curve) > first:
             early.append(curve[first])
@@ -262,10 +262,15 @@ def range_edges(facts: Facts) -> Iterator[Advice]:
 
 def idle_workers(facts: Facts, schedule: Schedule) -> Iterator[Advice]:
     """Workers that had no trial for long, in a sweep that has trained."""
-    if not facts.epochs or schedule.idle is None or schedule.idle < _IDLE or schedule.lanes < 1:
+    if (
+        not facts.trials.epochs
+        or schedule.idle is None
+        or schedule.idle < _IDLE
+        or schedule.lanes < 1
+    ):
         return
-    short = schedule.busy / facts.epochs
-    if len(facts.records) <= schedule.lanes:
+    short = schedule.busy / facts.trials.epochs
+    if len(facts.trials) <= schedule.lanes:
         what = "try more configurations, which cost no time while a worker is free"
     elif schedule.lanes > 1 and len(schedule.spans) < 3 * schedule.lanes:
         what = "lower --concurrent"

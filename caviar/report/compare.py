@@ -41,14 +41,14 @@ def write(experiments: Sequence[Experiment], path: Path) -> Path:
 
 def page(every: Sequence[Facts]) -> Page:
     """The comparison of two sweeps or more."""
-    goals = {f"{facts.mode} {facts.metric}" for facts in every}
+    goals = {facts.objective for facts in every}
     if len(goals) > 1:
-        said = ", ".join(f"{facts.name} has {facts.mode} {facts.metric}" for facts in every)
+        said = ", ".join(f"{facts.name} has {facts.goal}" for facts in every)
         raise UsageError(f"Only sweeps with the same goal can be compared, and {said}.")
     named = dict(zip(names(every), every, strict=True))
     made = Page(
         title=" · ".join(named),
-        subtitle=f"{len(named)} sweeps, {every[0].mode} {every[0].metric}",
+        subtitle=f"{len(named)} sweeps, {every[0].goal}",
         footer=f"Written {time.strftime('%Y-%m-%d %H:%M')}",
     )
     parts: list[tuple[str, str, Callable[[Mapping[str, Facts], Section], None]]] = [
@@ -73,7 +73,7 @@ def _verdict(named: Mapping[str, Facts], section: Section) -> None:
     verdicts = {name: _verdict_of(facts) for name, facts in named.items()}
     first = next(iter(named.values()))
     scored = {name: one for name, one in verdicts.items() if one is not None}
-    best = sorted(scored, key=lambda name: -first.sign * scored[name].score)
+    best = first.objective.ranked({name: one.score for name, one in scored.items()})
     section.text(_sentence(best, scored, first), "lead")
     rows = []
     for name, facts in named.items():
@@ -86,8 +86,8 @@ def _verdict(named: Mapping[str, Facts], section: Section) -> None:
                 "–" if one is None else f"{one.score:.4f}",
                 "–" if one is None or one.spread is None else f"{one.spread:.2g}",
                 "–" if facts.baseline is None else f"{facts.baseline:.4f}",
-                len(facts.records),
-                facts.epochs,
+                len(facts.trials),
+                facts.trials.epochs,
                 "–" if one is None or one.device_hours is None else hours(one.device_hours),
                 duration(facts.seconds),
             ]
@@ -116,7 +116,7 @@ def _sentence(best: Sequence[str], scored: Mapping[str, Verdict], first: Facts) 
 
 
 def _verdict_of(facts: Facts) -> Verdict | None:
-    return verdict(facts, schedule(facts.records, facts.sessions))
+    return verdict(facts, schedule(facts.trials, facts.sessions))
 
 
 def _progress(named: Mapping[str, Facts], section: Section) -> None:
@@ -137,7 +137,7 @@ def progress(named: Mapping[str, Facts], *, by: str) -> Figure:
         steps = best_so_far(facts)
         if not steps:
             continue
-        last = facts.seconds / seconds if by == "time" else float(facts.epochs)
+        last = facts.seconds / seconds if by == "time" else float(facts.trials.epochs)
         x = [report.at / seconds if by == "time" else float(epochs) for report, _, epochs in steps]
         y = [report.metrics[facts.metric] for report, _, _ in steps]
         data.append(

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from caviar.base.objective import Objective
 from caviar.base.trial import Outcome
 from search_spaces import Searched
 
@@ -106,26 +107,27 @@ def unit_of_time(seconds: float) -> tuple[str, float]:
 
 
 def visible_range(
-    values: Sequence[float], *, sign: int, left_out: float = 0.02, room: float = 0.05
+    values: Sequence[float], *, objective: Objective, left_out: float = 0.02, room: float = 0.05
 ) -> list[float] | None:
     """The range of an axis that shows the good end whole and leaves hopeless values out.
 
     Args:
         values: those that are drawn; what is not finite counts for nothing.
-        sign: 1 where more is better, -1 where less is.
+        objective: which end of them is the good one.
         left_out: the share of the values, on the bad side, that may lie outside: a loss of 10^6
             would press all others flat.
         room: what is added at both ends, as a share of the range.
 
     Returns the lower and the higher end; None without a finite value.
 
-    >>> visible_range([0.0, 0.5, 0.9, 0.95, 1.0], sign=1, left_out=0.5, room=0.0)
+    >>> accuracy = Objective("val_accuracy", "max")
+    >>> visible_range([0.0, 0.5, 0.9, 0.95, 1.0], objective=accuracy, left_out=0.5, room=0.0)
     [0.9, 1.0]
     """
-    finite = sorted(value for value in values if math.isfinite(value))
+    finite = sorted((v for v in values if math.isfinite(v)), key=objective.rank)
     if not finite:
         return None
-    cut = int((left_out if sign > 0 else 1 - left_out) * (len(finite) - 1))
-    low, high = (finite[cut], finite[-1]) if sign > 0 else (finite[0], finite[cut])
+    last = len(finite) - 1
+    low, high = sorted((finite[0], finite[last - int(left_out * last)]))
     more = room * (high - low) if low < high else 0.05 * abs(high) or 1.0
     return [low - more, high + more]

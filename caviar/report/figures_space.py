@@ -50,12 +50,15 @@ def parallel(facts: Facts, importances: list[Importance]) -> Figure:
     The score is the first axis; then the parameters, from the most important to the least.
     """
     parameters = order(facts, importances)
-    ranking = facts.ranking()
+    ranking = facts.trials.leaders()
     scores = facts.scores()
-    low, high = visible_range(list(scores.values()), sign=facts.sign, room=0.0) or [0.0, 1.0]
+    low, high = visible_range(list(scores.values()), objective=facts.objective, room=0.0) or [
+        0.0,
+        1.0,
+    ]
     lines = optuna_figures.parallel_coordinates(
         [min(max(scores[trial], low), high) for trial in ranking],
-        [_places(parameters, trial, facts.records[trial].config) for trial in ranking],
+        [_places(parameters, trial, facts.trials[trial].config) for trial in ranking],
         (low, high),
     )
     data: list[dict[str, Any]] = []
@@ -173,7 +176,7 @@ def slice_of(facts: Facts, parameter: Searched) -> Figure:
         trace = optuna_figures.slices(
             [places[trial] for trial in trials], [scores[trial] for trial in trials]
         )
-        shown = [_shown(facts.records[trial].config[parameter.name]) for trial in trials]
+        shown = [_shown(facts.trials[trial].config[parameter.name]) for trial in trials]
         return {
             **trace,
             "x": compacted(trace["x"]),
@@ -208,7 +211,7 @@ def slice_of(facts: Facts, parameter: Searched) -> Figure:
         height=250,
         margin={"l": 48, "r": 10, "t": 8, "b": 46},
         xaxis=ticked(parameter),
-        yaxis=axis("", range=visible_range(list(scores.values()), sign=facts.sign)),
+        yaxis=axis("", range=visible_range(list(scores.values()), objective=facts.objective)),
     )
 
 
@@ -223,7 +226,7 @@ def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
     if len(both) < 10:
         return None
     scores = facts.scores()
-    low, high = visible_range(list(scores.values()), sign=facts.sign) or [0.0, 1.0]
+    low, high = visible_range(list(scores.values()), objective=facts.objective) or [0.0, 1.0]
     z = [min(max(scores[trial], low), high) for trial in both]
     cells = optuna_figures.contour(
         [a[t] for t in both],
@@ -239,7 +242,7 @@ def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
     )
 
     def custom(trial: int) -> list[Any]:
-        config = facts.records[trial].config
+        config = facts.trials[trial].config
         values = [text(_shown(config[p.name])) for p in (first, second)]
         return [trial, *values, compact(scores[trial])]
 
@@ -250,7 +253,7 @@ def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
             "y": compacted(cells["y"]),
             "z": [compacted(row) for row in cells["z"]],
             "colorscale": "Viridis",
-            "reversescale": facts.sign < 0,
+            "reversescale": facts.objective.direction == "min",
             "ncontours": 14,
             "line": {**cells["line"], "width": 0.5, "color": "--paper"},
             "colorbar": {

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from caviar.base.format import how_it_ended
-from caviar.base.trial import Outcome, Report, TrialRecord, better
+from caviar.base.trial import Outcome, Report, TrialRecord
+from caviar.base.trials import CANNOT_WIN
 from caviar.report.drawing import (
     BEST,
     COLOURS,
@@ -32,20 +33,17 @@ def best_so_far(facts: Facts) -> list[tuple[Report, int, int]]:
 
     Of failed and diverged trials nothing counts: they cannot win.
     """
-    lost = (Outcome.FAILED, Outcome.DIVERGED)
     reports = sorted(
         (report.order, number, report)
-        for number, record in facts.records.items()
+        for number, record in facts.trials.items()
         for report in record.reports
     )
     best: float | None = None
     found = []
     for epochs, (_, number, report) in enumerate(reports, start=1):
-        value = compact(report.metrics.get(facts.metric))
-        if value is None or facts.records[number].outcome in lost:
-            continue
-        value = report.metrics[facts.metric]
-        if best is None or better(value, best, facts.mode):
+        value = facts.objective.of(report.metrics)
+        can_win = facts.trials[number].outcome not in CANNOT_WIN
+        if can_win and facts.objective.better(value, best):
             best = value
             found.append((report, number, epochs))
     return found
@@ -56,7 +54,7 @@ def good_half(facts: Facts) -> list[float] | None:
 
     What matters happens there; the start of a curve, and the worse half, may lie outside.
     """
-    shown = visible_range(list(facts.scores().values()), sign=facts.sign, left_out=0.5)
+    shown = visible_range(list(facts.scores().values()), objective=facts.objective, left_out=0.5)
     if shown is None or facts.baseline is None:
         return shown
     room = 0.05 * (shown[1] - shown[0])
@@ -67,7 +65,7 @@ def progress(facts: Facts, *, by: str) -> Figure:
     """Best so far against time (`by="time"`) or epochs, beside the default's line."""
     steps = best_so_far(facts)
     unit, seconds = unit_of_time(facts.seconds)
-    last = facts.seconds / seconds if by == "time" else float(facts.epochs)
+    last = facts.seconds / seconds if by == "time" else float(facts.trials.epochs)
     x = [report.at / seconds if by == "time" else float(epochs) for report, _, epochs in steps]
     y = [report.metrics[facts.metric] for report, _, _ in steps]
     trials = [trial for _, trial, _ in steps]
@@ -118,11 +116,11 @@ def curves(facts: Facts) -> Figure:
         Outcome.FAILED,
         Outcome.RUNNING,
     ):
-        records = [r for r in facts.records.values() if r.outcome is outcome]
+        records = [r for r in facts.trials.values() if r.outcome is outcome]
         records = [r for r in records if r.curve(facts.metric)]
         if records:
             data += _curves(facts, outcome, records)
-    shown = {"best": winner, "default": facts.records.get(0)}
+    shown = {"best": winner, "default": facts.trials.get(0)}
     for name, record in shown.items():
         if record is None or (name == "default" and record is winner):
             continue
@@ -233,7 +231,7 @@ def workers(facts: Facts, schedule: Schedule) -> Figure:
     gap = 0.6 if len(schedule.spans) <= 200 else 0  # a gap beside each of many would look idle
     data = []
     for outcome in Outcome:
-        spans = [s for s in schedule.spans if facts.records[s.trial].outcome is outcome]
+        spans = [s for s in schedule.spans if facts.trials[s.trial].outcome is outcome]
         if spans:
             data.append(
                 {
@@ -243,7 +241,7 @@ def workers(facts: Facts, schedule: Schedule) -> Figure:
                     "y": [span.lane + 1 for span in spans],
                     "base": compacted(span.start / seconds for span in spans),
                     "x": compacted((span.end - span.start) / seconds for span in spans),
-                    "customdata": [[s.trial, facts.records[s.trial].epoch] for s in spans],
+                    "customdata": [[s.trial, facts.trials[s.trial].epoch] for s in spans],
                     "marker": {
                         "color": COLOURS[outcome],
                         "line": {"width": gap, "color": "--paper"},

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from caviar.base.trial import Outcome
+from caviar.base.trials import CANNOT_WIN
 from caviar.report.facts import Facts
 from search_spaces import SearchSpace
 from search_spaces.encoders.optuna_encoder import distribution_of, raw_to_param, to_params
@@ -122,10 +122,9 @@ def agreement(found: list[Importance]) -> Agreement:
 
 def _ranked(facts: Facts) -> dict[int, float]:
     """The rank of every trial that has ended, 0 the best; failed and diverged ones come last."""
-    order = facts.ranking()
+    order = facts.trials.leaders()
     rank = {number: float(place) for place, number in enumerate(order)}
-    lost = (Outcome.FAILED, Outcome.DIVERGED)
-    rank |= {n: float(len(order)) for n, r in facts.records.items() if r.outcome in lost}
+    rank |= {n: float(len(order)) for n, r in facts.trials.items() if r.outcome in CANNOT_WIN}
     return rank
 
 
@@ -143,7 +142,7 @@ class _Measured:
             [
                 optuna.trial.create_trial(
                     value=rank,
-                    params=_coordinates(facts.space, facts.records[number].config),
+                    params=_coordinates(facts.space, facts.trials[number].config),
                     distributions={p.name: distribution_of(p) for p in facts.space.searched},
                     user_attrs={"number": number},
                 )

@@ -102,7 +102,7 @@ def _decades(parameter: Float | Int) -> list[float]:
 
 def best_trials(facts: Facts) -> list[int]:
     """The numbers of the good trials, the best first; as many as BEST_SHARE and BEST_LEAST say."""
-    ranking = facts.ranking()
+    ranking = facts.trials.leaders()
     return ranking[: max(BEST_LEAST, math.ceil(BEST_SHARE * len(ranking)))]
 
 
@@ -114,7 +114,7 @@ def edges(facts: Facts) -> list[Edge]:
         if winner is None or isinstance(parameter, Choice) or parameter.name not in winner.config:
             continue
         name = parameter.name
-        good = [facts.records[n].config.get(name) for n in best_trials(facts)]
+        good = [facts.trials[n].config.get(name) for n in best_trials(facts)]
         places = [position(parameter, value) for value in good if value is not None]
         best = position(parameter, winner.config[name])
         for direction, places_in, best_in in (
@@ -186,7 +186,7 @@ def smoothed(x: Sequence[float], y: Sequence[float], z: Sequence[float]) -> list
 def slice_points(facts: Facts, parameter: Searched) -> Mapping[int, float]:
     """Where each trial that has a score lies on a parameter's axis, by trial number."""
     return {
-        number: position(parameter, facts.records[number].config[parameter.name])
+        number: position(parameter, facts.trials[number].config[parameter.name])
         for number in facts.scores()
-        if parameter.name in facts.records[number].config
+        if parameter.name in facts.trials[number].config
     }

@@ -47,7 +47,7 @@ def page(findings: Findings) -> Page:
     when = "" if started is None else time.strftime(", started %Y-%m-%d %H:%M", _local(started))
     made = Page(
         title=facts.name,
-        subtitle=f"{facts.recipe}, {facts.mode} {facts.metric}, {facts.state}{when}",
+        subtitle=f"{facts.recipe}, {facts.goal}, {facts.state}{when}",
         footer=f"Written {time.strftime('%Y-%m-%d %H:%M')} from {facts.folder}",
     )
     parts: list[tuple[str, str, Callable[[Findings, Section], None]]] = [
@@ -98,7 +98,7 @@ def _verdict(findings: Findings, section: Section) -> None:
     elif verdict is not None:
         section.text("Nothing in this sweep calls for a change of the next one.", "note")
     if verdict is not None and verdict.trial != 0:
-        default = facts.records[0].config if 0 in facts.records else {}
+        default = facts.trials[0].config if 0 in facts.trials else {}
         names = [n for n in dict.fromkeys([*verdict.config, *default]) if n not in verdict.changes]
         gone = [name for name in names if name not in verdict.config]
         section.table(
@@ -149,10 +149,12 @@ def _progress(findings: Findings, section: Section) -> None:
 
 def _curves(findings: Findings, section: Section) -> None:
     facts = findings.facts
-    if not facts.epochs:
+    if not facts.trials.epochs:
         section.text("No epoch has been reported yet.", "note")
         return
-    counts = [f"{facts.count(o)} {how_it_ended(o)}" for o in Outcome if facts.count(o)]
+    counts = [
+        f"{facts.trials.count(o)} {how_it_ended(o)}" for o in Outcome if facts.trials.count(o)
+    ]
     rungs = ", ".join(map(str, facts.rungs))
     text = f"{', '.join(counts)}. "
     if rungs:
@@ -276,13 +278,13 @@ def _workers(findings: Findings, section: Section) -> None:
 
 def _failures(findings: Findings, section: Section) -> None:
     facts = findings.facts
-    diverged = facts.count(Outcome.DIVERGED)
-    failed = facts.count(Outcome.FAILED)
+    diverged = facts.trials.count(Outcome.DIVERGED)
+    failed = facts.trials.count(Outcome.FAILED)
     if failed or diverged:
         section.text(f"{failed} failed, {diverged} diverged (the loss was not finite).")
     else:
         section.text("No trial failed and none diverged.")
-    retried = [record for record in facts.records.values() if record.again]
+    retried = [record for record in facts.trials.values() if record.again]
     if retried:
         rows = [
             [record.number, "; ".join(record.again), how_it_ended(record.outcome)]
@@ -291,7 +293,7 @@ def _failures(findings: Findings, section: Section) -> None:
         more = "" if len(retried) <= _RETRIED_SHOWN else f", the first {_RETRIED_SHOWN}"
         caption = f"Run again: {len(retried)}{more}"
         section.table(["trial", "because of", "in the end"], rows, caption=caption)
-    for cause in causes(facts.records):
+    for cause in causes(facts.trials):
         some = ", ".join(map(str, cause.trials[:10])) + ("…" if len(cause.trials) > 10 else "")
         summary = f"{len(cause.trials)} × {cause.error}"
         which = "trial" if len(cause.trials) == 1 else "trials"
@@ -308,7 +310,7 @@ def _failures(findings: Findings, section: Section) -> None:
     if diverged:
         rows = [
             [n, record.epoch, _configuration(record.config)]
-            for n, record in facts.records.items()
+            for n, record in facts.trials.items()
             if record.outcome is Outcome.DIVERGED
         ]
         caption = "Diverged" + (", the first ten" if len(rows) > 10 else "")
@@ -324,10 +326,10 @@ def _finalists(findings: Findings, section: Section) -> None:
     if not facts.finalists:
         text = "The best trials were not trained again with other seeds."
         section.text(text, "note")
-        ranking = facts.ranking()[:5]
+        ranking = facts.trials.leaders()[:5]
         scores = facts.scores()
         rows = [
-            [n, f"{scores[n]:.4f}", facts.records[n].seed, _configuration(facts.records[n].config)]
+            [n, f"{scores[n]:.4f}", facts.trials[n].seed, _configuration(facts.trials[n].config)]
             for n in ranking
         ]
         headings = ["trial", facts.metric, "seed", "configuration"]
@@ -348,7 +350,8 @@ def _finalists(findings: Findings, section: Section) -> None:
     headings += ["differs from the default in"]
     section.table(headings, rows, mark={0: "best"})
     flattered = statistics.fmean(
-        facts.sign * (chosen[number] - one.mean) for number, one in facts.finalists.items()
+        facts.objective.gain(chosen[number], over=one.mean)
+        for number, one in facts.finalists.items()
     )
     luck = f"{flattered:.4f} better on average: luck" if flattered > 0 else "no better on average"
     section.text(
@@ -362,8 +365,8 @@ def _changes(facts: Facts, trial: int) -> str:
     """What a trial's configuration has otherwise than the default."""
     if trial == 0:
         return "it is the default"
-    config = facts.records[trial].config
-    default = facts.records[0].config if 0 in facts.records else {}
+    config = facts.trials[trial].config
+    default = facts.trials[0].config if 0 in facts.trials else {}
     return _configuration({n: v for n, v in config.items() if default.get(n) != v}) or "nothing"
 
 

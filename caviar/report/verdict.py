@@ -35,7 +35,7 @@ class Verdict:
     baseline_seeds: int
     """0 where it is a single run of the search."""
     gain: float | None
-    """The score's distance from the default's; above 0 is better, whatever the mode."""
+    """How much better the score is than the default's; below 0 is worse."""
     chance: float | None
     """The gain that chance alone exceeds once in twenty times, by the spread over the seeds of the
     winner and the default, or of all finalists where the default is none; None without two seeds of
@@ -122,7 +122,7 @@ class Verdict:
 def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) -> Verdict | None:
     """The verdict; None where no trial has a score. `order`: parameters, the first said first."""
     winner = facts.winner
-    best = None if winner is None else facts.best_of(winner)
+    best = None if winner is None else facts.trials.best_report(winner.number)
     if winner is None or best is None:
         return None
     final, default_final = facts.finalists.get(winner.number), facts.finalists.get(0)
@@ -130,7 +130,7 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
     # Seeds against seeds where there are any: the run in the search was chosen for being good.
     baseline = facts.baseline if default_final is None else default_final.mean
     baseline_seeds = 0 if default_final is None else len(default_final.scores)
-    default = facts.records[0].config if 0 in facts.records else facts.space.default()
+    default = facts.trials[0].config if 0 in facts.trials else facts.space.default()
     changed = {n: v for n, v in winner.config.items() if n not in default or default[n] != v}
     place = {name: index for index, name in enumerate(order or [])}
     changes = dict(sorted(changed.items(), key=lambda item: place.get(item[0], len(place))))
@@ -147,10 +147,10 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
         seeds=0 if final is None else len(final.scores),
         baseline=baseline,
         baseline_seeds=baseline_seeds,
-        gain=None if baseline is None else facts.sign * (score - baseline),
+        gain=None if baseline is None else facts.objective.gain(score, over=baseline),
         chance=None if final is None else facts.chance(final, default_final),
-        trials=len(facts.records),
-        epochs=facts.epochs,
+        trials=len(facts.trials),
+        epochs=facts.trials.epochs,
         final_epochs=facts.final_epochs,
         seconds=facts.seconds,
         device="GPU" if gpus else "CPU",

@@ -16,7 +16,7 @@ from caviar.store.experiments import Experiment
 
 def find_out(facts: Facts) -> Findings:
     """Everything that the page and the advice say."""
-    ran = schedule(facts.records, facts.sessions)
+    ran = schedule(facts.trials, facts.sessions)
     weights = importances(facts)
     found = verdict(facts, ran, [one.name for one in weights])
     return Findings(

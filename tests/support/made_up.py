@@ -10,6 +10,7 @@ from without_ray import LINE, METRIC
 
 from caviar import Asha, Sweep
 from caviar.base.trial import Outcome, Report, TrialRecord
+from caviar.base.trials import Trials
 from caviar.controller.controller import trial_seed
 from caviar.report.facts import Facts
 from caviar.report.importance import Importance
@@ -71,15 +72,15 @@ def facts(
     *records, space=LINE, sessions=(), finalists=(), final_epochs=0, tracebacks=None, **options
 ):
     """The facts of a sweep with these trials."""
-    asked = {"metric": METRIC, "max_epochs": 9, "scheduler": Asha(), **options}
+    sweep = Sweep(**{"metric": METRIC, "max_epochs": 9, "scheduler": Asha(), **options})
     return Facts(
         name="made up",
         recipe="random_search",
         folder="/nowhere",
-        options=Sweep(**asked),
+        options=sweep,
         space=space,
         sessions=list(sessions),
-        records={record.number: record for record in records},
+        trials=Trials(sweep.objective, {record.number: record for record in records}),
         tracebacks=tracebacks or {},
         finalists={one.trial: one for one in finalists},
         final_epochs=final_epochs,
@@ -88,7 +89,7 @@ def facts(
 
 def found_of(told):
     """The verdict on these facts."""
-    return verdict(told, schedule(told.records, told.sessions))
+    return verdict(told, schedule(told.trials, told.sessions))
 
 
 def weight(name, share, error, tier):

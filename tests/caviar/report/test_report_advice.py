@@ -27,7 +27,7 @@ def said(generator):
 
 def test_no_advice_where_all_is_well():
     told = facts(trial(0, [0.5]), trial(1, [0.75]))
-    assert advice.advise(told, schedule(told.records), [], found_of(told)) == []
+    assert advice.advise(told, schedule(told.trials), [], found_of(told)) == []
 
 
 def test_failures_by_cause():
@@ -37,7 +37,7 @@ def test_failures_by_cause():
         trial(2, [], outcome="failed", error="KeyError: 'x'"),
         trial(3, [], outcome="failed", error="ValueError: size 12"),
     )
-    found = causes(told.records)
+    found = causes(told.trials)
     assert [(cause.error, cause.trials) for cause in found] == [
         ("ValueError: size 7", (1, 3)),
         ("KeyError: 'x'", (2,)),
@@ -195,21 +195,21 @@ def test_a_first_rung_that_says_little():
 
 
 def test_few_early_stops_are_no_advice():
-    records = list(early(late_follows=False).records.values())[15:]
+    records = list(early(late_follows=False).trials.values())[15:]
     assert said(advice.early_stops(facts(*records))) == []
 
 
 def test_idle_workers():
     records = [trial(n, [0.5], started=10.0 * n, ended=10.0 * n + 4) for n in range(10)]
     told = facts(*records)
-    ((text, evidence),) = said(advice.idle_workers(told, schedule(told.records)))
+    ((text, evidence),) = said(advice.idle_workers(told, schedule(told.trials)))
     assert text.startswith("The workers waited")
     assert evidence.startswith("1 workers were idle 57% of the time")  # 40 of 94 s busy
 
 
 def test_before_the_first_epoch_workers_were_not_idle():
     told = facts(*[trial(n, [], started=10.0 * n, ended=10.0 * n + 4) for n in range(10)])
-    assert said(advice.idle_workers(told, schedule(told.records))) == []
+    assert said(advice.idle_workers(told, schedule(told.trials))) == []
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_before_the_first_epoch_workers_were_not_idle():
 )
 def test_what_would_help_idle_workers(trials, what):
     told = facts(*[trial(n, [0.5], started=10.0 * n, ended=10.0 * n + 4) for n in range(trials)])
-    two = schedule(told.records, [Session(concurrent=2)])
+    two = schedule(told.trials, [Session(concurrent=2)])
     ((text, _),) = said(advice.idle_workers(told, two))
     assert text == f"The workers waited: {what}."
 
@@ -257,7 +257,7 @@ def test_five_at_most_the_weightiest_first():
     ]
     told = facts(*records)
     weights = [weight("learning_rate", 0.0, 0.0, 1)]
-    found = advice.advise(told, schedule(told.records), weights, found_of(told))
+    found = advice.advise(told, schedule(told.trials), weights, found_of(told))
     kinds = ["failures", "range edge", "divergence", "idle workers", "no effect"]
     assert [one.kind for one in found] == kinds
 

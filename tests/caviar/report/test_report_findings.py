@@ -31,7 +31,7 @@ def test_trials_take_the_first_free_lane_and_idle_is_what_is_left():
         trial(2, [], started=4.0, ended=10.0),
         trial(3, [], started=6.0, ended=9.0),
     ]
-    found = schedule(facts(*records).records)
+    found = schedule(facts(*records).trials)
     assert found.spans == (
         Span(0, 0.0, 4.0, 0),
         Span(1, 0.0, 5.0, 1),
@@ -43,7 +43,7 @@ def test_trials_take_the_first_free_lane_and_idle_is_what_is_left():
 
 
 def test_a_worker_that_never_had_a_trial_is_idle():
-    found = schedule(facts(trial(0, [], started=1.0, ended=5.0)).records, [Session(concurrent=4)])
+    found = schedule(facts(trial(0, [], started=1.0, ended=5.0)).trials, [Session(concurrent=4)])
     assert (found.lanes, found.idle) == (4, 0.75)
 
 
@@ -81,14 +81,14 @@ def test_the_ranking_leaves_out_what_cannot_win():
         trial(4, [NAN]),
         trial(5, [0.75]),
     )
-    assert told.ranking() == [3, 5, 0]
+    assert told.trials.leaders() == [3, 5, 0]
     assert told.scores() == {0: 0.5, 3: 0.75, 5: 0.75}
-    assert (told.winner.number, told.baseline, told.epochs) == (3, 0.5, 8)
+    assert (told.winner.number, told.baseline, told.trials.epochs) == (3, 0.5, 8)
 
 
 def test_less_is_better():
     told = facts(trial(0, [0.5, 0.25]), trial(1, [0.75]), metric=METRIC, mode="min")
-    assert told.ranking() == [0, 1]
+    assert told.trials.leaders() == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_slice_has_every_trial_in_its_place_and_the_later_the_stronger(told):
     seen = []
     for trace in drawn:
         for x, y, (number, value) in zip(trace["x"], trace["y"], trace["customdata"], strict=True):
-            momentum = told.records[number].config["momentum"]
+            momentum = told.trials[number].config["momentum"]
             assert x == five_digits(position(SPACE["momentum"], momentum))
             assert y == five_digits(scores[number])
             assert float(value) == pytest.approx(momentum, rel=1e-3)
@@ -73,7 +73,7 @@ def test_a_line_runs_through_the_places_of_its_trial(told):
     parameters = figures_space.order(told, found)
     drawn = figures_space.parallel(told, found)
     assert drawn["layout"]["xaxis"]["ticktext"] == [METRIC, *(p.name for p in parameters)]
-    ranking = told.ranking()
+    ranking = told.trials.leaders()
     numbers = []
     for trace in reversed(drawn["data"]):
         crossings = {}
@@ -83,7 +83,7 @@ def test_a_line_runs_through_the_places_of_its_trial(told):
         numbers += crossings
         for number, at in crossings.items():
             assert list(at) == list(range(len(parameters) + 1))
-            config = told.records[number].config
+            config = told.trials[number].config
             for axis, parameter in enumerate(parameters, start=1):
                 place = optuna_figures.ABSENT
                 if parameter.name in config:

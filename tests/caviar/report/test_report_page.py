@@ -369,7 +369,7 @@ def test_several_are_compared(tmp_path, run):
     assert (code, out, err) == (0, "report  comparison.html\n", "")
     said = words(tmp_path / "comparison.html")
     told = [gather(find(folder)) for folder in (first, second)]
-    scores = [one.score(one.winner) for one in told]
+    scores = [one.trials.best_value(one.winner.number) for one in told]
     top = "ab"[scores.index(max(scores))]
     assert f"{top} has the best val_accuracy, {max(scores):.4f}" in said
     assert "seed 0 7" in said
