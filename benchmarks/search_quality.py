@@ -128,7 +128,7 @@ def _run(job: tuple[Path, Task]) -> tuple[Task, dict[str, Any]]:
     started = time.perf_counter()
     replay = simulate(
         table,
-        searcher=method.searcher(table.space, table.mode, seed),
+        searcher=method.searcher(table.space, table.objective.direction, seed),
         scheduler=method.scheduler.build(max_epochs=table.max_epochs, seed=seed),
         workers=WORKERS,
         epochs=budget,

@@ -253,7 +253,7 @@ def _head(
     tasks = f"{len(tables)} tasks, each " if len(tables) > 1 else ""
     lines = [
         f"table    {asked.table}: {tasks}{len(first.configs):,} configurations of up to "
-        f"{first.max_epochs} epochs, {first.mode} {first.metric}"
+        f"{first.max_epochs} epochs, {first.objective.direction} {first.metric}"
     ]
     short = sum(int((table.known < table.max_epochs).sum()) for table in tables)
     if short:

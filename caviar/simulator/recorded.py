@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from caviar.base.errors import UsageError
-from caviar.base.trial import Mode, Outcome, TrialRecord
+from caviar.base.objective import Objective
+from caviar.base.trial import Outcome, TrialRecord
 from caviar.simulator.table import CurveTable
 from caviar.store import layout, sessions
 from caviar.store.history import stored_records
@@ -31,8 +32,7 @@ def load_sweep(folder: Path) -> CurveTable:
     return from_records(
         records,
         space=SearchSpace.from_json(before["space"]),
-        metric=asked.metric,
-        mode=asked.direction,
+        objective=asked.objective,
         max_epochs=options["max_epochs"],
         name=folder.name,
     )
@@ -42,8 +42,7 @@ def from_records(
     records: Mapping[int, TrialRecord],
     *,
     space: SearchSpace,
-    metric: str,
-    mode: Mode,
+    objective: Objective,
     max_epochs: int,
     name: str,
 ) -> CurveTable:
@@ -59,7 +58,7 @@ def from_records(
     values = np.full((len(rows), max_epochs), np.nan)
     known = np.ones(len(rows), np.int64)
     for i, record in enumerate(rows):
-        for epoch, value in record.curve(metric).items():
+        for epoch, value in record.curve(objective.metric).items():
             values[i, epoch - 1] = value
         known[i] = record.epoch
         if record.outcome is Outcome.DIVERGED:
@@ -70,8 +69,7 @@ def from_records(
     return CurveTable(
         name=name,
         space=space,
-        metric=metric,
-        mode=mode,
+        objective=objective,
         configs=[record.config for record in rows],
         values=values,
         seconds=np.where(np.isfinite(seconds), seconds, typical),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caviar.base.errors import UsageError
-from caviar.base.trial import Mode, Report, TrialRecord, better
+from caviar.base.trial import Mode, Report, TrialRecord
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Plan
 from caviar.schedulers.base import Fork, Move, Scheduler, Verdict
@@ -53,26 +53,29 @@ def simulate(
 ) -> Replay:
     """Run a sweep over the rows of `table` with `workers` trials side by side.
 
-    It ends when `epochs` were trained over all trials, `trials` have ended or no row is left,
-    whatever comes first. A proposed configuration becomes the nearest row that has not run yet,
-    and the scheduler gets one report an epoch. With `default_first` trial 0 is the default
-    configuration, as in a sweep; a row must hold it. Everything is a function of the arguments.
+    It ends with `epochs`, `trials` or the last row, whatever comes first. A proposed configuration
+    becomes the nearest row that has not run yet. The result is a function of the arguments.
+
+    Args:
+        table: the configurations and their curves.
+        searcher: over the space of the table.
+        scheduler: gets one report an epoch; one that forks trials cannot be simulated.
+        workers: trials side by side, 1 or more.
+        epochs: the budget over all trials; None for no limit.
+        trials: how many may start; None for no limit.
+        seed: of the trials' seeds.
+        default_first: whether trial 0 is the default configuration, as in a sweep; a row must have
+            it.
+
+    Raises:
+        UsageError: for less than one worker, and for a scheduler that forks.
     """
     if workers < 1:
         raise UsageError(f"A simulation needs at least 1 worker, and workers is {workers}.")
     clock = _Clock()
     rows = RowSearcher(searcher, table)
     controller = SweepController(
-        Plan(
-            metric=table.metric,
-            mode=table.mode,
-            max_epochs=table.max_epochs,
-            trials=trials,
-            seed=seed,
-            keep_checkpoints=0,
-            checkpoint_seconds=math.inf,
-            default_first=default_first,
-        ),
+        _plan(table, trials=trials, seed=seed, default_first=default_first),
         space=table.space,
         searcher=rows,
         scheduler=_UntilKnown(scheduler, rows, table),
@@ -83,36 +86,30 @@ def simulate(
     seconds: list[float] = []
     best: list[float] = []
     so_far = math.nan
-    # The next epoch to finish: when, the order in which it began (to break ties), trial, epoch.
-    finishing: list[tuple[float, int, int, int]] = []
-    begun = 0
+    under_way = _UnderWay()
     free = workers
     while epochs is None or len(numbers) < epochs:
         while free and (assignment := controller.next()) is not None:
             record = assignment.record
             at = clock.now + float(table.seconds[rows.rows[record.number]])
-            heapq.heappush(finishing, (at, begun, record.number, record.epoch + 1))
-            begun += 1
+            under_way.begin(at, record.number, record.epoch + 1)
             free -= 1
-        if not finishing:
+        if not under_way.heap:
             break
-        clock.now, _, number, epoch = heapq.heappop(finishing)
+        clock.now, number, epoch = under_way.finish()
         row = rows.rows[number]
         value = float(table.values[row, epoch - 1])
-        diverged = not math.isfinite(value)
-        if not diverged and (math.isnan(so_far) or better(value, so_far, table.mode)):
+        if table.objective.better(value, so_far):
             so_far = value
         numbers.append(number)
         seconds.append(clock.now)
         best.append(so_far)
         done = epoch >= table.max_epochs
         decision = controller.report(
-            number, epoch, {table.metric: value}, done=done, diverged=diverged
+            number, epoch, {table.metric: value}, done=done, diverged=not math.isfinite(value)
         )
         if decision.goes_on:
-            at = clock.now + float(table.seconds[row])
-            heapq.heappush(finishing, (at, begun, number, epoch + 1))
-            begun += 1
+            under_way.begin(clock.now + float(table.seconds[row]), number, epoch + 1)
         else:
             controller.end(number)
             free += 1
@@ -122,6 +119,38 @@ def simulate(
         trials=np.array(numbers, dtype=np.int64),
         seconds=np.array(seconds),
         best=np.array(best),
+    )
+
+
+class _UnderWay:
+    """The epochs that are being trained, by when they finish; of equals the first to begin."""
+
+    def __init__(self) -> None:
+        self.heap: list[tuple[float, int, int, int]] = []
+        """When an epoch finishes, as which of all it began, its trial, its number."""
+        self._begun = 0
+
+    def begin(self, at: float, trial: int, epoch: int) -> None:
+        """An epoch of a trial begins, and finishes at `at`, in simulated seconds."""
+        heapq.heappush(self.heap, (at, self._begun, trial, epoch))
+        self._begun += 1
+
+    def finish(self) -> tuple[float, int, int]:
+        """The next epoch to finish: when, its trial, its number."""
+        at, _, trial, epoch = heapq.heappop(self.heap)
+        return at, trial, epoch
+
+
+def _plan(table: CurveTable, *, trials: int | None, seed: int, default_first: bool) -> Plan:
+    return Plan(
+        metric=table.metric,
+        mode=table.objective.direction,
+        max_epochs=table.max_epochs,
+        trials=trials,
+        seed=seed,
+        keep_checkpoints=0,
+        checkpoint_seconds=math.inf,
+        default_first=default_first,
     )
 
 

@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +91,10 @@ def cases(
 
 def without_default(searcher: SearcherOptions) -> SearcherOptions:
     """The same searcher, drawing nothing near the default configuration."""
-    if getattr(searcher, "near_default", False):
-        return dataclasses.replace(searcher, near_default=False)  # type: ignore[call-arg]
-    return searcher
+    if not getattr(searcher, "near_default", False):
+        return searcher
+    changes: dict[str, Any] = {"near_default": False}
+    return dataclasses.replace(searcher, **changes)
 
 
 def run(
@@ -117,7 +119,7 @@ def one(table: CurveTable, case: Case) -> Found:
     searcher = case.searcher.planned(table.space, trials=case.trials)
     replay = simulate(
         table,
-        searcher=searcher.build(table.space, mode=table.mode, seed=case.seed),
+        searcher=searcher.build(table.space, mode=table.objective.direction, seed=case.seed),
         scheduler=case.scheduler.build(max_epochs=table.max_epochs, seed=case.seed),
         workers=case.workers,
         epochs=case.epochs,

@@ -6,14 +6,14 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caviar.base.errors import UsageError
-from caviar.base.trial import Mode
-from search_spaces import Float, Int, Parameter, SearchSpace
+from caviar.base.objective import Objective
+from search_spaces import Config, Float, Int, Parameter, SearchSpace
 
 Floats = NDArray[np.float64]
 
@@ -28,9 +28,8 @@ class CurveTable:
 
     name: str
     space: SearchSpace
-    metric: str
-    mode: Mode
-    configs: Sequence[Mapping[str, Any]]
+    objective: Objective
+    configs: Sequence[Config]
     """In natural units."""
     values: Floats
     """[rows, epochs]: the metric after each epoch, in the metric's units."""
@@ -54,6 +53,11 @@ class CurveTable:
             raise UsageError(f"table {self.name!r}: each row needs 1 known epoch or more")
 
     @property
+    def metric(self) -> str:
+        """The objective's metric."""
+        return self.objective.metric
+
+    @property
     def max_epochs(self) -> int:
         """The full fidelity, in epochs."""
         return int(self.values.shape[1])
@@ -64,10 +68,9 @@ class CurveTable:
         epochs = np.arange(self.max_epochs)
         shown = epochs < self.known[:, None]
         whole = np.all(np.isfinite(self.values) | ~shown, axis=1)
-        worst = -np.inf if self.mode == "max" else np.inf
-        filled = np.where(shown, self.values, worst)
-        best = filled.max(axis=1) if self.mode == "max" else filled.min(axis=1)
-        return np.where(whole, best, np.nan)
+        sign = self.objective.sign
+        best = np.where(shown, sign * self.values, -np.inf).max(axis=1)
+        return np.where(whole, sign * best, np.nan)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -77,19 +80,20 @@ class CurveTable:
         no value, and the median of the others stands in.
         """
         found = self.objectives
-        sign = 1.0 if self.mode == "max" else -1.0
-        ranked = np.sort(np.where(np.isnan(found), -np.inf, sign * found))
+        ranked = np.sort(np.where(np.isnan(found), -np.inf, self.objective.sign * found))
         if np.isneginf(ranked[(len(ranked) - 1) // 2]):
             ranked = ranked[np.isfinite(ranked)]
         if not len(ranked):
             raise UsageError(f"table {self.name!r}: every row of it diverges")
-        best, median = ranked[-1], ranked[(len(ranked) - 1) // 2]
+        best, median = (
+            self.objective.value(float(ranked[place])) for place in (-1, (len(ranked) - 1) // 2)
+        )
         if best == median:
             raise UsageError(
                 f"table {self.name!r}: the best of its {len(found)} rows and the median one are "
-                f"equal ({sign * float(best):.6g}), so no searcher can be told from another on it"
+                f"equal ({best:.6g}), so no searcher can be told from another on it"
             )
-        return sign * float(best), sign * float(median)
+        return best, median
 
     def regret(self, value: float) -> float:
         """How far `value` is from the best known: (best - value) / (best - median)."""
@@ -121,8 +125,7 @@ def load_tables(path: Path) -> list[CurveTable]:
         CurveTable(
             name=str(name),
             space=space,
-            metric=metric,
-            mode="max" if str(arrays["goal"]) == "max" else "min",
+            objective=Objective(metric, "max" if str(arrays["goal"]) == "max" else "min"),
             configs=configs,
             values=curves[task],
             seconds=seconds[task],
@@ -158,14 +161,15 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _parameter(arrays: Mapping[str, NDArray[Any]], i: int) -> Parameter:
-    name, scale = str(arrays["names"][i]), "log" if arrays["log"][i] else "linear"
+    name = str(arrays["names"][i])
+    scale: Literal["log", "linear"] = "log" if arrays["log"][i] else "linear"
     low, high = float(arrays["lower"][i]), float(arrays["upper"][i])
     if arrays["integer"][i]:
-        return Int(name=name, low=round(low), high=round(high), scale=scale)  # type: ignore[arg-type]
-    return Float(name=name, low=low, high=high, scale=scale)  # type: ignore[arg-type]
+        return Int(name=name, low=round(low), high=round(high), scale=scale)
+    return Float(name=name, low=low, high=high, scale=scale)
 
 
-def _config(space: SearchSpace, row: Floats) -> dict[str, Any]:
+def _config(space: SearchSpace, row: Floats) -> Config:
     values = {
         parameter.name: round(float(value)) if isinstance(parameter, Int) else float(value)
         for parameter, value in zip(space, row, strict=True)

@@ -10,6 +10,7 @@ import pytest
 from without_ray import LINE, controller, drive, write_sweep
 
 from caviar import Sweep, UsageError
+from caviar.base.objective import Objective
 from caviar.base.trial import Outcome
 from caviar.cli import main
 from caviar.schedulers import NoStopping
@@ -191,7 +192,7 @@ def test_last_nights_history_is_replayed(simulate, tmp_path):
 def test_the_table_of_a_history_holds_what_was_recorded(tmp_path):
     night = history(tmp_path / "night")
     of = load_sweep(tmp_path / "night")
-    assert (of.metric, of.mode, of.max_epochs, of.space) == ("val_accuracy", "max", 9, LINE)
+    assert (of.objective, of.max_epochs, of.space) == (Objective("val_accuracy", "max"), 9, LINE)
     assert [dict(c) for c in of.configs] == [r.config for r in night.records.values()]
     for row, record in enumerate(night.records.values()):
         curve = [report.metrics["val_accuracy"] for report in record.reports]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from caviar import UsageError
+from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, Report, TrialRecord
 from caviar.schedulers import Asha, NoStopping
 from caviar.searchers import Parzen, Random
@@ -26,14 +27,16 @@ MIXED = SearchSpace(
 )
 
 
+ACCURACY = Objective("accuracy", "max")
+
+
 def table(values, *, x=None, seconds=None, space=UNIT, **changes):
     rows = len(values)
     x = [i / 10 for i in range(rows)] if x is None else x
     fields = {
         "name": "by hand",
         "space": space,
-        "metric": "accuracy",
-        "mode": "max",
+        "objective": ACCURACY,
         "configs": [{"x": v} for v in x],
         "values": np.array(values, dtype=float),
         "seconds": np.ones(rows) if seconds is None else np.array(seconds, dtype=float),
@@ -146,11 +149,13 @@ def test_regret_is_zero_at_the_best_known_and_one_at_the_median():
     assert replay.regret(2) == replay.regret(100) == 0.0
     assert math.isnan(replay.regret(0.5))
     # The best epoch counts, and less is better for a loss.
-    assert table([[0.9, 0.3, 0.5], [0.6, 0.6, 0.6]], mode="min").scale == (0.3, 0.6)
+    assert table(
+        [[0.9, 0.3, 0.5], [0.6, 0.6, 0.6]], objective=Objective("accuracy", "min")
+    ).scale == (0.3, 0.6)
 
 
 def test_a_loss_is_minimised():
-    of = table([[0.9, 0.3], [0.6, 0.7]], mode="min", metric="loss")
+    of = table([[0.9, 0.3], [0.6, 0.7]], objective=Objective("loss", "min"))
     replay, _ = run(of, [0.0, 0.1], workers=1)
     assert replay.best.tolist() == [0.9, 0.3, 0.3, 0.3]
 
@@ -162,9 +167,7 @@ def test_a_trial_stops_where_its_record_ends():
         2: record(2, 0.3, [0.9, 0.9], Outcome.DIVERGED),
         3: record(3, 0.4, [], Outcome.FAILED),
     }
-    of = from_records(
-        records, space=UNIT, metric="accuracy", mode="max", max_epochs=3, name="last night"
-    )
+    of = from_records(records, space=UNIT, objective=ACCURACY, max_epochs=3, name="last night")
     assert of.known.tolist() == [3, 1, 2]
     assert of.seconds.tolist() == [2.0, 1.5, 1.0]  # one epoch does not tell: the median
     assert of.objectives[:2].tolist() == [0.7, 0.4]
@@ -189,7 +192,7 @@ def record(number, x, values, outcome, seconds=1.0):
 def test_a_history_without_reports_is_refused():
     failed = {0: record(0, 0.1, [], Outcome.FAILED)}
     with pytest.raises(UsageError, match="'empty' holds no trial with a report"):
-        from_records(failed, space=UNIT, metric="accuracy", mode="max", max_epochs=3, name="empty")
+        from_records(failed, space=UNIT, objective=ACCURACY, max_epochs=3, name="empty")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +226,7 @@ def test_tables_of_a_file(tmp_path):
     }
     np.savez(path, **fields)
     a, b = load_tables(path)
-    assert (a.name, b.name, a.mode, a.max_epochs) == ("a", "b", "min", 2)
+    assert (a.name, b.name, a.objective.direction, a.max_epochs) == ("a", "b", "min", 2)
     assert a.configs[1] == {"learning_rate": 0.1, "layers": 5}
     assert b.values.tolist() == [[7.0, 8.0], [10.0, 11.0]]
     assert len(set(a.seconds) | set(b.seconds)) == 4  # uneven
@@ -244,7 +247,7 @@ def whole(of, options, seed, **changes):
     fields = {"workers": 8, "epochs": 300, "seed": seed, **changes}
     return simulate(
         of,
-        searcher=options.build(of.space, mode=of.mode, seed=seed),
+        searcher=options.build(of.space, mode=of.objective.direction, seed=seed),
         scheduler=Asha().build(max_epochs=of.max_epochs, seed=seed),
         **fields,
     )
