@@ -13,11 +13,11 @@ from caviar.after.reproduction import Original
 from caviar.base.errors import UsageError
 from caviar.base.trial import TrialRecord
 from caviar.driver import in_process, loading
-from caviar.store import checkpoints, layout, local_copy, location, sessions
+from caviar.store import checkpoints, layout, local_copy, sessions
 from caviar.store.atomic_folder import whole_folder
 from caviar.store.experiments import Experiment
 from caviar.store.layout import finite
-from caviar.store.location import Place
+from caviar.store.location import Location
 from caviar.store.summary import versions
 from caviar.sweep.sweep import Sweep, by_name
 from trainables.manifest import CheckpointError
@@ -77,7 +77,7 @@ def of_the_sweep(experiment: Experiment, before: Original, trainable: type[Any])
             f"{_again(experiment, record, trainable)}, then export that with --from."
         )
     lies, manifest = found
-    place = local_copy.checkpoint(lies, manifest) if isinstance(lies, Place) else lies
+    place = local_copy.checkpoint(lies, manifest) if lies.local is None else lies.local
     return Source(
         place=place,
         rows="train",
@@ -110,7 +110,7 @@ def of_a_retraining(experiment: Experiment, folder: Path) -> tuple[Source, int]:
             data=notes.get("data"),
             checksum=notes.get("data_checksum"),
         )
-        origin = location.place(notes["experiment"])
+        origin = Location.of(notes["experiment"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"--from takes a folder that caviar retrain wrote, and {folder} has no readable "

@@ -20,7 +20,7 @@ from caviar.base.format import duration, number
 from caviar.cli.arguments import add_experiment, add_storage
 from caviar.store import experiments, status, trial_table
 from caviar.store.experiments import Experiment
-from caviar.store.location import place, written
+from caviar.store.location import Location, written
 from caviar.sweep import rerun
 from caviar.terminal import screens
 from caviar.terminal.space_table import plain_table, space_table
@@ -81,7 +81,7 @@ def _list(asked: argparse.Namespace) -> int:
     rows: list[tuple[float, tuple[str, ...]]] = []
     for name in found:
         try:
-            one = status.of(experiments.find(str(place(storage) / name)))
+            one = status.of(experiments.find(str(Location.of(storage) / name)))
         except UsageError as error:  # one that is damaged hides none of the others
             rows.append((0.0, (name, "damaged", str(error), "", "", "", "", "")))
             continue

@@ -79,7 +79,9 @@ def parse(
 def _resumed(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep | None:
     """`sweep` as it was asked last, where it is to be gone on with and is there; where it is not,
     `sessions.check` says so. Some options make sense only beside those of before."""
-    from caviar.store import experiments, location, sessions
+    from caviar.store import experiments, sessions
+    from caviar.store.location import Location
+    from caviar.store.mirror import on_disk
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--storage", type=Path, default=sweep.storage)
@@ -92,7 +94,7 @@ def _resumed(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep | None:
         return None  # tyro says what is wrong
     if not asked.resume or asked.name is None:
         return None
-    folder = location.on_disk(location.home(asked.storage, asked.name), resume=True)
+    folder = on_disk(Location.of(asked.storage) / asked.name, resume=True)
     before = sessions.stored(folder)
     if before is None or before["recipe"] != recipe:
         return None

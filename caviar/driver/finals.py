@@ -23,7 +23,7 @@ from caviar.schedulers.no_stopping import FullFidelity
 from caviar.searchers.random import RandomSearcher
 from caviar.store import checkpoints, layout
 from caviar.store.finals import FILE, FOLDER, Finalist, Finals, read
-from caviar.store.location import Place
+from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -59,9 +59,9 @@ def run(
     space: SearchSpace,
     entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
     *,
-    folder: Path | Place,
+    folder: Location,
     working: Path,
-    train: Callable[[SweepController, Path | Place, Path], None],
+    train: Callable[[SweepController, Location, Path], None],
 ) -> tuple[Finals, str | None]:
     """Train every entrant `final_seeds` times, to the last epoch; what came of it.
 
@@ -115,7 +115,7 @@ def _controller(
     space: SearchSpace,
     entries: Sequence[Mapping[str, Any]],
     history: History,
-    folder: Path | Place,
+    folder: Location,
 ) -> SweepController:
     plan = Plan.of(
         sweep,
@@ -185,10 +185,10 @@ def check(
     entrants: Sequence[tuple[int | None, Mapping[str, Any]]],
     prepared: Prepared,
     *,
-    folder: Path | Place,
+    folder: Location,
     working: Path,
     gpus: float,
-    train: Callable[[SweepController, Path | Place, Path], None],
+    train: Callable[[SweepController, Location, Path], None],
 ) -> tuple[Finals | None, str | None]:
     """Run the finals as `run` does, look at the test rows for the winner, write `finals.json`.
 
@@ -223,7 +223,7 @@ def check(
     return last, None
 
 
-def _keep_the_best(finals: Finals, folder: Path | Place) -> None:
+def _keep_the_best(finals: Finals, folder: Location) -> None:
     """Keep the checkpoint of each finalist's best training alone: of the losers too, since another
     may win when the sweep goes on."""
     trials, best = folder / FOLDER / layout.TRIALS, {one.best for one in finals.finalists}
@@ -236,7 +236,7 @@ def _keep_the_best(finals: Finals, folder: Path | Place) -> None:
 
 def with_test(
     finals: Finals,
-    folder: Path | Place,
+    folder: Location,
     score: Callable[[Mapping[str, Any], int, str], Mapping[str, float] | None],
 ) -> Finals:
     """The same with the winner's best checkpoint and, by it, the metrics of the test rows.

@@ -33,14 +33,14 @@ from caviar.store import (
     database,
     disk_space,
     layout,
-    location,
     session,
     sessions,
     summary,
 )
 from caviar.store.answer import Answer
 from caviar.store.finals import Finals
-from caviar.store.location import Place
+from caviar.store.location import Location
+from caviar.store.mirror import on_disk, working_folder
 from caviar.sweep import compatibility, rerun
 from caviar.sweep.sweep import Sweep
 from caviar.terminal import screens, stop_message
@@ -98,11 +98,11 @@ def run(
     scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
     compatibility.check(sweep, space)
     name = sweep.name or sessions.default_name(recipe, sweep)
-    folder = location.home(sweep.storage, name)
-    if sweep.name is None and isinstance(folder, Path):
-        folder = sessions.unused(folder)
-    on_disk = location.on_disk(folder, resume=sweep.resume)
-    sessions.check(sweep, space=space, recipe=recipe, folder=on_disk)
+    folder = Location.of(sweep.storage) / name
+    if sweep.name is None and folder.local is not None:
+        folder = Location(str(sessions.unused(folder.local)))
+    here = on_disk(folder, resume=sweep.resume)
+    sessions.check(sweep, space=space, recipe=recipe, folder=here)
     loading.check(sweep)
     loading.check_trainable(sweep, space)
     if sweep.history_url is not None:
@@ -115,7 +115,7 @@ def run(
 
         if isinstance(sweep.trainable, type):
             pickling.check(sweep.trainable)
-        resumed = on_disk if sweep.resume and not new_data else None
+        resumed = here if sweep.resume and not new_data else None
         preparing = helper.submit(prepare, sweep, space, loaded, resumed=resumed)
         with cluster.connected(processes=processes(sweep), verbose=sweep.verbose) as private:
             prepared = preparing.result()
@@ -123,16 +123,16 @@ def run(
             shared = not private and _several_machines(folder, sweep)
             concurrent = min(sweep.concurrent or slots, slots)
             room: disk_space.Room | None = None
-            if isinstance(folder, Path):  # nobody knows what an object store has left
-                room = disk_space.room(sweep, concurrent=concurrent, folder=folder)
+            if folder.local is not None:  # nobody knows what an object store has left
+                room = disk_space.room(sweep, concurrent=concurrent, folder=folder.local)
                 prepared = prepared.within(room.limit(space))
                 if sweep.name is None:  # another may have begun in the same second
-                    folder = on_disk = sessions.make_unused(folder.with_name(name))
-                    name = folder.name
+                    here = sessions.make_unused(folder.local.with_name(name))
+                    folder, name = Location(str(here)), here.name
             with (
                 interruptible() as interrupt,
                 _if_refused(sweep, lambda: shutil.rmtree(str(folder))),
-                location.working_folder(
+                working_folder(
                     folder,
                     shared=shared,
                     resume=sweep.resume,
@@ -171,7 +171,7 @@ def run(
                 for line in warm.lines:
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-                def train(which: SweepController, lies: Path | Place, there: Path) -> None:
+                def train(which: SweepController, lies: Location, there: Path) -> None:
                     with start.environment_inherited() if private else nullcontext():
                         search(
                             sweep,
@@ -246,7 +246,7 @@ def run(
     stop_message.say(
         controller, sweep, console, recipe=recipe, name=name, ran=ran, script=script, finals=cut_off
     )
-    return Result(found, on_disk, cut_off or controller.ended_because, last, found_answer)
+    return Result(found, here, cut_off or controller.ended_because, last, found_answer)
 
 
 def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: Path) -> History:
@@ -264,7 +264,7 @@ def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: 
         )
 
 
-def _report(working: Path, folder: Path | Place, console: Console) -> Findings | None:
+def _report(working: Path, folder: Location, console: Console) -> Findings | None:
     """Write the report; a sweep that has ended well does not fail with it."""
     try:
         from caviar import report
@@ -296,7 +296,7 @@ def _if_refused(sweep: Sweep, undo: Callable[[], object]) -> Iterator[None]:
         raise
 
 
-def _prune(controller: SweepController, trials: Path | Place) -> None:
+def _prune(controller: SweepController, trials: Location) -> None:
     """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
     the best epoch. Unfinished ones keep both."""
     for number in controller.saved:
@@ -305,7 +305,7 @@ def _prune(controller: SweepController, trials: Path | Place) -> None:
     checkpoints.tidy(trials)
 
 
-def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
+def _several_machines(folder: Location, sweep: Sweep) -> bool:
     """Whether trials may run on other machines than this; then all of them have been checked.
 
     Raises `UsageError` where a machine lacks the code, or does not see `folder`.
@@ -313,14 +313,14 @@ def _several_machines(folder: Path | Place, sweep: Sweep) -> bool:
     grows = bool(autoscaler.growth().kinds)
     if len(capacity.alive()) == 1 and not grows:
         return False
-    if grows and isinstance(folder, Path):
-        nodes.check_own_disk(folder)
+    if grows and folder.local is not None:
+        nodes.check_own_disk(folder.local)
     if isinstance(sweep.trainable, str):
         module = sweep.trainable.partition(":")[0]
     else:
         module = sweep.trainable.__module__
     needed = ["trainables"] + ([module] if module not in ("trainables", "__main__") else [])
-    nodes.check(Place.folder(folder) if isinstance(folder, Path) else folder, needed)
+    nodes.check(folder, needed)
     return True
 
 
@@ -330,7 +330,7 @@ def _controller(
     scheduler: Scheduler,
     history: History,
     log: Log,
-    folder: Path | Place,
+    folder: Location,
     started: float,
     warm: WarmStart,
 ) -> SweepController:

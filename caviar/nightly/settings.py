@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from caviar.base.errors import UsageError, did_you_mean
-from caviar.store.location import Place, place, written
+from caviar.store.location import Location, written
 from caviar.sweep.rerun import option
 from caviar.sweep.sweep import Sweep
 
@@ -47,7 +47,7 @@ class Settings:
             raise UsageError(
                 f"nightly.name is one folder inside nightly.storage, and it is {self.name!r}."
             )
-        if isinstance(place(self.storage), Place):
+        if Location.of(self.storage).local is None:
             raise UsageError(
                 "nightly.storage is a folder, which a lock and the champion's file need, and it is "
                 f"{written(self.storage)}: give one that this machine mounts."

@@ -24,7 +24,7 @@ from caviar.controller.budget import Stop
 from caviar.controller.controller import Decision, SweepController
 from caviar.store.checkpoints import folder_name, keep_newest, remove
 from caviar.store.disk_space import bytes_of_checkpoints
-from caviar.store.location import Place
+from caviar.store.location import Location
 from trainables.options import RESERVED_KEY, TrialInfo
 
 GRACE_SECONDS = 30.0
@@ -139,7 +139,7 @@ class Events(_Unpickled, tune.Callback):
         *,
         numbers: dict[str, int],
         errors: Path,
-        trials: Path | Place,
+        trials: Location,
         metrics: tuple[str, ...],
         on_change: Callable[[int | None], None],
         going: Callable[[], Collection[str]] = frozenset,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from caviar.base.errors import UsageError
-from caviar.store.location import Place
+from caviar.store.location import Location
 
 ANSWER_SECONDS = 120.0
 """How long a machine may take to answer: its first worker process imports torch."""
@@ -35,7 +35,7 @@ class Answer:
     """What is wrong with the storage, in the system's words; None when it sees what we wrote."""
 
 
-def check(place: Place, modules: Sequence[str]) -> None:
+def check(place: Location, modules: Sequence[str]) -> None:
     """Ask every machine of the cluster that we joined.
 
     Raises `UsageError` naming the machines that cannot import `modules`, have other versions,
@@ -60,7 +60,7 @@ def check(place: Place, modules: Sequence[str]) -> None:
 
 
 def _ask(
-    nodes: Mapping[str, str], place: Place, probe: str, modules: Sequence[str]
+    nodes: Mapping[str, str], place: Location, probe: str, modules: Sequence[str]
 ) -> dict[str, Answer | None]:
     """Each machine's answer; None where it gave none in time or died over it."""
     import ray
@@ -85,7 +85,9 @@ def _ask(
     return answers
 
 
-def _question(place: Place, probe: str, modules: Sequence[str]) -> Callable[[str], dict[str, Any]]:
+def _question(
+    place: Location, probe: str, modules: Sequence[str]
+) -> Callable[[str], dict[str, Any]]:
     """A function that needs nothing of ours where it runs: Ray sends a nested one by its code."""
     scheme, uri, root, same = place.scheme, str(place), place.root, _SAME
 

@@ -13,7 +13,7 @@ from caviar.ray import capacity, start
 from caviar.ray.interrupt import Interrupt
 from caviar.store import layout
 from caviar.store.disk_space import Room
-from caviar.store.location import Place
+from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep
 from caviar.terminal.progress import Progress
 
@@ -24,7 +24,7 @@ def search(
     prepared: Prepared,
     console: Console,
     *,
-    folder: Path | Place,
+    folder: Location,
     working: Path,
     private: bool,
     room: Room | None,

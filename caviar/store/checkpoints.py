@@ -13,10 +13,9 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 from caviar.base.trial import TrialRecord
-from caviar.store.location import Place
+from caviar.store.location import Location
 from trainables.manifest import NAME, CheckpointError, Manifest, is_altered, read_manifest
 
 _OF_PARENT = "parent"
@@ -30,7 +29,7 @@ def folder_name(number: int, attempt: int) -> str:
 class CheckpointFolder:
     """The folder of all trials, as the controller asks for it."""
 
-    def __init__(self, trials: Path | Place) -> None:
+    def __init__(self, trials: Location) -> None:
         self._trials = trials
 
     def newest(self, number: int) -> tuple[str, int] | None:
@@ -49,10 +48,10 @@ class CheckpointFolder:
             return None
         source, manifest = found
         copy = self._trials / f"{folder_name(child, 0)}.{_OF_PARENT}" / source.name
-        _delete(copy)
-        if isinstance(source, Path):
-            shutil.copytree(source, str(copy), copy_function=_link)
-        elif isinstance(copy, Place):
+        copy.remove_all()
+        if source.local is not None:
+            shutil.copytree(source.local, str(copy), copy_function=_link)
+        else:
             for name in (*manifest.files, NAME):  # the manifest last: with it a copy is whole
                 copy.write(name, (source / name).read_bytes())
         return str(copy), manifest.epoch
@@ -65,7 +64,7 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] | None:
+def newest(trials: Location, number: int) -> tuple[Location, Manifest] | None:
     """The newest whole checkpoint of a trial, over all attempts; None where there is none.
 
     A truncated one is passed over: the one before it is whole.
@@ -73,30 +72,30 @@ def newest(trials: Path | Place, number: int) -> tuple[Path | Place, Manifest] |
     return next(iter(_newest_first(trials, number)), None)
 
 
-def remove(trials: Path | Place, number: int) -> None:
+def remove(trials: Location, number: int) -> None:
     """Delete all checkpoints of a trial."""
     for path in _all(trials, number):
-        _delete(path)
+        path.remove_all()
 
 
-def keep_newest(trials: Path | Place, number: int) -> None:
+def keep_newest(trials: Location, number: int) -> None:
     """Delete all checkpoints of a trial but its newest whole one; all stay where none is whole."""
     found = newest(trials, number)
     for path in _all(trials, number):
         if found is not None and path != found[0]:
-            _delete(path)
+            path.remove_all()
 
 
-def tidy(trials: Path | Place) -> None:
+def tidy(trials: Location) -> None:
     """Remove the folders that Ray made for trials which keep no checkpoint."""
-    if not isinstance(trials, Path):
+    if trials.local is None:
         return  # an object store has no folders
-    for folder in trials.glob("trial-*"):
+    for folder in trials.local.glob("trial-*"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def drop_unknown(trials: Path | Place, records: Mapping[int, TrialRecord]) -> None:
+def drop_unknown(trials: Location, records: Mapping[int, TrialRecord]) -> None:
     """Delete what unfinished trials have saved after the last report that the history has.
 
     A history that was copied into the storage before its machine was lost may be behind the
@@ -110,10 +109,10 @@ def drop_unknown(trials: Path | Place, records: Mapping[int, TrialRecord]) -> No
         for path in _all(trials, number):
             with contextlib.suppress(CheckpointError):
                 if read_manifest(path).epoch > record.epoch:
-                    _delete(path)
+                    path.remove_all()
 
 
-def drop_damaged(trials: Path | Place, records: Mapping[int, TrialRecord]) -> None:
+def drop_damaged(trials: Location, records: Mapping[int, TrialRecord]) -> None:
     """Delete the newest checkpoints of unfinished trials up to the first whose content is whole.
 
     Only before a sweep goes on: it reads them, where `newest` looks at sizes alone.
@@ -123,12 +122,12 @@ def drop_damaged(trials: Path | Place, records: Mapping[int, TrialRecord]) -> No
             continue
         for path, manifest in _newest_first(trials, number):
             # An object store shows no object that is not whole, and reading is a download there.
-            if not isinstance(path, Path) or not is_altered(path, manifest):
+            if path.local is None or not is_altered(path.local, manifest):
                 break
-            _delete(path)
+            path.remove_all()
 
 
-def _newest_first(trials: Path | Place, number: int) -> list[tuple[Path | Place, Manifest]]:
+def _newest_first(trials: Location, number: int) -> list[tuple[Location, Manifest]]:
     """The checkpoints of a trial that are whole by the sizes of their files."""
     found = []
     for path in _all(trials, number):
@@ -139,14 +138,7 @@ def _newest_first(trials: Path | Place, number: int) -> list[tuple[Path | Place,
     return sorted(found, key=lambda item: (item[1].epoch, item[0].name), reverse=True)
 
 
-def _delete(path: Path | Place) -> None:
-    if isinstance(path, Path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.remove_all()
-
-
-def _all(trials: Path | Place, number: int) -> list[Path | Place]:
+def _all(trials: Location, number: int) -> list[Location]:
     name = folder_name(number, 0)
     folders = [trials / name, *trials.glob(f"{name}.*")]
     return [path for folder in folders for path in folder.glob("checkpoint_*")]

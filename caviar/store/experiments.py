@@ -20,7 +20,7 @@ from caviar.base.trial import TrialRecord
 from caviar.base.trials import Trials
 from caviar.store import answer, finals, layout, local_copy, sessions
 from caviar.store.answer import Answer
-from caviar.store.location import Place, place, written
+from caviar.store.location import Location, written
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -42,13 +42,13 @@ class Experiment:
     """What it was first asked. A space or a class that was given from Python is only named here."""
     space: SearchSpace
     """What it searches, whatever a space of that name is today."""
-    lies: Path | Place | None = None
+    lies: Location | None = None
     """Where it is, its checkpoints too, when `folder` is a copy of what it has noted."""
 
     @property
-    def place(self) -> Path | Place:
+    def place(self) -> Location:
         """Where it is."""
-        return self.folder if self.lies is None else self.lies
+        return Location(str(self.folder)) if self.lies is None else self.lies
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class Experiment:
 
     def refresh(self) -> None:
         """Bring the copy of one in an object store up to date."""
-        if isinstance(self.lies, Place):
+        if self.lies is not None and self.lies.local is None:
             local_copy.copy(self.lies)
 
     @contextmanager
@@ -147,15 +147,15 @@ def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
     Both may be of an object store, s3://BUCKET/FOLDER. Raises `UsageError` where there is none,
     and where its options are damaged.
     """
-    itself = place(experiment)
-    inside = [] if isinstance(itself, Place) else [place(storage) / str(experiment)]
+    itself = Location.of(experiment)
+    inside = [] if itself.local is None else [Location.of(storage) / str(experiment)]
     for lies in (itself, *inside):
-        folder = local_copy.copy(lies) if isinstance(lies, Place) else lies
+        folder = local_copy.copy(lies) if lies.local is None else lies.local
         before = None if folder is None else sessions.stored(folder)
         if folder is not None and before is not None:
             found = _read(folder, before)
-            return found if lies is folder else dataclasses.replace(found, lies=lies)
-        if isinstance(lies, Path) and layout.has_history(lies):
+            return found if lies.local is not None else dataclasses.replace(found, lies=lies)
+        if lies.local is not None and layout.has_history(lies):
             raise UsageError(
                 f"{lies} has the history of a sweep, and no file {layout.OPTIONS} that says what "
                 "it was asked: restore it from a copy."
@@ -170,11 +170,7 @@ def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
 
 def names(storage: Path = STORAGE) -> list[str]:
     """The names of the sweeps in `storage`, sorted; none where there is no such folder."""
-    lies = place(storage)
-    if isinstance(lies, Place):
-        return local_copy.names(lies)
-    found = lies.glob(f"*/{layout.OPTIONS}")
-    return sorted(path.parent.name for path in found if layout.has_history(path.parent))
+    return local_copy.names(Location.of(storage))
 
 
 def trial(records: Mapping[int, TrialRecord], number: int, name: str) -> TrialRecord:

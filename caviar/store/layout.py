@@ -6,10 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from caviar.store.location import Place
+from typing import Any, Protocol, Self
 
 HISTORY = "history.db"
 """Every report and every end of every trial: an Optuna storage in SQLite."""
@@ -28,12 +25,21 @@ ERRORS = "errors"
 """The tracebacks of failed trials."""
 
 
-def has_history(folder: Path | Place) -> bool:
+class Files(Protocol):
+    """What is asked of a folder or a file in it, a `Path` or a `Location`."""
+
+    def __truediv__(self, name: str, /) -> Self: ...
+
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+
+
+def has_history(folder: Files) -> bool:
     """Whether there is a history, or the address of one."""
     return (folder / HISTORY).is_file() or (folder / HISTORY_URL).is_file()
 
 
-def has_sweep(folder: Path | Place) -> bool:
+def has_sweep(folder: Files) -> bool:
     """Whether a sweep lies there: what it was asked, and its history."""
     return (folder / OPTIONS).is_file() and has_history(folder)
 

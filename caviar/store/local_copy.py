@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from caviar.store import layout
-from caviar.store.location import Place, cannot_be_used, local_folder
+from caviar.store.location import Location, cannot_be_used
 from trainables.manifest import NAME, Manifest
 
 _COPIED = (layout.OPTIONS, layout.SUMMARY, layout.DECISIONS, layout.HISTORY_URL, layout.HISTORY)
 
 
-def names(storage: Place) -> list[str]:
+def names(storage: Location) -> list[str]:
     """The names of the sweeps in `storage`, sorted.
 
     Raises `UsageError` where the store does not answer.
@@ -26,13 +26,13 @@ def names(storage: Place) -> list[str]:
         raise cannot_be_used(storage, error) from error
 
 
-def copy(sweep: Place) -> Path | None:
+def copy(sweep: Location) -> Path | None:
     """The folder of a copy that is as the store has it now; None where no sweep is there.
 
     A file that has changed is replaced as a whole: who reads the old one reads it to its end.
     Raises `UsageError` where the store does not answer.
     """
-    folder = local_folder(sweep, "looked-at") / sweep.name
+    folder = sweep.cache("looked-at") / sweep.name
     try:
         if not layout.has_sweep(sweep):
             return None
@@ -44,12 +44,12 @@ def copy(sweep: Place) -> Path | None:
     return folder
 
 
-def checkpoint(lies: Place, manifest: Manifest) -> Path:
+def checkpoint(lies: Location, manifest: Manifest) -> Path:
     """A folder of this machine with the files of a checkpoint.
 
     Raises `UsageError` where the store does not answer.
     """
-    folder = local_folder(lies, "looked-at")
+    folder = lies.cache("looked-at")
     try:
         for name in (*manifest.files, NAME):
             _bring(lies.read(name), folder / name)

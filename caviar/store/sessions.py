@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from caviar import schedulers, searchers
 from caviar.base.errors import UsageError, did_you_mean
 from caviar.controller.controller import SweepController
-from caviar.store import disk_space, layout, location
+from caviar.store import disk_space, layout
+from caviar.store.location import Location, taken
 from caviar.store.provenance import commit
 from caviar.store.session import CRASHED, Session
 from caviar.store.summary import versions
@@ -87,7 +88,7 @@ def describe(sweep: Sweep) -> dict[str, Any]:
         elif field.name in ("space", "trainable"):
             values[field.name] = by_name(value)
         elif field.name == "data_dir" and value is not None:
-            values[field.name] = str(location.place(value))
+            values[field.name] = str(Location.of(value))
         else:
             values[field.name] = value if isinstance(value, int | float | None) else _plain(value)
     return values
@@ -118,7 +119,7 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
     if not sweep.resume:
         _check_folder(folder)
         if before is not None:
-            raise location.taken(folder)
+            raise taken(folder)
         with _usable(folder):
             if folder.exists() and not (folder.is_dir() and _is_unused(folder)):
                 raise UsageError(f"{folder} holds other files already: choose another --name.")
@@ -223,7 +224,7 @@ def claimed(folder: Path) -> Iterator[None]:
         with suppress(OSError):  # some file systems of a network lock no folder
             fcntl.flock(opened, fcntl.LOCK_EX)
         if layout.has_sweep(folder):
-            raise location.taken(folder)
+            raise taken(folder)
         yield
     finally:
         os.close(opened)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from pathlib import Path
 from typing import Any
 
 from caviar.base.trial import Outcome
 from caviar.base.trials import BASELINE, Trials
 from caviar.store import checkpoints, layout
 from caviar.store.answer import Answer
-from caviar.store.location import Place
+from caviar.store.location import Location
 
 
 def summarise(
@@ -21,7 +20,7 @@ def summarise(
     recipe: str,
     seed: int,
     seconds: float,
-    folder: Path | Place,
+    folder: Location,
     answer: Answer | None = None,
 ) -> dict[str, Any]:
     """The summary of a sweep, finished or not, as JSON values.
@@ -76,7 +75,7 @@ def baseline(trials: Trials) -> dict[str, Any]:
     }
 
 
-def best(trials: Trials, number: int | None, folder: Path | Place) -> dict[str, Any] | None:
+def best(trials: Trials, number: int | None, folder: Location) -> dict[str, Any] | None:
     """The trial `number` as the best one, as in the summary; None where it has no finite value.
 
     `folder` is that of the sweep, for its newest checkpoint.

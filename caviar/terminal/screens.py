@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -19,7 +18,7 @@ from caviar.controller.controller import SweepController
 from caviar.ray import cluster
 from caviar.schedulers.base import Scheduler
 from caviar.store import layout
-from caviar.store.location import Place
+from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep, by_name
 from caviar.terminal.curves import best_curves
 from caviar.terminal.space_table import space_table
@@ -48,7 +47,7 @@ def start(
     note: str | None,
     concurrent: int,
     workers: int,
-    folder: Path | Place,
+    folder: Location,
     session: int,
     sized: bool,
 ) -> None:
@@ -114,7 +113,7 @@ def _budget(sweep: Sweep) -> str:
 
 
 def end(
-    found: Mapping[str, Any], controller: SweepController, *, folder: Path | Place, console: Console
+    found: Mapping[str, Any], controller: SweepController, *, folder: Location, console: Console
 ) -> None:
     """The counts, the best configuration beside the default, and where everything is."""
     best = found["best"]
@@ -147,7 +146,7 @@ def end(
         "history": history,
         "decisions": folder / layout.DECISIONS if (folder / layout.DECISIONS).is_file() else None,
         "errors": folder / layout.ERRORS if counts["failed"] else None,
-        "curves": f"optuna-dashboard sqlite:///{history}" if isinstance(history, Path) else None,
+        "curves": f"optuna-dashboard sqlite:///{history}" if history.local is not None else None,
     }
     for what, where in rows.items():
         if where is not None:

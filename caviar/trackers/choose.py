@@ -6,12 +6,11 @@ import importlib.util
 import netrc
 import os
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from caviar.base.errors import UsageError
-from caviar.store.location import Place
+from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep
 from caviar.trackers import mlflow_tracker, tensorboard_tracker, wandb_tracker
 from caviar.trackers.tracked_history import Tracker
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from caviar.store.history import History
 
 
-def check(sweep: Sweep, folder: Path | Place) -> None:
+def check(sweep: Sweep, folder: Location) -> None:
     """Raise `UsageError` where a tracker that is asked for cannot work, before all else."""
     asked = {
         "tensorboard": sweep.tensorboard,
@@ -34,7 +33,7 @@ def check(sweep: Sweep, folder: Path | Place) -> None:
                 f"pip install 'caviar-tune[{name}]'."
             )
     for name in ("tensorboard", "wandb"):
-        if asked[name] and not isinstance(folder, Path):
+        if asked[name] and folder.local is None:
             raise UsageError(
                 f"--{name} writes files into the folder of the sweep, and {folder} is no folder: "
                 "leave the option out, or give a --storage that is one."
@@ -45,11 +44,11 @@ def check(sweep: Sweep, folder: Path | Place) -> None:
         _check_wandb()
 
 
-def chosen(sweep: Sweep, folder: Path | Place, history: History, *, name: str) -> list[Tracker]:
+def chosen(sweep: Sweep, folder: Location, history: History, *, name: str) -> list[Tracker]:
     """The trackers of a sweep."""
     found: list[Tracker] = []
-    if sweep.tensorboard and isinstance(folder, Path):
-        path = folder / tensorboard_tracker.FOLDER
+    if sweep.tensorboard and folder.local is not None:
+        path = folder.local / tensorboard_tracker.FOLDER
         found.append(tensorboard_tracker.TensorBoard(path, metric=sweep.metric))
     if sweep.mlflow is None and sweep.wandb is None:
         return found
@@ -61,9 +60,11 @@ def chosen(sweep: Sweep, folder: Path | Place, history: History, *, name: str) -
         found.append(
             mlflow_tracker.MLflow(sweep.mlflow, name=name, metric=sweep.metric, token=token)
         )
-    if sweep.wandb is not None and isinstance(folder, Path):
+    if sweep.wandb is not None and folder.local is not None:
         found.append(
-            wandb_tracker.WandB(sweep.wandb, folder, name=name, metric=sweep.metric, token=token)
+            wandb_tracker.WandB(
+                sweep.wandb, folder.local, name=name, metric=sweep.metric, token=token
+            )
         )
     return found
 

@@ -16,6 +16,7 @@ from caviar.controller.plan import Plan
 from caviar.driver import in_process, loading
 from caviar.store import checkpoints, layout, sessions
 from caviar.store.history import History
+from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep
 from trainables.options import TrialInfo
 
@@ -42,7 +43,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
         searcher=asked.searcher.build(space, mode=asked.direction, seed=asked.seed),
         scheduler=asked.scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history,
-        checkpoints=checkpoints.CheckpointFolder(folder / layout.TRIALS),
+        checkpoints=checkpoints.CheckpointFolder(Location.of(folder / layout.TRIALS)),
     )
     noted = sessions.recorded(
         history,
@@ -55,10 +56,10 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
         while (assignment := controller.next()) is not None:
             error = _train(folder, asked, dataset, controller, assignment)
             for useless in controller.end(assignment.record.number, error=error):
-                checkpoints.remove(folder / layout.TRIALS, useless)
+                checkpoints.remove(Location.of(folder / layout.TRIALS), useless)
                 controller.saved.discard(useless)
     history.close()
-    checkpoints.tidy(folder / layout.TRIALS)
+    checkpoints.tidy(Location.of(folder / layout.TRIALS))
     found = summary_of(controller, folder, name=folder.name, recipe=RECIPE)
     layout.write_json(found, folder / layout.SUMMARY)
     return controller

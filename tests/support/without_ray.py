@@ -18,6 +18,7 @@ from caviar.schedulers import NoStopping
 from caviar.searchers import Random
 from caviar.store import sessions
 from caviar.store.history import History
+from caviar.store.location import Location
 from caviar.store.summary import summarise
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
@@ -251,7 +252,7 @@ def summary_of(sweep, folder, *, name, recipe="random_search", answer=None):
     """The summary of a sweep that a controller has run so far."""
     trials = Trials(Objective(sweep.plan.metric, sweep.plan.mode), sweep.records)
     asked = {"name": name, "recipe": recipe, "seed": sweep.plan.seed, "answer": answer}
-    return summarise(trials, seconds=sweep.elapsed, folder=folder, **asked)
+    return summarise(trials, seconds=sweep.elapsed, folder=Location.of(folder), **asked)
 
 
 def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):

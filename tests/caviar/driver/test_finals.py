@@ -34,6 +34,7 @@ from caviar.ray.start import own_staging
 from caviar.store import experiments, layout, status
 from caviar.store import finals as stored_finals
 from caviar.store.finals import Finalist, Finals
+from caviar.store.location import Location
 
 A, B, C = ({"learning_rate": x} for x in (0.25, 0.5, 0.75))
 
@@ -73,7 +74,12 @@ def trains(value=worth, stop_after=None):
 
 def run(tmp_path, entrants, train, **changes):
     return finals.run(
-        asked(**changes), LINE, entrants, folder=tmp_path, working=tmp_path, train=train
+        asked(**changes),
+        LINE,
+        entrants,
+        folder=Location.of(tmp_path),
+        working=tmp_path,
+        train=train,
     )
 
 
@@ -143,7 +149,7 @@ def test_a_winner_of_an_earlier_session_still_has_its_checkpoint(tmp_path, monke
                     checkpoint(trials, f"trial-{number:04d}", 0, 2)
 
         prepared = SimpleNamespace(trainable=None, data=None, options=None)
-        where = {"folder": tmp_path, "working": tmp_path, "gpus": 0}
+        where = {"folder": Location.of(tmp_path), "working": tmp_path, "gpus": 0}
         return finals.check(asked(**changes), LINE, entrants, prepared, train=saves, **where)[0]
 
     def kept():

@@ -1,4 +1,4 @@
-"""Where checkpoints lie, which is the newest whole one, and what is removed."""
+"""Where checkpoints are, which is the newest whole one, and what is removed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,40 @@ import pytest
 from without_ray import checkpoint
 
 from caviar.base.trial import Outcome, Report, TrialRecord
-from caviar.store.checkpoints import (
-    CheckpointFolder,
-    drop_damaged,
-    drop_unknown,
-    folder_name,
-    keep_newest,
-    newest,
-    remove,
-    tidy,
-)
+from caviar.store import checkpoints
+from caviar.store.checkpoints import CheckpointFolder, folder_name
+from caviar.store.location import Location
 from trainables.manifest import is_altered
+
+
+def on(folder):
+    """A folder of this machine as the functions take it."""
+    return Location.of(folder)
+
+
+def newest(folder, number):
+    found = checkpoints.newest(on(folder), number)
+    return None if found is None else (found[0].local, found[1])
+
+
+def remove(folder, number):
+    checkpoints.remove(on(folder), number)
+
+
+def keep_newest(folder, number):
+    checkpoints.keep_newest(on(folder), number)
+
+
+def tidy(folder):
+    checkpoints.tidy(on(folder))
+
+
+def drop_unknown(folder, records):
+    checkpoints.drop_unknown(on(folder), records)
+
+
+def drop_damaged(folder, records):
+    checkpoints.drop_damaged(on(folder), records)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +64,7 @@ def test_no_checkpoint_no_newest(tmp_path):
     assert newest(tmp_path / "nowhere", 0) is None
 
 
-def test_the_newest_is_the_one_with_most_epochs_over_all_legs(tmp_path):
+def test_the_newest_is_the_one_with_most_epochs_over_all_attempts(tmp_path):
     checkpoint(tmp_path, "trial-0003", 0, 2)
     checkpoint(tmp_path, "trial-0003", 1, 5)
     checkpoint(tmp_path, "trial-0003.2", 0, 4)  # trained again from the second epoch
@@ -96,15 +119,15 @@ def test_tidying_removes_empty_folders_of_trials_alone(tmp_path):
     tidy(tmp_path / "nowhere")
 
 
-def test_the_conductor_asks_for_paths_and_epochs(tmp_path):
+def test_the_controller_asks_for_paths_and_epochs(tmp_path):
     checkpoint(tmp_path, "trial-0002.1", 0, 4)
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointFolder(on(tmp_path))
     assert folder.newest(2) == (str(tmp_path / "trial-0002.1" / "checkpoint_000000"), 4)
     assert folder.newest(1) is None
 
 
 def test_a_fork_starts_from_a_copy_that_outlives_its_parent(tmp_path):
-    folder = CheckpointFolder(tmp_path)
+    folder = CheckpointFolder(on(tmp_path))
     assert folder.inherit(2, 7) is None
     checkpoint(tmp_path, "trial-0002", 3, 4)
     path = tmp_path / "trial-0007.parent" / "checkpoint_000003"
@@ -124,7 +147,7 @@ def test_a_link_that_cannot_be_made_becomes_a_copy(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.link", refuse)
     checkpoint(tmp_path, "trial-0002", 0, 4)
-    path, _ = CheckpointFolder(tmp_path).inherit(2, 7)
+    path, _ = CheckpointFolder(on(tmp_path)).inherit(2, 7)
     assert newest(tmp_path, 7) is not None
     assert str(newest(tmp_path, 7)[0]) == path
 

@@ -19,6 +19,7 @@ from caviar.controller.budget import Stop
 from caviar.driver import in_process, loading, runner
 from caviar.ray.bridge import Events
 from caviar.store import disk_space
+from caviar.store.location import Location
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
 from trainables import (
     CNNTrainable,
@@ -225,7 +226,7 @@ def test_a_checkpoint_that_is_written_too_large_ends_the_sweep(size, ends, tmp_p
         sweep,
         numbers={"a": number},
         errors=tmp_path,
-        trials=tmp_path,
+        trials=Location.of(tmp_path),
         metrics=(METRIC,),
         on_change=lambda _: None,
         most_bytes=1000,
@@ -243,7 +244,8 @@ def test_a_checkpoint_that_is_written_too_large_ends_the_sweep(size, ends, tmp_p
 def test_a_checkpoint_that_storage_refused_is_not_measured(tmp_path):
     sweep = controller()
     number = sweep.next().record.number
-    options = {"errors": tmp_path, "trials": tmp_path, "metrics": (METRIC,), "most_bytes": 0}
+    options = {"errors": tmp_path, "metrics": (METRIC,), "most_bytes": 0}
+    options["trials"] = Location.of(tmp_path)
     events = Events(sweep, numbers={"a": number}, on_change=lambda _: None, **options)
     trial = SimpleNamespace(trial_id="a", checkpoint=None)
     events.on_trial_save(1, [trial], trial)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import itertools
 import shutil
 import threading
@@ -15,8 +16,10 @@ from caviar.base.trial import Report
 from caviar.ray import nodes
 from caviar.ray.nodes import Answer
 from caviar.store import layout, location
+from caviar.store import mirror as mirrors
 from caviar.store.history import History
-from caviar.store.location import Mirror, Place, working_folder
+from caviar.store.location import Location
+from caviar.store.mirror import Mirror, working_folder
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +29,7 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def place(tmp_path):
-    return Place.folder(tmp_path / "shared" / "sweep")
+    return Location.of(tmp_path / "shared" / "sweep")
 
 
 def fill(folder, epochs):
@@ -54,6 +57,41 @@ def test_a_place_reads_what_it_wrote_and_misses_what_is_not_there(place):
     place.remove("a/b.txt")
     place.remove("a/b.txt")
     assert place.read("a/b.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "shown", "name", "local"),
+    [
+        ("/a/b/", "/a/b", "b", Path("/a/b")),
+        ("/a/../b", "/b", "b", Path("/b")),
+        (Path("s3:/bucket/a"), "s3://bucket/a", "a", None),
+        ("gs://bucket/a?x=1", "gs://bucket/a?x=1", "a", None),
+    ],
+)
+def test_what_a_person_writes(written, shown, name, local):
+    found = Location.of(written)
+    assert (str(found), found.name, found.local) == (shown, name, local)
+    inside = found / "c.txt"
+    assert inside.name == "c.txt"
+    assert Location.of(str(inside)) == inside
+
+
+def test_a_folder_of_this_machine(place):
+    assert place.glob("*") == []
+    place.write("b.txt", b"one")
+    place.write("a.txt", b"three")
+    assert [one.name for one in place.glob("*.txt")] == ["a.txt", "b.txt"], "no part is left"
+    assert ((place / "a.txt").is_file(), (place / "a.txt").size()) == (True, 5)
+    assert (place / "a.txt").read_bytes() == b"three"
+    with pytest.raises(FileNotFoundError, match=r"c\.txt"):
+        (place / "c.txt").read_bytes()
+    place.remove_all()
+    place.remove_all()
+    assert not (place / "a.txt").is_file()
+
+
+def test_the_examples_in_the_docstrings():
+    assert doctest.testmod(location) == (0, 3)
 
 
 def test_a_history_that_is_being_written_is_copied_whole(place):
@@ -113,7 +151,7 @@ def test_a_new_sweep_takes_nothing_from_an_old_one_of_the_same_name(place):
 
 
 def test_storage_that_is_away_for_a_while_costs_nothing(place, monkeypatch):
-    monkeypatch.setattr(location, "COPY_SECONDS", 0.01)
+    monkeypatch.setattr(mirrors, "COPY_SECONDS", 0.01)
     said, told = [], threading.Event()
 
     def say(line):
@@ -121,14 +159,14 @@ def test_storage_that_is_away_for_a_while_costs_nothing(place, monkeypatch):
         told.set()
 
     away = True
-    write = Place.write
+    write = Location.write
 
     def write_or_not(self, name, content):
         if away:
             raise OSError(28, "No space left on device")
         write(self, name, content)
 
-    monkeypatch.setattr(Place, "write", write_or_not)
+    monkeypatch.setattr(Location, "write", write_or_not)
     mirror = Mirror(place, say=say)
     mirror.fetch(resume=False)
     with mirror.kept():
@@ -154,7 +192,7 @@ def test_storage_that_stays_away_leaves_the_results_here_and_says_where(place, m
     def refuse(self, name, content):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(Place, "write", refuse)
+    monkeypatch.setattr(Location, "write", refuse)
     mirror = Mirror(place)
     mirror.fetch(resume=False)
     with (
@@ -166,13 +204,13 @@ def test_storage_that_stays_away_leaves_the_results_here_and_says_where(place, m
 
 
 def test_one_machine_writes_where_the_sweep_lies(tmp_path):
-    with working_folder(tmp_path / "x", shared=False, resume=False) as working:
+    with working_folder(Location.of(tmp_path / "x"), shared=False, resume=False) as working:
         assert working == tmp_path / "x"
 
 
 def test_several_machines_see_the_history_in_the_end(tmp_path):
     folder = tmp_path / "x"
-    with working_folder(folder, shared=True, resume=False) as working:
+    with working_folder(Location.of(folder), shared=True, resume=False) as working:
         assert working != folder
         fill(working, epochs=4).close()
     assert epochs(folder) == 4
@@ -183,7 +221,7 @@ def test_several_machines_do_not_begin_where_another_driver_has_begun_since(tmp_
     (tmp_path / "sweep.json").write_text("{}")
     with (
         pytest.raises(UsageError, match="holds a sweep already: add --resume"),
-        working_folder(tmp_path, shared=True, resume=False),
+        working_folder(Location.of(tmp_path), shared=True, resume=False),
     ):
         pass
     assert epochs(tmp_path) == 2

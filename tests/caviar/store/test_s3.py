@@ -18,9 +18,10 @@ from without_ray import LINE, METRIC, UP, controller, run_trial, steps
 from caviar.after import exporting, reproduction
 from caviar.base.errors import UsageError
 from caviar.cli import main
-from caviar.store import checkpoints, experiments, layout, location, sessions
+from caviar.store import checkpoints, experiments, layout, sessions
 from caviar.store.history import History
-from caviar.store.location import Mirror, home, on_disk
+from caviar.store.location import Location
+from caviar.store.mirror import Mirror, on_disk
 from caviar.sweep.sweep import Sweep
 from caviar.terminal.watched import Watched
 from trainables import TorchTrainable
@@ -62,7 +63,7 @@ def bucket(server, monkeypatch, tmp_path, request):
 
 
 def test_a_folder_in_a_bucket(bucket):
-    place = home(Path(bucket), "x")
+    place = Location.of(bucket) / "x"
     assert str(place).startswith("s3://b")
     assert place.read("a.txt") is None
     assert place.glob("*") == []
@@ -91,7 +92,7 @@ def write_checkpoint(place, trial, folder, epoch, *, cut=0):
 
 
 def test_the_newest_whole_checkpoint_is_found_over_all_attempts(bucket):
-    place = home(Path(bucket), "x")
+    place = Location.of(bucket) / "x"
     trials = place / "trials"
     assert checkpoints.newest(trials, 7) is None
     write_checkpoint(place, 0, "trial-0007", epoch=3)
@@ -108,7 +109,7 @@ def test_the_newest_whole_checkpoint_is_found_over_all_attempts(bucket):
 
 
 def test_the_history_comes_back_on_another_machine(bucket, tmp_path, monkeypatch):
-    place = home(Path(bucket), "x")
+    place = Location.of(bucket) / "x"
     mirror = Mirror(place)
     mirror.fetch(resume=False)
     history = History(mirror.folder, name="x", objective=UP)
@@ -130,17 +131,17 @@ def test_the_history_comes_back_on_another_machine(bucket, tmp_path, monkeypatch
 
 def test_what_cannot_be_used_is_said_before_anything_starts(bucket, monkeypatch):
     with pytest.raises(UsageError, match=r"^There is no sweep s3://.* to resume\.$"):
-        on_disk(home(Path(bucket), "no"), resume=True)
+        on_disk(Location.of(bucket) / "no", resume=True)
     elsewhere = bucket.replace("s3://b", "s3://no-such-b")
     with pytest.raises(UsageError, match=r"cannot be used .*Credentials come from the environment"):
-        on_disk(home(Path(elsewhere), "x"), resume=False)
+        on_disk(Location.of(elsewhere) / "x", resume=False)
 
 
 @pytest.fixture
 def two_trials(bucket, monkeypatch, tmp_path):
     """The sweep `x` in the bucket, of two trials so far, seen from another machine; go on with
     it by what is yielded."""
-    mirror = Mirror(home(Path(bucket), "x"))
+    mirror = Mirror(Location.of(bucket) / "x")
     mirror.fetch(resume=False)
     history = History(mirror.folder, name="x", objective=UP)
     sweep = controller(history, max_epochs=2)
@@ -168,7 +169,7 @@ def caviar_says(capsys, *words):
 
 
 def test_the_commands_after_a_sweep_read_a_bucket(bucket, two_trials, capsys):
-    lies = home(Path(bucket), "x")
+    lies = Location.of(bucket) / "x"
     write_checkpoint(lies, 1, "trial-0001", epoch=2)
     (row,) = caviar_says(capsys, "list", "--storage", bucket).splitlines()[1:]
     assert row.split()[:7] == ["x", "running", METRIC, "0.7500", "0.5000", "2", "of"]
@@ -197,7 +198,7 @@ def test_watching_a_bucket_sees_what_came_since(bucket, two_trials):
 
 
 def test_a_checkpoint_in_a_bucket_is_exported_from_a_copy(bucket, two_trials):
-    write_checkpoint(home(Path(bucket), "x"), 1, "trial-0001", epoch=2)
+    write_checkpoint(Location.of(bucket) / "x", 1, "trial-0001", epoch=2)
     experiment = experiments.find("x", Path(bucket))
     before = reproduction.original(experiment, 1)
     source = exporting.of_the_sweep(experiment, before, TorchTrainable)
@@ -210,7 +211,7 @@ def test_a_sweep_that_no_bucket_has(bucket):
     with pytest.raises(UsageError, match=r"There is no sweep 'x', .* nor in s3://b\d+/sweeps\?"):
         experiments.find("x", Path(bucket))
     with pytest.raises(UsageError, match=r"There is no sweep 's3://b\d+/sweeps/x\?"):
-        experiments.find(str(home(Path(bucket), "x")))
+        experiments.find(str(Location.of(bucket) / "x"))
     silent = "s3://b/sweeps?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1"
     with pytest.raises(UsageError, match=r"cannot be used .*Credentials come from the env"):
         experiments.names(Path(silent))
@@ -222,7 +223,7 @@ def test_a_whole_sweep_and_more_trials_for_it(bucket):
     options = ["--dataset", "digits", "--trials", 3, "--max-epochs", 2]
     code, out, err = finish(start(caviar("sweep", "random_search", *options, *common)))
     assert (code, err) == (0, ""), out
-    place = home(Path(bucket), "x")
+    place = Location.of(bucket) / "x"
     found = json.loads(place.read(layout.SUMMARY))
     assert found["trials"]["total"] == 3
     assert found["best"]["checkpoint"].startswith("s3://")
@@ -235,4 +236,4 @@ def test_a_whole_sweep_and_more_trials_for_it(bucket):
     )
     assert (code, err) == (0, ""), out
     assert json.loads(place.read(layout.SUMMARY))["trials"]["total"] == 5
-    assert location.on_disk(place, resume=True).is_dir()
+    assert on_disk(place, resume=True).is_dir()

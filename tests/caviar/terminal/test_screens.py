@@ -13,13 +13,14 @@ from without_ray import LINE, METRIC, Clock, controller, report, run_trial, summ
 from caviar import Sweep
 from caviar.base.format import number
 from caviar.store.finals import Finalist, Finals
+from caviar.store.location import Location
 from caviar.terminal import screens
 
 
 def ended(sweep, folder, *, width=100, **found):
     out = console(width=width)
     told = {**summary_of(sweep, folder, name="x", recipe="r"), **found}
-    screens.end(told, sweep, folder=folder, console=out)
+    screens.end(told, sweep, folder=Location.of(folder), console=out)
     return said(out)
 
 
@@ -147,7 +148,7 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
         note="Sweeping the data set digits: [no] network",
         concurrent=2,
         workers=3 if compiles else 1,
-        folder=Path("/some/[where]"),
+        folder=Location.of("/some/[where]"),
         session=1,
         sized=compiles,
     )

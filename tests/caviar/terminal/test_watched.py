@@ -13,7 +13,7 @@ from without_ray import LINE, METRIC, UP, controller, report, run_trial
 
 from caviar import Asha, Sweep
 from caviar.cli import main, watch
-from caviar.store import experiments, location, sessions
+from caviar.store import experiments, mirror, sessions
 from caviar.store.history import History
 from caviar.terminal.watched import Watched
 
@@ -124,7 +124,7 @@ def test_a_copy_that_was_replaced_is_read_anew(running, tmp_path):
     run_trial(running.sweep, [0.9, 0.9, 0.9])
     running.end()
     copy = folder / "copy"
-    copy.write_bytes(location._snapshot(folder / "history.db"))  # as a cluster's driver does
+    copy.write_bytes(mirror._snapshot(folder / "history.db"))  # as a cluster's driver does
     os.replace(copy, folder / "history.db")
     watched.look()
     watched.close()

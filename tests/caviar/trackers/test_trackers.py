@@ -12,7 +12,7 @@ from wandb.proto import wandb_internal_pb2
 from without_ray import METRIC, InMemory, controller, report, resumed, run_trial
 
 from caviar import Sweep, UsageError, trackers
-from caviar.store.location import Place
+from caviar.store.location import Location
 from caviar.trackers import tracked_history
 from caviar.trackers.mlflow_tracker import MLflow, client
 from caviar.trackers.tensorboard_tracker import TensorBoard
@@ -226,7 +226,7 @@ def test_what_cannot_be_reached_is_refused(options, message, tmp_path, monkeypat
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(UsageError, match=message):
-        trackers.check(Sweep(**options), tmp_path)
+        trackers.check(Sweep(**options), Location.of(tmp_path))
 
 
 @pytest.mark.parametrize("options", [{"tensorboard": True}, {"mlflow": "x"}, {"wandb": "x"}])
@@ -234,17 +234,17 @@ def test_a_package_that_is_missing_is_named(options, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (name,) = options
     with pytest.raises(UsageError, match=rf"pip install 'caviar-tune\[{name}\]'"):
-        trackers.check(Sweep(**options), tmp_path)
+        trackers.check(Sweep(**options), Location.of(tmp_path))
 
 
 def test_an_object_store_has_no_room_for_files_of_trackers():
     with pytest.raises(UsageError, match="--tensorboard writes files into the folder"):
-        trackers.check(Sweep(tensorboard=True), Place("bucket/x", "s3"))
+        trackers.check(Sweep(tensorboard=True), Location("bucket/x", "s3"))
 
 
 def test_nothing_is_asked_by_default(tmp_path):
-    trackers.check(Sweep(), tmp_path)
-    assert trackers.chosen(Sweep(), tmp_path, None, name="x") == []
+    trackers.check(Sweep(), Location.of(tmp_path))
+    assert trackers.chosen(Sweep(), Location.of(tmp_path), None, name="x") == []
 
 
 @pytest.mark.timeout(300)
