@@ -136,7 +136,7 @@ def _run(job: tuple[Path, Task]) -> tuple[Task, dict[str, Any]]:
     )
     return task, {
         "regret": [replay.regret(share * budget) for share in SHARES],
-        "trials": len(replay.controller.records),
+        "trials": len(replay.controller.trials),
         "seconds": round(time.perf_counter() - started, 3),
     }
 

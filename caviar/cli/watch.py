@@ -67,7 +67,7 @@ def _until_it_ends(watched: Watched, console: Console, name: str, *, every: floa
         while True:
             began = time.monotonic()
             watched.look()
-            over = {n: r for n, r in watched.records.items() if not r.unfinished and n not in seen}
+            over = {n: r for n, r in watched.trials.items() if not r.unfinished and n not in seen}
             new = sorted(over, key=lambda n: (over[n].over or 0, n))
             seen.update(new)
             recent = [*recent, *new][-_RECENT:]
@@ -96,7 +96,7 @@ def _view(watched: Watched, name: str, recent: list[int], height: int) -> Panel:
     details = live_view.Details(
         title=f"caviar sweep {name}",
         foot=foot,
-        rate=watched.epochs / max(watched.elapsed, 1e-9),
+        rate=watched.trials.epochs / max(watched.elapsed, 1e-9),
         runs=not watched.ended,
         gpu_hours=watched.gpu_hours,
         rungs=watched.rungs,

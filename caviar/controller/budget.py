@@ -6,7 +6,9 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from caviar.base.trial import Mode, Outcome, Report, TrialRecord, better
+from caviar.base.objective import Objective
+from caviar.base.trial import Outcome, TrialRecord
+from caviar.base.trials import Best, Trials
 
 
 class Stop(enum.StrEnum):
@@ -103,10 +105,10 @@ class Budget:
     `reason` is a `Stop`, or whatever else somebody stopped the sweep for.
     """
 
-    def __init__(self, limits: Limits, mode: Mode, meter: Meter) -> None:
+    def __init__(self, limits: Limits, objective: Objective, meter: Meter) -> None:
         self.reason: str | None = None
         self._limits = limits
-        self._mode = mode
+        self._objective = objective
         self._meter = meter
         self._first: dict[int, TrialRecord] = {}
         """The first trials of this session, those that it went on with included."""
@@ -137,19 +139,17 @@ class Budget:
         if self._limits.epochs is not None and trained + others >= self._limits.epochs:
             self.stop(Stop.EPOCHS)
 
-    def look_at_value(self, best: Report | None, metric: str) -> None:
+    def look_at_value(self, best: float | None) -> None:
         """Stop when the objective is reached."""
         limit = self._limits.value
-        if limit is not None and best and not better(limit, best.metrics[metric], self._mode):
+        if limit is not None and best is not None and not self._objective.better(limit, best):
             self.stop(Stop.VALUE)
 
-    def look_at_patience(
-        self, records: Mapping[int, TrialRecord], best: Callable[[], Leader | None]
-    ) -> None:
+    def look_at_patience(self, trials: Trials) -> None:
         """Stop when too many trials have ended without a better value."""
         if self._limits.patience is None:
             return
-        if without_improvement(records, best()) >= self._limits.patience:
+        if without_improvement(trials, trials.best()) >= self._limits.patience:
             self.stop(Stop.PATIENCE)
 
     def look_at_failures(self, trained: int) -> None:
@@ -162,11 +162,7 @@ class Budget:
             self.stop(Stop.FAILURES)
 
 
-Leader = tuple[TrialRecord, Report]
-"""A trial and its best report."""
-
-
-def without_improvement(records: Mapping[int, TrialRecord], best: Leader | None) -> int:
+def without_improvement(records: Mapping[int, TrialRecord], best: Best | None) -> int:
     """Trials that have ended since the best report came in; all of them where there is none.
 
     Worked out from the records alone, so that a resumed sweep counts on. A trial that failed before

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from caviar.base.trial import Event, Outcome, Report, TrialRecord, happened, trial_seed
+from caviar.base.trials import Trials
 from caviar.controller import forks
 from caviar.controller.budget import Budget, Meter, Stop
 from caviar.controller.decisions import DecisionLog
-from caviar.controller.leaderboard import Leaderboard
 from caviar.controller.new_trials import NewTrials
 from caviar.controller.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
 from caviar.controller.resuming import CONSEQUENCES, assignment, reached
@@ -44,11 +44,9 @@ class SweepController:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan = plan
-        self.records: dict[int, TrialRecord] = {}
-        self.epochs = 0
-        """Epochs trained so far, over all trials and sessions."""
+        self.trials = Trials(plan.objective)
         self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
-        self._budget = Budget(plan.limits, plan.mode, self.meter)
+        self._budget = Budget(plan.limits, plan.objective, self.meter)
         self.finished = False
         """Whether `next` has said that no more trials will run, neither now nor later."""
         self.session = session
@@ -64,15 +62,14 @@ class SweepController:
         self._space = space
         self._new_trials = NewTrials(plan, space=space, searcher=searcher)
         self._scheduler = scheduler
-        scheduler.know(space, plan.mode)
+        scheduler.know(space, plan.objective.direction)
         self._scheduling = Scheduling(plan, scheduler)
-        self.decision_log = DecisionLog(searcher, scheduler, history, mode=plan.mode)
+        self.decision_log = DecisionLog(searcher, scheduler, history, mode=plan.objective.direction)
         self._history = history
         self._checkpoints = checkpoints or NoCheckpoints()
         self._clock = clock
         self._origin = clock() - spent
         self._order = 0
-        self._leaderboard = Leaderboard(self.records, metric=plan.metric, mode=plan.mode)
         self._waiting: deque[TrialRecord] = deque()
         self._ending: dict[int, Outcome] = {}
         self._paused: set[int] = set()
@@ -99,30 +96,13 @@ class SweepController:
         """What the searcher and the scheduler have said since this was asked last."""
         return self.decision_log.words()
 
-    def count(self, outcome: Outcome) -> int:
-        """How many trials have this outcome."""
-        return sum(record.outcome is outcome for record in self.records.values())
-
-    def best(self) -> tuple[TrialRecord, Report] | None:
-        """The trial with the best epoch, and that epoch. Failed and diverged trials cannot win."""
-        first = self._leaderboard.first()
-        return None if first is None else (self.records[first[0]], first[1])
-
-    def best_report(self, number: int) -> Report | None:
-        """The best epoch of one trial; the earliest of equals, None without a finite value."""
-        return self._leaderboard.best_epoch(number)
-
-    def leaders(self, count: int) -> list[int]:
-        """The `count` best trials, the best first."""
-        return self._leaderboard.leaders(count)
-
     # What runs next.
 
     def next(self) -> Assignment | None:
         """The next trial to run; None when there is none: `finished` says whether for ever."""
         self.check_time()
         if self._more:
-            self._budget.look_at_epochs(self.epochs, others=self._training())
+            self._budget.look_at_epochs(self.trials.epochs, others=self._training())
         if self.stop_reason is not None:
             self.finished = True
             return None
@@ -152,7 +132,7 @@ class SweepController:
         return self._new_trials.left or bool(self._waiting or self._paused)
 
     def _start(self) -> Assignment | None:
-        number = len(self.records)
+        number = len(self.trials)
         config = self._new_trials.next(number)
         self.decision_log.listen(self.elapsed)
         if config is None:
@@ -167,7 +147,7 @@ class SweepController:
                 return self._promote(fork.replaces)
             self._drop(fork.replaces)
         at, seed = 0 if found is None else found[1], self.plan.seed
-        child = self._begin(forks.record(fork, self.records, self._space, seed=seed, at=at))
+        child = self._begin(forks.record(fork, self.trials, self._space, seed=seed, at=at))
         self.saved.add(child.record.number)  # the copy of its parent's checkpoint
         return child
 
@@ -175,7 +155,7 @@ class SweepController:
         record.session = self.session
         record.started = [round(self.elapsed, 3)]
         record.begun = [self._tick()]
-        self.records[record.number] = record
+        self.trials.add(record)
         self._new_trials.runs(record)
         self._scheduling.tell(record, Event.START)
         self._history.start(record, self._space)
@@ -183,7 +163,7 @@ class SweepController:
         return self._assign(record)
 
     def _promote(self, number: int) -> Assignment:
-        record = self.records[number]
+        record = self.trials[number]
         record.outcome = Outcome.RUNNING
         self.decision_log.decided(record, Outcome.RUNNING, self.elapsed)
         record.begun.append(self._tick())
@@ -201,7 +181,7 @@ class SweepController:
 
     def _assign(self, record: TrialRecord) -> Assignment:
         self.live.add(record.number)
-        self._budget.started(record, self.epochs)
+        self._budget.started(record, self.trials.epochs)
         self.meter.start(record.number)
         self._saved_at[record.number] = self._clock()
         return assignment(record, self._checkpoints)
@@ -228,7 +208,7 @@ class SweepController:
         With `error` the trial has failed in this epoch, which counts for nothing, and its worker
         is sound: it ran out of memory.
         """
-        record = self.records[number]
+        record = self.trials[number]
         self.check_time()
         if error is not None:
             record.error = error
@@ -248,7 +228,7 @@ class SweepController:
             self.decision_log.decided(record, self._ending[number], self.elapsed)
         ending = self._ending.get(number)
         if ending is None:
-            self._budget.look_at_epochs(self.epochs, others=self._training({number}))
+            self._budget.look_at_epochs(self.trials.epochs, others=self._training({number}))
         if ending is None and self.stop_reason is not None:
             return Decision(goes_on=False, save=True)
         now = self._clock()
@@ -265,17 +245,12 @@ class SweepController:
 
     def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
         report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
-        self._remember(record, report)
+        self.trials.report(record.number, report)
         self._history.report(record.number, report)
         self._new_trials.show(record, report)
-        self._budget.look_at_value(self.best_report(record.number), self.plan.metric)
+        self._budget.look_at_value(self.trials.best_value(record.number))
         self._scheduling.tell(record, report)
         self.decision_log.listen(self.elapsed)
-
-    def _remember(self, record: TrialRecord, report: Report) -> None:
-        record.reports.append(report)
-        self.epochs += 1
-        self._leaderboard.offer(record.number, report)
 
     def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
         """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
@@ -284,7 +259,7 @@ class SweepController:
         error and without a decision of ours before, the trial was cut off: it stays unfinished,
         and a resumed sweep goes on with it.
         """
-        record = self.records[number]
+        record = self.trials[number]
         self.live.discard(number)
         self.meter.stop(number)
         self.endangered.discard(number)
@@ -319,7 +294,7 @@ class SweepController:
     def useless(self) -> set[int]:
         """The trials whose checkpoints need not be kept."""
         keepers = self._keepers()
-        return {n for n in self.saved if n not in keepers and not self.records[n].unfinished}
+        return {n for n in self.saved if n not in keepers and not self.trials[n].unfinished}
 
     def _pause(self, record: TrialRecord) -> None:
         record.outcome = Outcome.PAUSED
@@ -334,7 +309,7 @@ class SweepController:
 
     def _drop(self, number: int) -> None:
         """End a paused trial, whose worker has been free since its last report."""
-        record = self.records[number]
+        record = self.trials[number]
         self._paused.discard(number)
         self.decision_log.decided(record, Outcome.STOPPED_EARLY, self.elapsed)
         self._finish(record, Outcome.STOPPED_EARLY, at=record.reports[-1].at)
@@ -345,13 +320,12 @@ class SweepController:
         record.over = self._tick()
         self.just_ended.append(record.number)
         self._scheduling.tell(record, Event.END)
-        best = self.best_report(record.number)
-        self._history.end(record, None if best is None else best.metrics[self.plan.metric])
+        self._history.end(record, self.trials.best_value(record.number))
         self._new_trials.tell(record)
         self.decision_log.listen(self.elapsed)
 
     def _keepers(self, ending: int | None = None) -> set[int]:
-        return self._leaderboard.keepers(self.plan.keep_checkpoints, ending)
+        return self.trials.keepers(self.plan.keep_checkpoints, ending)
 
     # Stopping and going on.
 
@@ -366,8 +340,8 @@ class SweepController:
 
     def _check_what_ended(self) -> None:
         if self.live or self._more:
-            self._budget.look_at_failures(self.epochs)
-            self._budget.look_at_patience(self.records, self.best)
+            self._budget.look_at_failures(self.trials.epochs)
+            self._budget.look_at_patience(self.trials)
 
     def request_stop(self, reason: str) -> None:
         """Start no more trials; each running one is saved at its next report and put aside."""
@@ -378,18 +352,18 @@ class SweepController:
 
         Unfinished trials are queued, from their newest checkpoint or from the start.
         """
-        for number, record in records.items():
+        for record in records.values():
             started, begun = [*record.started], [*record.begun]
-            self.records[number] = replace(record, reports=[], started=started, begun=begun)
+            self.trials.add(replace(record, reports=[], started=started, begun=begun))
             self._new_trials.runs(record)
         for order, number, what in happened(records):
-            record = self.records[number]
+            record = self.trials[number]
             if isinstance(what, Report):
-                self._remember(record, what)
+                self.trials.report(number, what)
             self._scheduling.tell(record, what)
             self._order = order + 1
         self._scheduler.said()  # all of it was said in the sessions before
-        for number, record in self.records.items():
+        for number, record in self.trials.items():
             if self._checkpoints.newest(number) is not None:
                 self.saved.add(number)
             if not record.unfinished:
@@ -399,12 +373,14 @@ class SweepController:
             if record.outcome is Outcome.PAUSED:
                 self._paused.add(number)
         self._close()
-        for record in self.records.values():
+        for record in self.trials.values():
             if record.outcome is Outcome.RUNNING:
                 self._take_up(record)
         self._close()
-        _, best = self.best() or (None, None)
-        self._budget.look_at_value(best, self.plan.metric)
+        best = self.trials.best()
+        self._budget.look_at_value(
+            None if best is None else self.plan.objective.of(best.report.metrics)
+        )
         self._check_what_ended()
 
     def _take_up(self, record: TrialRecord) -> None:
@@ -416,7 +392,7 @@ class SweepController:
             if self._scheduling.is_baseline(number)
             else self._scheduling.verdict(number, at)
         )
-        outcome = reached(record, verdict, metric=plan.metric, max_epochs=plan.max_epochs)
+        outcome = reached(record, verdict, metric=plan.objective.metric, max_epochs=plan.max_epochs)
         if outcome is Outcome.PAUSED and saved == at:
             self._pause(record)
         elif outcome in (None, Outcome.PAUSED) or (saved != at and number in self._keepers(number)):

@@ -65,7 +65,7 @@ class NewTrials:
 
     def show(self, record: TrialRecord, report: Report) -> None:
         """Let the searcher learn of a trial while it runs: the best ones end last."""
-        value = report.metrics.get(self._plan.metric, math.nan)
+        value = self._plan.objective.of(report.metrics)
         if math.isfinite(value) and record.parent is None:
             self._searcher.report(record.number, report.epoch, value)
 
@@ -75,7 +75,7 @@ class NewTrials:
             told = Told(
                 config=record.config,
                 outcome=record.outcome,
-                curve=record.curve(self._plan.metric),
+                curve=record.curve(self._plan.objective.metric),
                 max_epochs=self._plan.max_epochs,
             )
             self._searcher.tell(record.number, told)

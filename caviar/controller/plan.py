@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from caviar.base.trial import Mode, Report, TrialRecord
+from caviar.base.objective import Objective
+from caviar.base.trial import Report, TrialRecord
 from caviar.controller.budget import Limits
 from search_spaces import SearchSpace
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 class Plan:
     """What a sweep may spend and what it keeps."""
 
-    metric: str
-    mode: Mode
+    objective: Objective
     max_epochs: int
     trials: int | None
     seed: int
@@ -38,8 +38,7 @@ class Plan:
     def of(cls, sweep: Sweep, **others: Any) -> Plan:
         """What the options of a sweep say; `others` are fields of the plan that they do not."""
         said: dict[str, Any] = {
-            "metric": sweep.metric,
-            "mode": sweep.direction,
+            "objective": sweep.objective,
             "max_epochs": sweep.max_epochs,
             "trials": sweep.trials,
             "seed": sweep.seed,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from caviar.base.trial import Event, Report, TrialRecord
 from caviar.controller.plan import Plan
 from caviar.schedulers.base import Scheduler, Verdict
@@ -14,6 +12,7 @@ class Scheduling:
 
     def __init__(self, plan: Plan, scheduler: Scheduler) -> None:
         self._plan = plan
+        self._objective = plan.objective
         self._scheduler = scheduler
         self._verdicts: dict[int, tuple[int, Verdict]] = {}
 
@@ -21,8 +20,7 @@ class Scheduling:
         """What happened to a trial."""
         number = record.number
         if isinstance(what, Report):
-            value = what.metrics.get(self._plan.metric, math.nan)
-            score = value if self._plan.mode == "max" else -value
+            score = self._objective.score(self._objective.of(what.metrics))
             self._scheduler.see(number, what.epoch, what.metrics)
             self._verdicts[number] = what.epoch, self._scheduler.report(number, what.epoch, score)
         elif what is Event.START:

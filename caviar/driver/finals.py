@@ -43,12 +43,12 @@ def candidates(
     Where nothing was brought the default configuration is what the winner has to beat, so it is
     trained with fresh seeds too: a mean of several against a single run says little.
     """
-    numbers = list(controller.leaders(count))
-    has_default = controller.plan.default_first and controller.best_report(0) is not None
+    numbers = list(controller.trials.leaders(count))
+    has_default = controller.plan.default_first and controller.trials.best_report(0) is not None
     if has_default and not brought and 0 not in numbers:
         numbers.append(0)
     best: list[tuple[int | None, dict[str, Any]]] = [
-        (number, dict(controller.records[number].config)) for number in numbers
+        (number, dict(controller.trials[number].config)) for number in numbers
     ]
     known = [config for _, config in best]
     return best + [(None, dict(config)) for config in brought if dict(config) not in known]
@@ -91,7 +91,7 @@ def run(
             controller.replay(before)
         train(controller, folder / FOLDER, there)
         finalists = _finalists(entries, controller)
-        return Finals(finalists=finalists, epochs=controller.epochs), controller.stop_reason
+        return Finals(finalists=finalists, epochs=controller.trials.epochs), controller.stop_reason
     finally:
         history.close()
 
@@ -139,7 +139,7 @@ def _controller(
 def _finalists(entries: Sequence[Mapping[str, Any]], controller: SweepController) -> list[Finalist]:
     """The entries of each configuration together, the best mean first."""
     found: list[Finalist] = []
-    mode = controller.plan.mode
+    mode = controller.plan.objective.direction
     for config in _different([entry["config"] for entry in entries]):
         numbers = [n for n, entry in enumerate(entries) if entry["config"] == config]
         scores = {n: _score(controller, n) for n in numbers}
@@ -149,7 +149,7 @@ def _finalists(entries: Sequence[Mapping[str, Any]], controller: SweepController
             Finalist(
                 trial=next(entries[n]["trial"] for n in numbers),
                 config=config,
-                scores={controller.records[n].seed: score for n, score in known.items()},
+                scores={controller.trials[n].seed: score for n, score in known.items()},
                 asked=len(numbers),
                 best=first(known, key=lambda n: known[n]) if known else None,
             )
@@ -172,11 +172,11 @@ def _rank(mean: float, mode: Mode) -> float:
 
 
 def _score(controller: SweepController, number: int) -> float | None:
-    record: TrialRecord | None = controller.records.get(number)
+    record: TrialRecord | None = controller.trials.get(number)
     if record is None or record.outcome is not Outcome.COMPLETED:
         return None
-    best = controller.best_report(number)
-    return None if best is None else best.metrics[controller.plan.metric]
+    best = controller.trials.best_report(number)
+    return None if best is None else controller.plan.objective.of(best.metrics)
 
 
 def check(

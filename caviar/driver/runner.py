@@ -16,7 +16,6 @@ from rich.console import Console
 
 from caviar import trackers
 from caviar.base.errors import UsageError
-from caviar.base.trials import Trials
 from caviar.controller.budget import Stop
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Log, Plan
@@ -154,7 +153,7 @@ def run(
                 controller = _controller(
                     sweep, space, scheduler, history, followed, folder, started, warm
                 )
-                before = controller.epochs
+                before = controller.trials.epochs
                 screens.start(
                     sweep,
                     space,
@@ -162,8 +161,12 @@ def run(
                     prepared.found,
                     console,
                     note=prepared.note,
-                    concurrent=concurrent,
-                    workers=prepared.options.workers,
+                    machines=screens.Machines(
+                        resources=cluster.resources_line(),
+                        gpus=cluster.gpus(),
+                        concurrent=concurrent,
+                        workers=prepared.options.workers,
+                    ),
                     folder=folder,
                     session=controller.session,
                     sized=prepared.sized or room is None,
@@ -224,7 +227,7 @@ def run(
                     finally:
                         sessions.note_finals(history, how)
                 _prune(controller, folder / layout.TRIALS)
-                trials = Trials(sweep.objective, controller.records)
+                trials = controller.trials
                 found_answer = answer.answer(trials, last)
                 found = summary.summarise(
                     trials,
@@ -242,7 +245,7 @@ def run(
         screens.finals(last, sweep.metric, console)
     if findings is not None:
         screens.advice(findings.advice, console)
-    ran = controller.epochs > before or controller.session == 0
+    ran = controller.trials.epochs > before or controller.session == 0
     stop_message.say(
         controller, sweep, console, recipe=recipe, name=name, ran=ran, script=script, finals=cut_off
     )
@@ -300,7 +303,7 @@ def _prune(controller: SweepController, trials: Location) -> None:
     """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
     the best epoch. Unfinished ones keep both."""
     for number in controller.saved:
-        if not controller.records[number].unfinished:
+        if not controller.trials[number].unfinished:
             checkpoints.keep_newest(trials, number)
     checkpoints.tidy(trials)
 

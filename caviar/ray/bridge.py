@@ -80,7 +80,9 @@ class Search(_Unpickled, Searcher):
         *,
         limit: Callable[[], int],
     ) -> None:
-        super().__init__(metric=controller.plan.metric, mode=controller.plan.mode)
+        super().__init__(
+            metric=controller.plan.objective.metric, mode=controller.plan.objective.direction
+        )
         self._controller = controller
         self._numbers = numbers
         self._folders = folders
@@ -230,7 +232,7 @@ class Events(_Unpickled, tune.Callback):
     def _end(self, trial: Trial, error: str | None = None, *, lost: bool = False) -> None:
         number = self._numbers[trial.trial_id]
         self._remove(self._controller.end(number, error=error, lost=lost))
-        record = self._controller.records[number]
+        record = self._controller.trials[number]
         if record.attempt > 0 or record.parent is not None:  # it has checkpoints in several folders
             keep_newest(self._trials, number)
         if number not in self._controller.just_ended:  # paused, cut off, or to be tried again

@@ -96,4 +96,4 @@ def search(
         with interrupt.stops(controller, events), start.lean_tune(), start.own_staging():
             tuner.fit()
     if room is not None and events.too_large is not None:
-        raise room.error(events.too_large, trained=controller.epochs > 0)
+        raise room.error(events.too_large, trained=controller.trials.epochs > 0)

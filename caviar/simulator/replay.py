@@ -143,8 +143,7 @@ class _UnderWay:
 
 def _plan(table: CurveTable, *, trials: int | None, seed: int, default_first: bool) -> Plan:
     return Plan(
-        metric=table.metric,
-        mode=table.objective.direction,
+        objective=table.objective,
         max_epochs=table.max_epochs,
         trials=trials,
         seed=seed,

@@ -131,7 +131,7 @@ def one(table: CurveTable, case: Case) -> Found:
     regret = [replay.regret(budget * (i + 1) / POINTS) for i in range(POINTS)]
     return Found(
         regret=np.array(regret),
-        trials=len(replay.controller.records),
+        trials=len(replay.controller.trials),
         epochs=len(replay.best),
         seconds=float(replay.seconds[-1]) if len(replay.seconds) else 0.0,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from caviar.base.format import how_it_ended, number
 from caviar.base.trial import Report, TrialRecord
+from caviar.base.trials import Trials
 from caviar.controller.plan import Plan
 
 _COUNT = 5
@@ -25,17 +26,11 @@ class Curves(Protocol):
 
     @property
     def plan(self) -> Plan:
-        """The metric, and whether more is better."""
+        """What the sweep may spend."""
 
     @property
-    def records(self) -> Mapping[int, TrialRecord]:
-        """The trials by number."""
-
-    def best_report(self, number: int) -> Report | None:
-        """The best epoch of a trial."""
-
-    def leaders(self, count: int) -> list[int]:
-        """The `count` best trials, the best first."""
+    def trials(self) -> Trials:
+        """Its trials, with the reports that they have so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ class _Drawn:
 
 def best_curves(sweep: Curves, count: int = _COUNT) -> Table:
     """The `count` best trials, best first, on common scales of the metric and of the epochs."""
-    metric = sweep.plan.metric
+    metric = sweep.trials.objective.metric
     drawn = _draw(sweep, count)
     table = Table(
         title=f"best learning curves: {_scale(metric, drawn)}",
@@ -80,7 +75,7 @@ def best_curves(sweep: Curves, count: int = _COUNT) -> Table:
 
 def small(sweep: Curves, count: int) -> list[Text]:
     """The same in a line each, for a view that changes: the scale, then the curves."""
-    metric = sweep.plan.metric
+    metric = sweep.trials.objective.metric
     drawn = _draw(sweep, count)
     if not drawn.curves:
         return []
@@ -100,8 +95,8 @@ def _scale(metric: str, drawn: _Drawn) -> str:
 
 
 def _draw(sweep: Curves, count: int) -> _Drawn:
-    metric, best = sweep.plan.metric, _best(sweep, count)
-    values = {n: sweep.records[n].curve(metric) for n in best}
+    metric, best = sweep.trials.objective.metric, _best(sweep, count)
+    values = {n: sweep.trials[n].curve(metric) for n in best}
     finite = [v for curve in values.values() for v in curve.values() if math.isfinite(v)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
     every = math.ceil(max((max(c) for c in values.values()), default=1) / _MOST_COLUMNS)
@@ -109,13 +104,13 @@ def _draw(sweep: Curves, count: int) -> _Drawn:
     for n, report in best.items():
         shown = [values[n].get(epoch, math.nan) for epoch in range(1, max(values[n]) + 1, every)]
         drawn = bars(shown, low=low, high=high)
-        curves.append(_Curve(sweep.records[n], report, values[n], drawn))
+        curves.append(_Curve(sweep.trials[n], report, values[n], drawn))
     return _Drawn(low, high, curves)
 
 
 def _best(sweep: Curves, count: int) -> dict[int, Report]:
     """The best trials and the best epoch of each."""
-    reports = {n: sweep.best_report(n) for n in sweep.leaders(count)}
+    reports = {n: sweep.trials.best_report(n) for n in sweep.trials.leaders(count)}
     return {n: report for n, report in reports.items() if report is not None}
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caviar.base.format import configuration, duration, how_it_ended
-from caviar.base.trial import Outcome, Report, TrialRecord
+from caviar.base.trial import Outcome, TrialRecord
 from caviar.terminal.curves import Curves, small
 
 STYLES = {
@@ -38,15 +38,8 @@ class Sweeping(Curves, Protocol):
     """What the view shows: a `SweepController`, or a sweep that is read from its history."""
 
     @property
-    def epochs(self) -> int:
-        """Epochs trained, over all trials and sessions."""
-
-    @property
     def elapsed(self) -> float:
         """Seconds since the start of the sweep, over all its sessions."""
-
-    def best(self) -> tuple[TrialRecord, Report] | None:
-        """The trial with the best epoch, and that epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,23 +68,25 @@ def panel(sweep: Sweeping, details: Details, *, height: int) -> Panel:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold")
     rows.add_column()
-    forks = sum(record.parent is not None for record in sweep.records.values())
+    forks = sweep.trials.forks()
     of = f" of {plan.trials}" if plan.trials else ""
     and_forks = f", {forks} forks" if forks else ""
-    rows.add_row("trials", f"{len(sweep.records) - forks}{of}{and_forks}")
-    rows.add_row("", _states(sweep.records))
-    best = sweep.best()
+    rows.add_row("trials", f"{len(sweep.trials) - forks}{of}{and_forks}")
+    rows.add_row("", _states(sweep.trials))
+    best = sweep.trials.best()
     if best is not None:
         record, report = best
-        value = report.metrics[plan.metric]
+        value = sweep.trials.objective.of(report.metrics)
         where = f"trial {record.number}, epoch {report.epoch}"
-        rows.add_row("best", f"{plan.metric} {value:.4f}  {where}{_gain(sweep, value)}")
+        rows.add_row(
+            "best", f"{sweep.trials.objective.metric} {value:.4f}  {where}{_gain(sweep, value)}"
+        )
         rows.add_row("", Text(configuration(record.config), "dim"))
     rows.add_row("epochs", _epochs(sweep, details, forks=forks))
     share = _share(sweep, details, forks=forks)
     rows.add_row("time", _time(sweep.elapsed, share if details.runs else 0.0))
     if 0 < len(details.rungs) <= _MOST_RUNGS:
-        rows.add_row("rungs", _rungs(sweep.records, details.rungs))
+        rows.add_row("rungs", _rungs(sweep.trials, details.rungs))
     for name, lines in (
         ("curves", small(sweep, few)),
         ("latest", [_decision(line) for line in details.decisions[-few:]]),
@@ -100,7 +95,7 @@ def panel(sweep: Sweeping, details: Details, *, height: int) -> Panel:
             rows.add_row("" if number else name, line)
     # The padding ends the bar's line, which the bar itself does not.
     bar = Padding(ProgressBar(total=1.0, completed=share, width=None), (1, 0))
-    recent = [trial_line(sweep, sweep.records[n]) for n in details.recent[-few:]]
+    recent = [trial_line(sweep, sweep.trials[n]) for n in details.recent[-few:]]
     return Panel(
         Group(rows, bar, *recent), title=details.title, subtitle=details.foot, border_style="blue"
     )
@@ -108,8 +103,8 @@ def panel(sweep: Sweeping, details: Details, *, height: int) -> Panel:
 
 def trial_line(sweep: Curves, record: TrialRecord, why: str | None = None) -> Text:
     """A trial that left its worker: how, after how long, with what, why, and what it was."""
-    metric = sweep.plan.metric
-    best = sweep.best_report(record.number)
+    metric = sweep.trials.objective.metric
+    best = sweep.trials.best_report(record.number)
     line = Text(f"trial {record.number:>4}  ", no_wrap=True, overflow="ellipsis")
     line.append(f"{how_it_ended(record.outcome):<14}", STYLES[record.outcome])
     line.append(f"{record.epoch:>4} epoch{' ' if record.epoch == 1 else 's'}  ")
@@ -158,10 +153,10 @@ def _states(records: Mapping[int, TrialRecord]) -> Text:
 
 
 def _gain(sweep: Sweeping, best: float) -> str:
-    baseline = sweep.best_report(0)
+    baseline = sweep.trials.baseline()
     if baseline is None:
         return ""
-    return f"  ({best - baseline.metrics[sweep.plan.metric]:+.4f} against the default)"
+    return f"  ({best - baseline.metrics[sweep.trials.objective.metric]:+.4f} against the default)"
 
 
 def _epochs(sweep: Sweeping, details: Details, *, forks: int) -> str:
@@ -171,15 +166,15 @@ def _epochs(sweep: Sweeping, details: Details, *, forks: int) -> str:
     bounds = [plan.limits.epochs, by_trials]
     most = min((bound for bound in bounds if bound is not None), default=None)
     of = "" if most is None else f" of at most {most}"
-    return f"{sweep.epochs}{of}, {details.rate:.1f} a second"
+    return f"{sweep.trials.epochs}{of}, {details.rate:.1f} a second"
 
 
 def _share(sweep: Sweeping, details: Details, *, forks: int) -> float:
     """The share of the budget that is spent: trials, epochs or time."""
     plan = sweep.plan
-    ended = sum(not record.unfinished for record in sweep.records.values())
+    ended = len(sweep.trials.ended())
     by_trials = ended / plan.trials if plan.trials and not forks else 0.0
-    spent = plan.limits.share(sweep.elapsed, sweep.epochs, details.gpu_hours)
+    spent = plan.limits.share(sweep.elapsed, sweep.trials.epochs, details.gpu_hours)
     return min(1.0, max(by_trials, spent))
 
 

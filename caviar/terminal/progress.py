@@ -31,7 +31,7 @@ class Progress:
         self._rungs = rungs
         self._drawn = 0.0
         self._recent: list[int] = []
-        self._epochs_before = controller.epochs
+        self._epochs_before = controller.trials.epochs
         self._started = time.monotonic()
         self._live = Live(
             console=console, auto_refresh=False, transient=True, get_renderable=self._view
@@ -56,7 +56,7 @@ class Progress:
         """Something happened; `ended` is the trial whose worker became free, if one did."""
         self._say()
         if ended is not None:
-            record = self._controller.records[ended]
+            record = self._controller.trials[ended]
             if self._console.is_terminal:
                 self._recent = [*self._recent, ended][-_RECENT:]
             elif not record.unfinished:
@@ -75,7 +75,7 @@ class Progress:
 
     def _view(self) -> Panel:
         controller = self._controller
-        here = controller.epochs - self._epochs_before
+        here = controller.trials.epochs - self._epochs_before
         stops = controller.stop_reason
         details = live_view.Details(
             title="caviar sweep",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -15,7 +16,6 @@ from caviar.base.causes import causes
 from caviar.base.format import duration, how_it_ended, number, shortened
 from caviar.base.trial import Outcome
 from caviar.controller.controller import SweepController
-from caviar.ray import cluster
 from caviar.schedulers.base import Scheduler
 from caviar.store import layout
 from caviar.store.location import Location
@@ -37,6 +37,20 @@ COMPILES = (
 """Said here because what a worker logs stays in Ray's own files."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """What a sweep trains on, and how much at once."""
+
+    resources: str
+    """CPUs, GPUs and memory, in words."""
+    gpus: float
+    """GPUs that are there, whether or not the trials use them."""
+    concurrent: int
+    """Trials side by side."""
+    workers: int
+    """Workers of one trial."""
+
+
 def start(
     sweep: Sweep,
     space: SearchSpace,
@@ -45,8 +59,7 @@ def start(
     console: Console,
     *,
     note: str | None,
-    concurrent: int,
-    workers: int,
+    machines: Machines,
     folder: Location,
     session: int,
     sized: bool,
@@ -67,16 +80,16 @@ def start(
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
     console.print(f"data       {data.describe()}", markup=False, highlight=False)
-    several = f" for {workers} workers" if workers > 1 else ""
+    several = f" for {machines.workers} workers" if machines.workers > 1 else ""
     console.print(
-        f"machines   {cluster.resources_line()}; {concurrent} trials side by side, each with "
-        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
+        f"machines   {machines.resources}; {machines.concurrent} trials side by side, "
+        f"each with {sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
         highlight=False,
     )
-    if not sweep.gpus_per_trial and (idle := cluster.gpus()):
+    if not sweep.gpus_per_trial and machines.gpus:
         console.print(
-            f"           The trials use none of the {idle:g} GPU: --gpus-per-trial 1 gives each "
-            "its own, 0.25 lets four share one.",
+            f"           The trials use none of the {machines.gpus:g} GPU: "
+            "--gpus-per-trial 1 gives each its own, 0.25 lets four share one.",
             style="yellow",
             highlight=False,
         )
@@ -119,7 +132,7 @@ def end(
     best = found["best"]
     counts = found["trials"]
     ended = ", ".join(f"{counts[o]} {how_it_ended(o)}" for o in Outcome if counts.get(o))
-    unfinished = sum(record.unfinished for record in controller.records.values())
+    unfinished = sum(record.unfinished for record in controller.trials.values())
     console.print(
         f"\n{counts['total']} trials ({ended or 'none ended'}"
         + (f", {unfinished} unfinished" if unfinished else "")
@@ -155,9 +168,12 @@ def end(
 
 def _why_none(controller: SweepController) -> str:
     """What most of the trials ended of."""
-    failed, diverged = controller.count(Outcome.FAILED), controller.count(Outcome.DIVERGED)
+    failed, diverged = (
+        controller.trials.count(Outcome.FAILED),
+        controller.trials.count(Outcome.DIVERGED),
+    )
     if failed > diverged:
-        commonest = causes(controller.records)[0]
+        commonest = causes(controller.trials)[0]
         return f" {failed} failed, most often with {shortened(commonest.error)}."
     if diverged:
         return f" {diverged} diverged: lower the upper bounds, the learning rate's first."

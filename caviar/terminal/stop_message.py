@@ -38,7 +38,7 @@ def say(
     if reason is None:
         return
     if finals is None and reason == Stop.EXHAUSTED:
-        who, count = type(sweep.searcher).__name__, len(controller.records)
+        who, count = type(sweep.searcher).__name__, len(controller.trials)
         text = f"Ended ({reason}): {who} knows of {count} trials and no more."
     else:
         raised = _raised(reason, controller, sweep)
@@ -69,7 +69,7 @@ def _why(reason: str, sweep: Sweep) -> str:
 
 def _hopeless(controller: SweepController, sweep: Sweep, name: str) -> str:
     """What most of them died of, and where to read on."""
-    ours = {n: r for n, r in controller.records.items() if r.session == controller.session}
+    ours = {n: r for n, r in controller.trials.items() if r.session == controller.session}
     commonest = causes(ours)[0]
     return (
         f": the first {HOPELESS} trials of this session all failed before the end of an epoch, "
@@ -84,7 +84,7 @@ def _raised(reason: str, controller: SweepController, sweep: Sweep) -> dict[str,
         return {"stop_at": None}
     spent = {
         Stop.TIME: ("time_budget", sweep.time_budget, controller.elapsed),
-        Stop.EPOCHS: ("max_total_epochs", sweep.max_total_epochs, controller.epochs),
+        Stop.EPOCHS: ("max_total_epochs", sweep.max_total_epochs, controller.trials.epochs),
         Stop.GPU_HOURS: ("gpu_hours", sweep.gpu_hours, controller.meter.gpu_hours),
         Stop.PATIENCE: ("patience", sweep.patience, 0),
     }

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 
-from caviar.base.trial import Report, TrialRecord
+from caviar.base.trials import Trials
 from caviar.controller.decisions import LATEST
-from caviar.controller.leaderboard import Leaderboard
 from caviar.controller.plan import Plan
 from caviar.store import layout, session
 from caviar.store.experiments import Experiment
@@ -35,23 +33,18 @@ class Watched:
         self._sessions: list[session.Session] = []
         self.plan = Plan.of(options)
         self.rungs = options.scheduler.judges_at(options.max_epochs)
-        self.records: Mapping[int, TrialRecord] = {}
+        self.trials = Trials(options.objective)
         self.decisions: list[str] = []
         """The latest, the newest last."""
         self.reasons: dict[int, str] = {}
         """Why trials were stopped early."""
-        self._leaderboard = Leaderboard({}, metric=options.metric, mode=options.direction)
 
     def look(self) -> None:
         """Read the history and the decisions again."""
         self._experiment.refresh()
         history = self._open()
         self._sessions = history.sessions()
-        self.records = history.records()
-        self._leaderboard = Leaderboard(self.records, metric=self.plan.metric, mode=self.plan.mode)
-        for record in self.records.values():
-            for report in record.reports:
-                self._leaderboard.offer(record.number, report)
+        self.trials = Trials(self.plan.objective, history.records())
         self._read_decisions()
 
     def _open(self) -> History:
@@ -94,11 +87,6 @@ class Watched:
         return self.state.in_finals or not self.state.may_run
 
     @property
-    def epochs(self) -> int:
-        """Epochs trained so far."""
-        return sum(len(record.reports) for record in self.records.values())
-
-    @property
     def elapsed(self) -> float:
         """Seconds since its start, over all sessions; of one that was killed, to its last report.
 
@@ -109,24 +97,11 @@ class Watched:
         last = self._sessions[-1]
         if not self.ended:
             return max(0.0, last.begin + time.time() - last.started)
-        at = [r.at for record in self.records.values() for r in record.reports]
+        at = [r.at for record in self.trials.values() for r in record.reports]
         return max([last.until, *at])
 
     @property
     def gpu_hours(self) -> float:
         """GPU-hours of all trials until the last report."""
-        spent = [r.gpu_seconds for record in self.records.values() for r in record.reports]
+        spent = [r.gpu_seconds for record in self.trials.values() for r in record.reports]
         return max(spent, default=0.0) / 3600
-
-    def best(self) -> tuple[TrialRecord, Report] | None:
-        """The trial with the best epoch, and that epoch."""
-        first = self._leaderboard.first()
-        return None if first is None else (self.records[first[0]], first[1])
-
-    def leaders(self, count: int) -> list[int]:
-        """The `count` best trials, the best first."""
-        return self._leaderboard.leaders(count)
-
-    def best_report(self, number: int) -> Report | None:
-        """The best epoch of one trial."""
-        return self._leaderboard.best_epoch(number)

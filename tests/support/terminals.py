@@ -28,7 +28,7 @@ def judged(*values, **options):
     """A sweep by ASHA after the default, which runs to epoch 3, and trials with these values at the
     first rung."""
     sweep = controller(scheduler=STOPPING, max_epochs=3, **options)
-    sign = 1 if sweep.plan.mode == "max" else -1
+    sign = 1 if sweep.trials.objective.direction == "max" else -1
     run_trial(sweep, [sign * 0.5, sign * 0.6, sign * 0.7])
     for value in values:
         run_trial(sweep, [sign * value, sign * 0.8, sign * 0.9])

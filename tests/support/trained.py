@@ -31,8 +31,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
     history = History(folder, name=folder.name, objective=asked.objective)
     controller = SweepController(
         Plan(
-            metric=asked.metric,
-            mode=asked.direction,
+            objective=asked.objective,
             max_epochs=asked.max_epochs,
             trials=asked.trials,
             seed=asked.seed,

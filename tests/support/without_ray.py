@@ -10,7 +10,6 @@ import json
 import math
 
 from caviar.base.objective import Objective
-from caviar.base.trials import Trials
 from caviar.controller.budget import Limits
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Plan
@@ -79,14 +78,15 @@ class Clock:
 def plan(**changes):
     """The plan of a small sweep."""
     fields = {
-        "metric": METRIC,
-        "mode": "max",
+        "objective": UP,
         "max_epochs": 9,
         "trials": 10,
         "seed": 0,
         "keep_checkpoints": 2,
         "checkpoint_seconds": 10.0,
     }
+    if "mode" in changes:
+        fields["objective"] = Objective(METRIC, changes.pop("mode"))
     limits = {LIMITS[name]: changes.pop(name) for name in LIMITS if name in changes}
     return Plan(**{**fields, "limits": Limits(**limits), **changes})
 
@@ -164,7 +164,7 @@ def controller(
     return SweepController(
         asked,
         space=space,
-        searcher=searcher.build(space, mode=asked.mode, seed=asked.seed),
+        searcher=searcher.build(space, mode=asked.objective.direction, seed=asked.seed),
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
         checkpoints=Found(checkpoint),
@@ -220,7 +220,7 @@ def run_trial(sweep, values, *, error=None, diverged=False):
         if not report(sweep, number, epoch, value, diverged=last).goes_on:
             break
     sweep.end(number, error=error)
-    return sweep.records[number]
+    return sweep.trials[number]
 
 
 def steps(sweep, *, curve=accuracy):
@@ -250,9 +250,8 @@ def drive(sweep, *, curve=accuracy):
 
 def summary_of(sweep, folder, *, name, recipe="random_search", answer=None):
     """The summary of a sweep that a controller has run so far."""
-    trials = Trials(Objective(sweep.plan.metric, sweep.plan.mode), sweep.records)
     asked = {"name": name, "recipe": recipe, "seed": sweep.plan.seed, "answer": answer}
-    return summarise(trials, seconds=sweep.elapsed, folder=Location.of(folder), **asked)
+    return summarise(sweep.trials, seconds=sweep.elapsed, folder=Location.of(folder), **asked)
 
 
 def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):

@@ -137,8 +137,8 @@ def test_a_fork_is_trained_after_what_it_goes_on_from(reproduce, tmp_path):
         dataset="digits", max_epochs=4, trials=3, seed=1, searcher=Random(), scheduler=scheduler
     )
     sweep = train_sweep(tmp_path / "pbt", asked)
-    fork = sweep.records[5]
-    chain = forks.ancestors(fork, sweep.records)
+    fork = sweep.trials[5]
+    chain = forks.ancestors(fork, sweep.trials)
     assert [record.number for record in chain] == [2, 3, 4], "a fork of a fork of a fork"
     out, err = reproduce("pbt", 5, "--tolerance", 0, where=tmp_path)
     assert err == ""

@@ -50,7 +50,7 @@ def test_not_an_epoch_more_than_asked_for_is_trained(limit, workers):
             running.append(record)
         else:
             sweep.end(record.number)
-    assert sweep.epochs == limit
+    assert sweep.trials.epochs == limit
     assert sweep.stop_reason == Stop.EPOCHS == "epoch budget"
 
 
@@ -62,7 +62,7 @@ def test_a_trial_that_waits_for_its_last_checkpoint_trains_no_epoch():
         assert report(sweep, number, epoch, 0.5).goes_on == goes_on
     assert report(sweep, 1, 2, 0.5).goes_on, "the sixth epoch is nobody else's"
     assert not report(sweep, 1, 3, 0.5).goes_on
-    assert sweep.epochs == 6
+    assert sweep.trials.epochs == 6
 
 
 def test_trials_that_the_epochs_cut_off_are_saved_and_go_on_with_a_larger_budget():
@@ -76,18 +76,22 @@ def test_trials_that_the_epochs_cut_off_are_saved_and_go_on_with_a_larger_budget
     assert report(sweep, 0, 2, 0.5) == Decision(goes_on=False, save=True)
     for number in (0, 1):
         sweep.end(number)
-    assert sweep.count(Outcome.RUNNING) == 2
+    assert sweep.trials.count(Outcome.RUNNING) == 2
     again = resumed(
         history, max_epochs=3, trials=2, max_total_epochs=100, checkpoint=saved_at_its_last_report
     )
     drive(again)
-    assert (again.epochs, again.count(Outcome.COMPLETED), again.stop_reason) == (6, 2, None)
+    assert (again.trials.epochs, again.trials.count(Outcome.COMPLETED), again.stop_reason) == (
+        6,
+        2,
+        None,
+    )
 
 
 def test_epochs_that_are_enough_for_all_trials_stop_nothing():
     sweep = controller(max_epochs=3, trials=4, max_total_epochs=12)
     drive(sweep)
-    assert (sweep.epochs, sweep.stop_reason) == (12, None)
+    assert (sweep.trials.epochs, sweep.stop_reason) == (12, None)
 
 
 # GPU-hours.
@@ -124,7 +128,7 @@ def test_gpu_hours_are_looked_at_between_reports():
 def test_gpu_hours_of_earlier_sessions_count():
     sweep = controller(gpus_per_trial=1, gpu_hours=1.0, gpu_seconds=3600.0)
     assert sweep.next() is None
-    assert (sweep.records, sweep.stop_reason) == ({}, Stop.GPU_HOURS)
+    assert (sweep.trials, sweep.stop_reason) == ({}, Stop.GPU_HOURS)
 
 
 def test_the_history_on_disk_keeps_the_gpu_seconds(tmp_path):
@@ -230,7 +234,7 @@ def test_patience_counts_over_sessions_and_may_grow():
     assert (still.next(), still.stop_reason) == (None, Stop.PATIENCE)
     more = resumed(history, patience=8, **options)
     drive(more, curve=lambda config, epoch: 0.0)
-    assert (len(more.records), more.stop_reason) == (9, None)
+    assert (len(more.trials), more.stop_reason) == (9, None)
 
 
 def test_there_is_nothing_to_stop_after_the_last_trial():
@@ -269,7 +273,7 @@ def test_a_sweep_stops_at_the_value_that_is_good_enough(mode, values, reached):
         assert decisions[-1].save, "the trial that has it is saved and put aside"
         assert report(sweep, 1, 1, NAN) == Decision(goes_on=False, save=True)
         sweep.end(0)
-        assert sweep.best()[0].number == 0
+        assert sweep.trials.best()[0].number == 0
 
 
 def test_a_value_that_was_reached_before_stops_a_resumed_sweep_at_once():
@@ -277,12 +281,12 @@ def test_a_value_that_was_reached_before_stops_a_resumed_sweep_at_once():
     options = {"max_epochs": 3, "trials": 4, "checkpoint": saved_at_its_last_report}
     sweep = controller(history, max_epochs=3, trials=4, stop_at=0.5)
     drive(sweep, curve=lambda config, epoch: epoch / 4)
-    assert (sweep.epochs, sweep.stop_reason) == (2, Stop.VALUE)
+    assert (sweep.trials.epochs, sweep.stop_reason) == (2, Stop.VALUE)
     again = resumed(history, stop_at=0.5, **options)
     assert (again.next(), again.stop_reason) == (None, Stop.VALUE)
     more = resumed(history, stop_at=0.9, **options)
     drive(more, curve=lambda config, epoch: epoch / 4)
-    assert (more.epochs, more.stop_reason) == (12, None)
+    assert (more.trials.epochs, more.stop_reason) == (12, None)
 
 
 # Nothing but failures.
@@ -332,7 +336,7 @@ def test_a_trial_that_is_tried_again_has_not_failed_yet():
     for number in begun(sweep, HOPELESS):  # the same ten
         sweep.end(number, error=f"OSError: another try {number}")
     assert sweep.stop_reason == Stop.FAILURES
-    assert len(sweep.records) == HOPELESS
+    assert len(sweep.trials) == HOPELESS
 
 
 def test_a_sweep_that_only_failed_goes_on_and_ends_again_after_ten_more():
@@ -344,7 +348,7 @@ def test_a_sweep_that_only_failed_goes_on_and_ends_again_after_ten_more():
     for _ in range(HOPELESS):
         assert again.stop_reason is None
         run_trial(again, [], error="ValueError: no such file")
-    assert (again.stop_reason, len(again.records)) == (Stop.FAILURES, 2 * HOPELESS)
+    assert (again.stop_reason, len(again.trials)) == (Stop.FAILURES, 2 * HOPELESS)
     mended = resumed(history, trials=64)
     drive(mended)
     assert (mended.stop_reason, mended.count(Outcome.COMPLETED)) == (None, 44)
@@ -394,13 +398,13 @@ def test_a_space_without_anything_left_says_so_and_lets_its_trials_end(searcher)
         assert report(sweep, number, 1, 0.5).goes_on
         assert not report(sweep, number, 2, 0.5).goes_on
         sweep.end(number)
-    assert sweep.count(Outcome.COMPLETED) == 12
+    assert sweep.trials.count(Outcome.COMPLETED) == 12
 
 
 def test_as_many_trials_as_there_are_is_no_exhaustion():
     sweep = controller(space=CHOICES, trials=12, max_epochs=1)
     drive(sweep, curve=lambda config, epoch: 0.5)
-    assert (len(sweep.records), sweep.ended_because) == (12, None)
+    assert (len(sweep.trials), sweep.ended_because) == (12, None)
 
 
 @pytest.mark.parametrize(
@@ -422,7 +426,7 @@ def test_a_sweep_cut_by_any_limit_ends_as_if_it_had_not_been(limits):
     sweep = controller(history, clock=clock, **options, **limits)
     drive(sweep, curve=curve)
     assert sweep.stop_reason is not None
-    assert sweep.epochs < whole.epochs
+    assert sweep.trials.epochs < whole.trials.epochs
     again = resumed(history, clock=clock, **options, checkpoint=saved_at_its_last_report)
     drive(again, curve=curve)
     ends = [

@@ -81,17 +81,17 @@ class Repeats(Searcher):
 def test_trial_0_is_the_default_configuration_and_no_other_trial_is(searcher):
     sweep = controller(space=CONDITIONAL, searcher=searcher, trials=6, max_epochs=1)
     drive(sweep)
-    assert list(sweep.records) == list(range(6))
-    assert [record.number for record in sweep.records.values()] == list(range(6))
-    assert sweep.records[0].config == CONDITIONAL.default()
-    keys = [CONDITIONAL.key(record.config) for record in sweep.records.values()]
+    assert list(sweep.trials) == list(range(6))
+    assert [record.number for record in sweep.trials.values()] == list(range(6))
+    assert sweep.trials[0].config == CONDITIONAL.default()
+    keys = [CONDITIONAL.key(record.config) for record in sweep.trials.values()]
     assert len(set(keys)) == 6
 
 
 def test_a_trials_seed_depends_on_the_sweeps_seed_and_its_number_alone():
     sweep = controller(trials=5, max_epochs=1, seed=3)
     drive(sweep)
-    seeds = [record.seed for record in sweep.records.values()]
+    seeds = [record.seed for record in sweep.trials.values()]
     assert seeds == [trial_seed(3, number) for number in range(5)]
     many = {trial_seed(seed, number) for seed in range(30) for number in range(30)}
     assert len(many) == 900
@@ -106,7 +106,7 @@ def test_a_small_space_is_run_whole_and_nothing_twice(searcher, seed):
 
     sweep = controller(space=CHOICES, searcher=searcher, trials=100, max_epochs=1, seed=seed)
     drive(sweep, curve=curve)
-    assert len({CHOICES.key(r.config) for r in sweep.records.values()}) == len(sweep.records) == 12
+    assert len({CHOICES.key(r.config) for r in sweep.trials.values()}) == len(sweep.trials) == 12
     assert sweep.next() is None
 
 
@@ -115,9 +115,9 @@ def test_a_searcher_that_repeats_itself_gives_way_to_a_random_draw():
     sweep = controller(space=CHOICES, searcher=searcher, trials=2, max_epochs=1)
     drive(sweep, curve=lambda config, epoch: 0.5)
     assert searcher.asked == [(1, attempt) for attempt in range(20)]
-    assert sweep.records[1].config != CHOICES.default()
+    assert sweep.trials[1].config != CHOICES.default()
     # and the searcher knows what runs instead of its proposal
-    assert searcher.restarted == [(0, CHOICES.default()), (1, sweep.records[1].config)]
+    assert searcher.restarted == [(0, CHOICES.default()), (1, sweep.trials[1].config)]
 
 
 def test_the_number_of_trials_is_what_was_asked():
@@ -156,19 +156,19 @@ def test_the_best_trial_is_the_one_with_the_best_epoch(mode, curves, trial, epoc
     sweep = controller(mode=mode, max_epochs=3)
     for curve in curves:
         run_trial(sweep, curve)
-    record, best = sweep.best()
+    record, best = sweep.trials.best()
     assert (record.number, best.epoch) == (trial, epoch)
     assert best.metrics[METRIC] == curves[trial][epoch - 1]
-    assert sweep.best_report(trial) == best
+    assert sweep.trials.best_report(trial) == best
 
 
 def test_nothing_finite_no_best():
     sweep = controller(max_epochs=2)
     run_trial(sweep, [NAN, INF])
     sweep.report(sweep.next().record.number, 1, {"other": 1.0}, done=False, diverged=False)
-    assert sweep.best() is None
-    assert sweep.best_report(0) is None
-    assert sweep.best_report(1) is None
+    assert sweep.trials.best() is None
+    assert sweep.trials.best_report(0) is None
+    assert sweep.trials.best_report(1) is None
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_failed_and_diverged_trials_cannot_win(how, outcome):
     run_trial(sweep, [0.1, 0.2, 0.3])
     number = sweep.next().record.number
     report(sweep, number, 1, 0.9)
-    assert sweep.best()[0].number == 1, "while it runs it leads"
+    assert sweep.trials.best()[0].number == 1, "while it runs it leads"
     report(sweep, number, 2, 0.95, diverged="diverged" in how)
     sweep.end(number, error=how.get("error"))
-    assert sweep.records[1].outcome is outcome
-    assert sweep.best()[0].number == 0
-    assert sweep.best_report(1).epoch == 2, "its curve is known all the same"
+    assert sweep.trials[1].outcome is outcome
+    assert sweep.trials.best()[0].number == 0
+    assert sweep.trials.best_report(1).epoch == 2, "its curve is known all the same"
 
 
 # What goes on, and how a trial ends.
@@ -207,8 +207,8 @@ def test_how_a_trial_ends(values, options, outcome, epochs, history):
     record = run_trial(sweep, values, **options)
     assert (record.outcome, record.epoch) == (outcome, epochs)
     assert record.error == options.get("error")
-    assert sweep.count(outcome) == 1
-    assert sweep.epochs == epochs
+    assert sweep.trials.count(outcome) == 1
+    assert sweep.trials.epochs == epochs
     assert history.records()[0].outcome is outcome
 
 
@@ -231,7 +231,7 @@ def test_the_scheduler_is_told_what_is_better(mode, stopped):
     sweep = controller(scheduler=Asha(), mode=mode, max_epochs=2)
     for value in (0.5, 0.4, 0.6):
         run_trial(sweep, [value, value])
-    assert [n for n, r in sweep.records.items() if r.outcome is Outcome.STOPPED_EARLY] == stopped
+    assert [n for n, r in sweep.trials.items() if r.outcome is Outcome.STOPPED_EARLY] == stopped
 
 
 # Checkpoints: saving and keeping.
@@ -305,7 +305,7 @@ def test_a_leader_that_diverges_leaves_a_winner_with_a_checkpoint():
         assert sweep.end(number) == set()
     report(sweep, 0, 2, NAN, diverged=True)
     sweep.end(0)
-    assert sweep.best()[0].number == 1
+    assert sweep.trials.best()[0].number == 1
     assert sweep.saved == {1}
 
 
@@ -329,7 +329,7 @@ def test_a_spent_budget_saves_running_trials_and_puts_them_aside():
     sweep.end(1)
     report(sweep, 2, 3, 0.7)  # its last epoch: nothing to put aside
     sweep.end(2)
-    outcomes = [record.outcome for record in sweep.records.values()]
+    outcomes = [record.outcome for record in sweep.trials.values()]
     assert outcomes == [Outcome.RUNNING, Outcome.RUNNING, Outcome.COMPLETED]
     assert sweep.next() is None
 
@@ -337,7 +337,7 @@ def test_a_spent_budget_saves_running_trials_and_puts_them_aside():
 def test_a_budget_that_is_spent_already_starts_nothing():
     sweep = controller(time_budget=10.0, spent=10.0)
     assert sweep.next() is None
-    assert sweep.records == {}
+    assert sweep.trials == {}
 
 
 def test_the_first_reason_to_stop_stays():
@@ -359,7 +359,7 @@ def test_a_trial_that_is_stopped_early_after_the_budget_has_ended():
     clock.now += 10
     assert report(sweep, number, 1, 0.1) == Decision(goes_on=False, save=False)
     sweep.end(number)
-    assert sweep.records[number].outcome is Outcome.STOPPED_EARLY
+    assert sweep.trials[number].outcome is Outcome.STOPPED_EARLY
 
 
 # Going on: a fresh controller, searcher and scheduler over the same history.
@@ -371,7 +371,7 @@ def comparable(sweep):
     """The records of a sweep, less the sessions that ran them and when."""
     return [
         dataclasses.replace(record, session=0, attempt=0, started=record.started[:1])
-        for record in sweep.records.values()
+        for record in sweep.trials.values()
     ]
 
 
@@ -404,8 +404,8 @@ def test_a_driver_killed_anywhere_goes_on_as_if_nothing_had_happened(searcher, l
         again = resumed(left, checkpoint=newest(lag), **options)
         drive(again)
         assert comparable(again) == expected
-        assert again.epochs == sweep.epochs
-        assert left.records() == again.records
+        assert again.trials.epochs == sweep.trials.epochs
+        assert left.records() == again.trials
 
 
 def test_a_driver_killed_anywhere_goes_on_from_the_file_of_its_history(tmp_path):
@@ -422,7 +422,7 @@ def test_a_driver_killed_anywhere_goes_on_from_the_file_of_its_history(tmp_path)
         drive(again)
         assert comparable(again) == comparable(sweep)
         history.close()
-        assert open_history(tmp_path / str(left)).records() == again.records
+        assert open_history(tmp_path / str(left)).records() == again.trials
 
 
 def interleaved(sweep, running, rng):
@@ -434,7 +434,7 @@ def interleaved(sweep, running, rng):
             return
         yield copy.deepcopy(rng)
         number = running[rng.integers(len(running))]
-        record = sweep.records[number]
+        record = sweep.trials[number]
         epoch = record.epoch + 1
         if not report(sweep, number, epoch, accuracy(record.config, epoch)).goes_on:
             sweep.end(number)
@@ -467,15 +467,15 @@ def test_epochs_after_an_older_checkpoint_are_not_recorded_twice(history):
     assert assignment.restore_from == "folder"
     assert report(again, 0, 2, 0.77) == Decision(goes_on=True, save=False)  # measured before: 0.2
     assert report(again, 0, 3, 0.3).goes_on
-    assert again.epochs == 3
+    assert again.trials.epochs == 3
     assert report(again, 0, 4, 0.4).goes_on
     report(again, 0, 5, 0.5)
     again.end(0)
     curve = {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4, 5: 0.5}
-    assert again.records[0].curve(METRIC) == pytest.approx(curve)
+    assert again.trials[0].curve(METRIC) == pytest.approx(curve)
     assert history.records()[0].curve(METRIC) == pytest.approx(curve)
-    assert again.records[0].session == 1
-    assert again.epochs == 5
+    assert again.trials[0].session == 1
+    assert again.trials.epochs == 5
 
 
 @pytest.mark.parametrize(
@@ -497,8 +497,8 @@ def test_a_trial_that_was_stopped_when_the_driver_died(checkpoint, again, histor
         assert later.next().record.number == 1
         assert report(later, 1, 1, 0.1) == Decision(goes_on=False, save=True)
         later.end(1)
-    assert later.records[1].outcome is Outcome.STOPPED_EARLY
-    assert later.epochs == 4
+    assert later.trials[1].outcome is Outcome.STOPPED_EARLY
+    assert later.trials.epochs == 4
     assert later.next().record.number == 2
 
 
@@ -510,7 +510,7 @@ def test_a_trial_that_is_not_one_of_the_best_is_not_trained_again_for_its_checkp
     report(sweep, number, 1, 0.1)
     report(sweep, number, 2, 0.1)  # killed before it was told to have ended
     later = resumed(history, **options)
-    assert later.records[1].outcome is Outcome.COMPLETED
+    assert later.trials[1].outcome is Outcome.COMPLETED
     assert later.next().record.number == 2
 
 
@@ -519,7 +519,7 @@ def test_a_resumed_sweep_runs_nothing_twice(history):
     drive(controller(history, trials=8, **options), curve=lambda config, epoch: 0.5)
     later = resumed(history, trials=100, **options)
     drive(later, curve=lambda config, epoch: 0.5)
-    assert len({CHOICES.key(r.config) for r in later.records.values()}) == len(later.records) == 12
+    assert len({CHOICES.key(r.config) for r in later.trials.values()}) == len(later.trials) == 12
 
 
 def test_a_divergence_that_the_scheduler_judged_is_not_taken_for_an_early_stop(history):
@@ -532,7 +532,7 @@ def test_a_divergence_that_the_scheduler_judged_is_not_taken_for_an_early_stop(h
     assert later.next().record.number == number
     report(later, number, 1, NAN, diverged=True)
     later.end(number)
-    assert later.records[number].outcome is Outcome.DIVERGED
+    assert later.trials[number].outcome is Outcome.DIVERGED
 
 
 def test_a_divergence_that_was_not_told_is_found_again(history):
@@ -541,13 +541,13 @@ def test_a_divergence_that_was_not_told_is_found_again(history):
     report(sweep, 0, 1, 0.5)
     report(sweep, 0, 2, NAN, diverged=True)  # killed before it was told to have ended
     later = resumed(history, max_epochs=3)
-    assert later.records[0].outcome is Outcome.RUNNING
+    assert later.trials[0].outcome is Outcome.RUNNING
     assert later.next().record.number == 0
     assert report(later, 0, 1, 0.5).goes_on
     assert report(later, 0, 2, NAN, diverged=True) == Decision(goes_on=False, save=False)
     later.end(0)
-    assert later.records[0].outcome is Outcome.DIVERGED
-    assert len(later.records[0].reports) == 2
+    assert later.trials[0].outcome is Outcome.DIVERGED
+    assert len(later.trials[0].reports) == 2
 
 
 def test_failed_and_diverged_trials_stay_as_they_were(history):
@@ -557,8 +557,8 @@ def test_failed_and_diverged_trials_stay_as_they_were(history):
     run_trial(sweep, [0.2, 0.3])
     later = resumed(history, max_epochs=2)
     assert comparable(later) == comparable(sweep)
-    assert later.records[0].error == "RuntimeError: out of luck"
-    assert later.best()[0].number == 2
+    assert later.trials[0].error == "RuntimeError: out of luck"
+    assert later.trials.best()[0].number == 2
     assert later.next().record.number == 3
 
 
@@ -585,7 +585,7 @@ def test_a_finished_sweep_grows(history):
     at_once = controller(trials=9, **options)
     drive(at_once)
     assert comparable(grown) == comparable(at_once)
-    assert [record.session for record in grown.records.values()] == [0] * 5 + [1] * 4
+    assert [record.session for record in grown.trials.values()] == [0] * 5 + [1] * 4
 
 
 def test_a_time_budget_grows(history):
@@ -598,14 +598,14 @@ def test_a_time_budget_grows(history):
 
     drive(sweep, curve=slow)
     assert sweep.stop_reason == "time budget"
-    assert sweep.epochs == 3  # the report after 12 seconds is the last
+    assert sweep.trials.epochs == 3  # the report after 12 seconds is the last
     more = {"trials": 4, "max_epochs": 3, "time_budget": 1000.0}
     grown = resumed(history, clock=clock, spent=12.0, checkpoint=newest(0), **more)
     drive(grown, curve=slow)
     assert grown.stop_reason is None
-    assert grown.epochs == 12
+    assert grown.trials.epochs == 12
     assert grown.elapsed == 12 + 9 * 4
-    at = [r.at for record in grown.records.values() for r in record.reports]
+    at = [r.at for record in grown.trials.values() for r in record.reports]
     assert at == [4.0 * n for n in range(1, 13)]
 
 
@@ -623,4 +623,4 @@ def test_unfinished_trials_come_before_new_ones(history):
 def test_nothing_is_stopped_by_no_stopping():
     sweep = controller(scheduler=NoStopping(), max_epochs=4, trials=5)
     drive(sweep, curve=lambda config, epoch: -config["learning_rate"] * epoch)
-    assert sweep.count(Outcome.COMPLETED) == 5
+    assert sweep.trials.count(Outcome.COMPLETED) == 5

@@ -53,21 +53,21 @@ def test_a_trial_that_lost_its_machine_goes_on_from_its_newest_checkpoint():
         report(sweep, 0, epoch, epoch / 10)
     saved[0] = 2
     sweep.end(0, error="its node has died", lost=True)
-    assert sweep.records[0].outcome is Outcome.RUNNING
+    assert sweep.trials[0].outcome is Outcome.RUNNING
     assert sweep.live == {1}
 
     retried = sweep.next()
     assert (retried.record, retried.restore_from) == (first.record, "2")
     assert sweep.live == {0, 1}
     assert report(sweep, 0, 3, 0.99).goes_on
-    assert sweep.records[0].reports[2].metrics["val_accuracy"] == 0.3, "known already"
+    assert sweep.trials[0].reports[2].metrics["val_accuracy"] == 0.3, "known already"
     for epoch in (4, 5):
         report(sweep, 0, epoch, epoch / 10)
     sweep.end(0)
-    assert sweep.records[0].outcome is Outcome.COMPLETED
+    assert sweep.trials[0].outcome is Outcome.COMPLETED
     assert [r.epoch for r in history.records()[0].reports] == [1, 2, 3, 4, 5]
-    assert sweep.records[0].again == ["its node has died"]
-    assert sweep.records[0].error is None
+    assert sweep.trials[0].again == ["its node has died"]
+    assert sweep.trials[0].error is None
     assert second.record.again == []
     assert sweep.next() is None, "no third trial, and none twice"
 
@@ -76,8 +76,8 @@ def test_a_trial_that_fails_by_itself_has_failed():
     sweep = controller(trials=1)
     sweep.next()
     sweep.end(0, error="ValueError: no")
-    assert sweep.records[0].outcome is Outcome.FAILED
-    assert sweep.records[0].error == "ValueError: no"
+    assert sweep.trials[0].outcome is Outcome.FAILED
+    assert sweep.trials[0].error == "ValueError: no"
     assert sweep.next() is None
 
 
@@ -87,8 +87,8 @@ def test_retries_are_as_many_as_were_asked_for():
         assert sweep.next().record.number == 0
         sweep.end(0, error=words)
     assert sweep.next() is None
-    assert sweep.records[0].outcome is Outcome.FAILED
-    assert sweep.records[0].again == ["a", "b"]
+    assert sweep.trials[0].outcome is Outcome.FAILED
+    assert sweep.trials[0].again == ["a", "b"]
 
 
 def test_a_machine_lost_while_the_sweep_stops_leaves_the_trial_to_the_next_session(tmp_path):
@@ -102,7 +102,7 @@ def test_a_machine_lost_while_the_sweep_stops_leaves_the_trial_to_the_next_sessi
     assert history.records()[0].outcome is Outcome.RUNNING
     other = resumed(history, trials=1, max_epochs=3)
     drive(other)
-    assert other.records[0].outcome is Outcome.COMPLETED
+    assert other.trials[0].outcome is Outcome.COMPLETED
     history.close()
 
 
@@ -129,14 +129,14 @@ def test_a_winner_whose_machine_is_lost_at_its_last_save_is_saved_again(saved_at
     assert (decision.goes_on, decision.save) == (False, True)
     sweep.end(0, error="its node has died", lost=True)
     if not runs_again:
-        assert sweep.records[0].outcome is Outcome.COMPLETED
+        assert sweep.trials[0].outcome is Outcome.COMPLETED
         return
     assert sweep.next().restore_from == (None if saved_at is None else "2")
     decision = report(sweep, 0, 3, 0.3)
     assert (decision.goes_on, decision.save) == (False, True)
     sweep.end(0)
-    assert sweep.records[0].outcome is Outcome.COMPLETED
-    assert len(sweep.records[0].reports) == 3
+    assert sweep.trials[0].outcome is Outcome.COMPLETED
+    assert len(sweep.trials[0].reports) == 3
 
 
 def test_a_loser_whose_machine_is_lost_at_its_end_does_not_run_again():
@@ -146,7 +146,7 @@ def test_a_loser_whose_machine_is_lost_at_its_end_does_not_run_again():
         report(sweep, number, 1, value)
     sweep.end(0)
     sweep.end(1, error="its node has died", lost=True)
-    assert sweep.records[1].outcome is Outcome.COMPLETED
+    assert sweep.trials[1].outcome is Outcome.COMPLETED
     assert sweep.next() is None
 
 

@@ -143,7 +143,7 @@ def test_a_winner_of_an_earlier_session_still_has_its_checkpoint(tmp_path, monke
 
         def saves(controller, there, history):
             train(controller, there, history)
-            for number, record in controller.records.items():
+            for number, record in controller.trials.items():
                 if record.seed not in saved:
                     saved.add(record.seed)
                     checkpoint(trials, f"trial-{number:04d}", 0, 2)

@@ -147,14 +147,14 @@ def test_sweeps_are_read_by_name_and_by_folder_and_each_gets_a_line(tmp_path):
     )
     narrow = LINE.override("learning_rate", low=0.005)
     found = warm_start.load(asked, narrow)
-    ended = [r for r in first.records.values() if r.outcome is not Outcome.RUNNING]
+    ended = [r for r in first.trials.values() if r.outcome is not Outcome.RUNNING]
     inside = [r.config for r in ended if r.config["learning_rate"] >= 0.005]
     outside = next(r.config for r in ended if r.config["learning_rate"] < 0.005)
     assert [dict(row.config) for row in found.rows] == inside * 2
-    left = len(first.records) - len(inside)
-    assert len(second.records) == len(first.records)
+    left = len(first.trials) - len(inside)
+    assert len(second.trials) == len(first.trials)
     line = (
-        f"warm start from a: {len(inside)} of {len(first.records)} trials used; {left} left out: "
+        f"warm start from a: {len(inside)} of {len(first.trials)} trials used; {left} left out: "
         f"{left - 1} outside the space (learning_rate: must be in 0.005 … 1, "
         f"got {outside['learning_rate']:g}), 1 unfinished"
     )
@@ -259,8 +259,8 @@ def test_every_model_takes_evidence_of_a_conditional_space(searcher, space):
     broken = [dataclasses.replace(row, outcome=Outcome.FAILED, curve={}) for row in rows[:5]]
     sweep = warm(rows=[*broken, *rows[5:]], space=space, searcher=searcher, trials=8, max_epochs=9)
     drive(sweep)
-    assert list(sweep.records) == list(range(8))
-    assert sweep.best()[0].number >= 0
+    assert list(sweep.trials) == list(range(8))
+    assert sweep.trials.best()[0].number >= 0
 
 
 def test_configurations_of_the_evidence_are_not_run_again():
@@ -272,7 +272,7 @@ def test_configurations_of_the_evidence_are_not_run_again():
     for searcher in (Random(), Grid(points=2), Parzen(startup_trials=2)):
         sweep = warm(rows=rows, space=CHOICES, searcher=searcher, trials=99, max_epochs=1)
         drive(sweep, curve=lambda config, epoch: 0.5)
-        ran = [CHOICES.key(r.config) for r in sweep.records.values()]
+        ran = [CHOICES.key(r.config) for r in sweep.trials.values()]
         assert len(ran) == len(set(ran)) == 12 - len(known)
         assert not known & set(ran)
 
@@ -291,10 +291,10 @@ def test_a_resumed_sweep_has_the_same_evidence(searcher):
     grown.learn(rows)
     grown.replay(history.records())
     drive(grown)
-    assert [r.config for r in grown.records.values()] == [r.config for r in whole.records.values()]
+    assert [r.config for r in grown.trials.values()] == [r.config for r in whole.trials.values()]
     cold = resumed(left, **options)
     drive(cold)
-    assert [r.config for r in cold.records.values()] != [r.config for r in whole.records.values()]
+    assert [r.config for r in cold.trials.values()] != [r.config for r in whole.trials.values()]
 
 
 # The best of them again.
@@ -336,7 +336,7 @@ def test_the_best_are_run_again_first_and_not_a_third_time():
     options = {"again": again, "trials": 6, "max_epochs": 1, "searcher": Parzen()}
     sweep = warm(history, rows=ROWS, **options)
     drive(sweep, curve=accuracy)
-    rates = [r.config["learning_rate"] for r in sweep.records.values()]
+    rates = [r.config["learning_rate"] for r in sweep.trials.values()]
     assert rates[:3] == [0.01, 0.2, 0.3]
     assert len(set(rates)) == 6
     assert not {0.1, 0.4} & set(rates)
@@ -344,7 +344,7 @@ def test_the_best_are_run_again_first_and_not_a_third_time():
     more.learn(ROWS)
     more.replay(history.records())
     drive(more, curve=accuracy)
-    assert [r.config["learning_rate"] for r in more.records.values()][:6] == rates
+    assert [r.config["learning_rate"] for r in more.trials.values()][:6] == rates
 
 
 def test_options_that_do_not_fit():

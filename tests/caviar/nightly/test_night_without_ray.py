@@ -70,7 +70,7 @@ def without_ray(clock, *, killed_after=None):
             which.replay(history.records())
 
         def train(config, epoch):
-            if which.epochs == killed_after:
+            if which.trials.epochs == killed_after:
                 raise KeyboardInterrupt
             clock.now += 60 * MINUTES
             return accuracy(config, epoch)

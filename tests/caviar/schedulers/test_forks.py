@@ -176,7 +176,7 @@ def test_a_fork_is_a_trial_of_its_own_that_knows_its_parent(on_disk, tmp_path):
     assert not report(sweep, 2, 4, 0.7).goes_on, "it ends at the epoch at which all end"
     sweep.end(2)
     assert record.outcome is Outcome.COMPLETED
-    assert sweep.best()[0].number == 2
+    assert sweep.trials.best()[0].number == 2
     assert searcher.heard == {0, 1}, "its values are not those of its configuration alone"
     assert sweep.next() is None, "forks do not count as trials, and both of these have run"
     assert not sweep.finished

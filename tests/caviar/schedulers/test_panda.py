@@ -77,14 +77,14 @@ def steps(sweep, model, *, workers=1, fails=()):
         while len(running) < workers and (assignment := sweep.next()) is not None:
             record, at = assignment.record, int(assignment.restore_from or 0)
             source = record if record.reports or record.parent is None else None
-            source = source or sweep.records[record.parent]
+            source = source or sweep.trials[record.parent]
             found = [r for r in source.reports if r.epoch <= at]
             running[record.number] = (at, found[-1].metrics["train_loss"] if found else 1.0)
             yield
         if not running:
             return
         for number, (epoch, loss) in list(running.items()):
-            record = sweep.records[number]
+            record = sweep.trials[number]
             metrics = model(record.config, loss)
             metrics = {METRIC: 1 - metrics["train_loss"], "epoch_seconds": 60.0, **metrics}
             running[number] = (epoch + 1, metrics["train_loss"])
@@ -123,7 +123,7 @@ def ways(found):
     """Of each trial: its parent, the epochs it trained, its learning rate."""
     return [
         (r.parent, [p.epoch for p in r.reports], round(r.config["learning_rate"], 4))
-        for r in found.records.values()
+        for r in found.trials.values()
     ]
 
 
@@ -154,7 +154,7 @@ def test_a_model_that_improves_is_left_alone():
         "  done: epoch 8 is the last",
         "  the model is that of trial 2: learning_rate=0.09 dropout=0 weight_decay_on=False",
     ]
-    outcomes = [r.outcome for r in found.records.values()]
+    outcomes = [r.outcome for r in found.trials.values()]
     assert outcomes == [Outcome.STOPPED_EARLY, Outcome.STOPPED_EARLY, Outcome.COMPLETED]
 
 
@@ -198,7 +198,7 @@ def test_when_nothing_helps_it_tries_harder_and_then_gives_up():
         "  done: 2 rounds of adjustments in a row brought nothing",
         "  the model is that of trial 0: learning_rate=0.09 dropout=0 weight_decay_on=False",
     ]
-    assert {r.outcome for r in found.records.values()} == {Outcome.STOPPED_EARLY}
+    assert {r.outcome for r in found.trials.values()} == {Outcome.STOPPED_EARLY}
 
 
 def test_what_diverges_at_once_starts_afresh_with_a_lower_rate():
@@ -235,7 +235,7 @@ def test_what_diverges_later_goes_on_from_the_last_good_checkpoint():
 
 def test_overfitting_adds_dropout_and_weight_decay():
     found, words = babysit(overfits, Panda(quantum_epochs=2, least_gain=0.01), max_epochs=6)
-    configs = [r.config for r in found.records.values()]
+    configs = [r.config for r in found.trials.values()]
     # 0.5, 0.25: improving; then 0.4 - 0.125 = 0.275 and 0.4 - 0.0625 = 0.3375, 35 % above 0.25
     assert (
         "  overfitting: the validation loss of epoch 4, 0.3375, is 35 % above its lowest, 0.25 at "
@@ -244,16 +244,16 @@ def test_overfitting_adds_dropout_and_weight_decay():
     assert configs[2]["dropout"] == 0.25
     assert (configs[3]["weight_decay_on"], configs[3]["weight_decay"]) == (True, 1e-4)
     assert configs[4]["learning_rate"] == pytest.approx(0.03)
-    assert [found.records[n].parent for n in (2, 3, 4)] == [0, 0, 0]
+    assert [found.trials[n].parent for n in (2, 3, 4)] == [0, 0, 0]
     assert "  the model is now that of trial 2" in words
 
 
 def test_a_failed_quantum_is_not_the_model():
     found, words = babysit(halves, max_epochs=6, fails=(1,))
-    assert found.records[1].outcome is Outcome.FAILED
+    assert found.trials[1].outcome is Outcome.FAILED
     assert "  trial 1 (nothing changed): broken" in words
     assert "  diverging: trial 1 failed after epoch 4" in words
-    assert [r.parent for r in found.records.values()][2:] == [0, 0]
+    assert [r.parent for r in found.trials.values()][2:] == [0, 0]
 
 
 @pytest.mark.parametrize("fails", [(0,), (1,), (2,), (1, 2), (1, 2, 3), (3, 4), tuple(range(99))])
@@ -262,16 +262,16 @@ def test_a_failed_quantum_is_not_the_model():
 def test_failures_anywhere_do_not_stop_it(model, workers, fails):
     found, words = babysit(model, max_epochs=9, workers=workers, fails=fails)
     assert sum(line.startswith("  done: ") for line in words) == 1
-    assert not any(record.unfinished for record in found.records.values())
-    failed = {n for n, r in found.records.items() if r.outcome is Outcome.FAILED}
-    assert failed == set(fails) & set(found.records)
+    assert not any(record.unfinished for record in found.trials.values())
+    failed = {n for n, r in found.trials.items() if r.outcome is Outcome.FAILED}
+    assert failed == set(fails) & set(found.trials)
     kept = [line for line in words if line.startswith("  the model is that of trial ")]
-    assert len(kept) == (len(failed) < len(found.records))
+    assert len(kept) == (len(failed) < len(found.trials))
 
 
 def test_nothing_but_nan_comes_to_an_end():
     found, words = babysit(lambda config, loss: {"train_loss": math.nan})
-    assert [r.outcome for r in found.records.values()] == [Outcome.DIVERGED] * 5
+    assert [r.outcome for r in found.trials.values()] == [Outcome.DIVERGED] * 5
     assert words[-1] == "  done: 2 rounds of adjustments in a row brought nothing"
 
 
@@ -335,13 +335,13 @@ def test_it_goes_on_from_yesterday_wherever_it_was_cut_off(model, workers):
             pass
         assert sorted(ways(again), key=str) == sorted(ways(whole), key=str), count
         assert sorted(line for line, _ in history.decisions) == sorted(words), count
-        assert again.best()[1].metrics == whole.best()[1].metrics
+        assert again.trials.best()[1].metrics == whole.trials.best()[1].metrics
 
 
 def test_a_space_with_nothing_to_adjust():
     space = search_spaces.get("mlp").fix("learning_rate", 0.09)
     found, words = babysit(settles, space=space)
-    assert len(found.records) == 1
+    assert len(found.trials) == 1
     assert "  done: the space leaves nothing to adjust" in words
 
 

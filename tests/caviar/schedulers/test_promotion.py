@@ -120,9 +120,9 @@ def test_a_promoted_trial_goes_on_from_its_checkpoint_before_a_new_one_starts():
         assert (decision.goes_on, decision.save) == (False, True)
         sweep.saved.add(number)
         assert sweep.end(number) == set(), "a paused trial keeps its checkpoint"
-        assert sweep.records[number].outcome is Outcome.PAUSED
+        assert sweep.trials[number].outcome is Outcome.PAUSED
         assert history.records()[number].outcome is Outcome.PAUSED
-    assert sweep.count(Outcome.PAUSED) == 2
+    assert sweep.trials.count(Outcome.PAUSED) == 2
     assignment = sweep.next()
     assert (assignment.record.number, assignment.restore_from, assignment.forked) == (1, "1", False)
     assert (assignment.record.attempt, assignment.record.outcome) == (1, Outcome.RUNNING)
@@ -144,9 +144,9 @@ def test_a_paused_trial_holds_no_worker_until_it_is_dropped():
     report(sweep, 0, 2, 0.6)
     sweep.end(0)
     sweep.next()
-    dropped = sweep.records[1]
+    dropped = sweep.trials[1]
     assert dropped.outcome is Outcome.STOPPED_EARLY
-    assert dropped.ended == dropped.reports[-1].at < sweep.records[0].ended
+    assert dropped.ended == dropped.reports[-1].at < sweep.trials[0].ended
 
 
 def test_paused_trials_end_with_the_sweep_and_not_when_it_is_interrupted():
@@ -168,5 +168,5 @@ def test_paused_trials_end_with_the_sweep_and_not_when_it_is_interrupted():
         assert sweep.next() is None
         assert sweep.finished
         expected = Outcome.PAUSED if interrupted else Outcome.STOPPED_EARLY
-        assert sweep.records[1].outcome is history.records()[1].outcome is expected
+        assert sweep.trials[1].outcome is history.records()[1].outcome is expected
         assert sweep.useless() == (set() if interrupted else {1})

@@ -73,7 +73,7 @@ class Workers:
             )
             goes_on, error = decision.goes_on, None
         else:
-            value = self.curve(self.sweep.records[number].config, epoch)
+            value = self.curve(self.sweep.trials[number].config, epoch)
             goes_on = report(self.sweep, number, epoch, value).goes_on
             yield
         if not goes_on:
@@ -89,8 +89,8 @@ class Workers:
 
 def check_ended(sweep, trials=SMALL["trials"]):
     """What holds of every finished sweep."""
-    assert sum(record.parent is None for record in sweep.records.values()) == trials
-    for record in sweep.records.values():
+    assert sum(record.parent is None for record in sweep.trials.values()) == trials
+    for record in sweep.trials.values():
         assert not record.unfinished, record
         first = record.forked_at + 1
         assert [r.epoch for r in record.reports] == list(range(first, record.epoch + 1))
@@ -103,7 +103,7 @@ def comparable(sweep):
     """The records of a sweep, less the sessions that ran them and when."""
     return [
         dataclasses.replace(record, session=0, attempt=0, started=record.started[:1])
-        for record in sweep.records.values()
+        for record in sweep.trials.values()
     ]
 
 
@@ -141,8 +141,8 @@ def fresh(scheduler, history=None, **changes):
 def test_a_sweep_ends_and_the_default_runs_to_the_end(scheduler, workers, mode):
     sweep = Workers(fresh(scheduler, mode=mode), workers).run()
     check_ended(sweep)
-    assert sweep.records[0].outcome is Outcome.COMPLETED
-    assert sweep.records[0].config == LINE.default()
+    assert sweep.trials[0].outcome is Outcome.COMPLETED
+    assert sweep.trials[0].config == LINE.default()
     assert sweep.stop_reason is None
 
 
@@ -162,7 +162,7 @@ def test_killed_anywhere_it_goes_on_as_if_nothing_had_happened(scheduler):
     for left in killed:
         again = resumed(left, scheduler=scheduler, checkpoint=saved(0), **SMALL)
         assert comparable(Workers(again).run()) == expected
-        assert left.records() == again.records
+        assert left.records() == again.trials
 
 
 @every_scheduler
@@ -175,7 +175,7 @@ def test_killed_anywhere_without_the_newest_checkpoints_it_comes_to_its_end(sche
         again = resumed(left, scheduler=scheduler, checkpoint=behind(before, lag), **SMALL)
         check_ended(Workers(again).run())
         for number, record in before.items():  # nothing is measured twice
-            assert again.records[number].reports[: len(record.reports)] == record.reports
+            assert again.trials[number].reports[: len(record.reports)] == record.reports
 
 
 @every_scheduler
@@ -200,17 +200,17 @@ def test_stopped_anywhere_it_can_be_resumed(scheduler):
 @pytest.mark.parametrize("out_of_memory", [False, True])
 def test_a_failure_anywhere_ends_that_trial_alone(scheduler, out_of_memory):
     whole = Workers(fresh(scheduler)).run()
-    points = [(n, r.epoch) for n, record in whole.records.items() for r in record.reports]
+    points = [(n, r.epoch) for n, record in whole.trials.items() for r in record.reports]
     for number, epoch in points:
         options = {"fails": (number, epoch), "out_of_memory": out_of_memory}
         sweep = Workers(fresh(scheduler), **options).run()
         check_ended(sweep)
-        failed = sweep.records[number]
+        failed = sweep.trials[number]
         assert (failed.outcome, len(failed.reports)) == (
             Outcome.FAILED,
             epoch - 1 - failed.forked_at,
         )
-        assert sweep.count(Outcome.FAILED) == 1
+        assert sweep.trials.count(Outcome.FAILED) == 1
 
 
 @every_scheduler
@@ -225,10 +225,10 @@ def test_a_value_that_is_not_finite_is_the_worst(scheduler, mode, broken):
     sweep = Workers(fresh(scheduler, mode=mode), curve=curve).run()
     check_ended(sweep)
     # A late fork may have too few epochs left to be compared with others.
-    ended = [r for r in sweep.records.values() if r.epoch == 9 and r.number and len(r.reports) > 2]
+    ended = [r for r in sweep.trials.values() if r.epoch == 9 and r.number and len(r.reports) > 2]
     bad = [r for r in ended if not math.isfinite(r.reports[-1].metrics["val_accuracy"])]
     assert bool(bad) == isinstance(scheduler, NoStopping)
-    _, best = sweep.best()
+    _, best = sweep.trials.best()
     assert math.isfinite(best.metrics["val_accuracy"])
 
 
@@ -236,7 +236,7 @@ def test_a_value_that_is_not_finite_is_the_worst(scheduler, mode, broken):
 def test_nothing_but_nan_ends_too(scheduler):
     sweep = Workers(fresh(scheduler), curve=lambda config, epoch: math.nan).run()
     check_ended(sweep)
-    assert sweep.best() is None
+    assert sweep.trials.best() is None
 
 
 @every_scheduler
@@ -253,8 +253,8 @@ def test_trials_that_diverge_end_there(scheduler):
     sweep.end(number)
     for _ in steps:
         pass
-    assert sweep.records[number].outcome is Outcome.DIVERGED
-    assert all(not record.unfinished for record in sweep.records.values())
+    assert sweep.trials[number].outcome is Outcome.DIVERGED
+    assert all(not record.unfinished for record in sweep.trials.values())
 
 
 @every_scheduler
@@ -281,7 +281,7 @@ def test_the_table_is_printed_before_the_start(scheduler):
 def test_a_sweep_of_a_single_epoch_ends(scheduler):
     sweep = Workers(fresh(scheduler, max_epochs=1, searcher=Random())).run()
     check_ended(sweep)
-    assert sweep.count(Outcome.COMPLETED) == 13
+    assert sweep.trials.count(Outcome.COMPLETED) == 13
 
 
 # Why a trial does not go on: see test_progress.py for how it is shown.
@@ -389,4 +389,4 @@ def test_whatever_is_stopped_or_paused_has_a_reason(scheduler, mode):
     assert told == stopped
     # Without checkpoints there are no forks, and so nobody gives way to one.
     assert stopped or isinstance(scheduler, NoStopping | Pbt)
-    assert all(sweep.decision_log.reason(sweep.records[n]) for n in stopped)
+    assert all(sweep.decision_log.reason(sweep.trials[n]) for n in stopped)

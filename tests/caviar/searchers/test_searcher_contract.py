@@ -268,7 +268,7 @@ def test_no_configuration_is_launched_twice(options, space):
     searcher, searched = fitting(options, space)
     sweep = controller(space=searched, searcher=searcher, trials=30)
     drive(sweep, curve=lambda config, epoch: worth(config) - 1 / epoch)
-    keys = [space.key(record.config) for record in sweep.records.values()]
+    keys = [space.key(record.config) for record in sweep.trials.values()]
     assert len(set(keys)) == len(keys) == (12 if space is CHOICES else 30)
 
 

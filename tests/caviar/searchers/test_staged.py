@@ -353,13 +353,13 @@ def test_a_sweep_runs_through_all_stages(options, space):
     asked = options.planned(space, trials=30)
     sweep = controller(space=space, searcher=asked, scheduler=Asha(), trials=30)
     drive(sweep)
-    assert len(sweep.records) == 30
+    assert len(sweep.trials) == 30
     begun = [w.split()[1] for w in sweep.words() if w.startswith("stage") and " of " in w]
     assert begun == [str(n + 1) for n in range(len(begun))]
     assert len(begun) == (
         len(tiers(space)) if isinstance(options, ImportanceStaged) else options.stages
     )
-    for record in sweep.records.values():
+    for record in sweep.trials.values():
         space.validate(record.config)
 
 
@@ -375,8 +375,8 @@ def test_a_resumed_sweep_goes_on_as_the_uninterrupted_one(options, killed_after)
         pass
     again = resumed(history, **fields)
     drive(again)
-    assert {n: r.config for n, r in again.records.items()} == {
-        n: r.config for n, r in whole.records.items()
+    assert {n: r.config for n, r in again.trials.items()} == {
+        n: r.config for n, r in whole.trials.items()
     }
 
 

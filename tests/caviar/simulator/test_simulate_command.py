@@ -183,9 +183,9 @@ def test_last_nights_history_is_replayed(simulate, tmp_path):
     assert (code, err) == (0, "")
     assert (tmp_path / "moved" / "history.db").read_bytes() == before
     assert "12 configurations of up to 9 epochs, max val_accuracy" in out
-    short = sum(r.epoch < 9 for r in night.records.values())
+    short = sum(r.epoch < 9 for r in night.trials.values())
     assert f"{short} of them were stopped early" in out
-    assert f"budget   {night.epochs // 2} epochs over all trials" in out
+    assert f"budget   {night.trials.epochs // 2} epochs over all trials" in out
     assert set(rows(out)) == {("random_search", "8"), ("asha_parzen", "8")}
 
 
@@ -193,11 +193,11 @@ def test_the_table_of_a_history_holds_what_was_recorded(tmp_path):
     night = history(tmp_path / "night")
     of = load_sweep(tmp_path / "night")
     assert (of.objective, of.max_epochs, of.space) == (Objective("val_accuracy", "max"), 9, LINE)
-    assert [dict(c) for c in of.configs] == [r.config for r in night.records.values()]
-    for row, record in enumerate(night.records.values()):
+    assert [dict(c) for c in of.configs] == [r.config for r in night.trials.values()]
+    for row, record in enumerate(night.trials.values()):
         curve = [report.metrics["val_accuracy"] for report in record.reports]
         assert of.values[row, : of.known[row]].tolist() == curve
-    assert stored_records(tmp_path / "night") == night.records
+    assert stored_records(tmp_path / "night") == night.trials
 
 
 def test_the_default_configuration_of_a_history_runs_first_and_to_its_end(tmp_path):

@@ -84,8 +84,8 @@ def test_epochs_finish_in_the_order_of_simulated_time():
 def test_the_budget_counts_every_epoch_of_every_trial():
     of = table([[0.1] * 4, [0.2] * 4, [0.3] * 4])
     replay, _ = run(of, [0.0, 0.1, 0.2], epochs=5)
-    assert len(replay.trials) == replay.controller.epochs == 5
-    assert [record.epoch for record in replay.controller.records.values()] == [3, 2]
+    assert len(replay.trials) == replay.controller.trials.epochs == 5
+    assert [record.epoch for record in replay.controller.trials.values()] == [3, 2]
     replay, _ = run(of, [0.0, 0.1, 0.2], trials=1)
     assert replay.trials.tolist() == [0, 0, 0, 0]
 
@@ -94,7 +94,7 @@ def test_a_proposal_becomes_the_nearest_row_that_has_not_run():
     of = table([[0.1], [0.2], [0.3], [0.4]], x=[0.0, 0.4, 0.5, 1.0])
     replay, searcher = run(of, [0.44, 0.44, 0.44, 0.44, 0.44], workers=1)
     # 0.4 is 0.04 away, then 0.5 (0.06), then 0.0 (0.44), then 1.0 (0.56); then none is left.
-    ran = [record.config["x"] for record in replay.controller.records.values()]
+    ran = [record.config["x"] for record in replay.controller.trials.values()]
     assert ran == [0.4, 0.5, 0.0, 1.0]
     assert [searcher.told[n].config["x"] for n in range(4)] == ran
     assert replay.best.tolist() == [0.2, 0.3, 0.3, 0.4]
@@ -103,7 +103,7 @@ def test_a_proposal_becomes_the_nearest_row_that_has_not_run():
 def test_a_configuration_that_the_table_holds_twice_runs_once():
     of = table([[0.1], [0.2], [0.3]], x=[0.5, 0.5, 0.9])
     replay, _ = run(of, [0.5, 0.5, 0.5], workers=1)
-    assert [record.config["x"] for record in replay.controller.records.values()] == [0.5, 0.9]
+    assert [record.config["x"] for record in replay.controller.trials.values()] == [0.5, 0.9]
 
 
 def test_the_distance_knows_options_and_what_takes_no_part():
@@ -267,7 +267,7 @@ def test_ten_thousand_trials_on_512_workers_take_less_than_two_minutes():
     started = time.perf_counter()
     replay = whole(of, Random(), 0, workers=512, epochs=None, trials=10_000)
     assert time.perf_counter() - started < 120
-    ended = [r for r in replay.controller.records.values() if r.outcome is not Outcome.RUNNING]
+    ended = [r for r in replay.controller.trials.values() if r.outcome is not Outcome.RUNNING]
     assert len(ended) == 10_000
     assert len({r.config["x"] for r in ended}) == 10_000
     # Trial 511 began at once, trial 512 when a worker was free.

@@ -103,7 +103,7 @@ def test_the_best_of_the_summary_is_the_winner_of_the_finals(tmp_path):
     sweep = controller(max_epochs=1)
     for value in (0.1, 0.95, 0.99):
         run_trial(sweep, [value])
-    found = answer(Trials(UP, sweep.records), WON)
+    found = answer(Trials(UP, sweep.trials), WON)
     summary = summary_of(sweep, tmp_path, name="x", answer=found)
     assert summary["best"]["trial"] == 1
     assert summary["answer"] == found.to_json()

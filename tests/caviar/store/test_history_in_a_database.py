@@ -108,7 +108,7 @@ def test_everything_comes_back(server, tmp_path):
     assert again.get("note") == {"a": 1}
     found = again.records()
     assert {n: (r.config, r.outcome, r.epoch, r.seed) for n, r in found.items()} == {
-        n: (r.config, r.outcome, r.epoch, r.seed) for n, r in sweep.records.items()
+        n: (r.config, r.outcome, r.epoch, r.seed) for n, r in sweep.trials.items()
     }
     assert [r.outcome for r in found.values()][:2] == [Outcome.COMPLETED] * 2
     assert Outcome.RUNNING in [r.outcome for r in found.values()]

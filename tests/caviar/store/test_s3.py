@@ -190,10 +190,10 @@ def test_the_commands_after_a_sweep_read_a_bucket(bucket, two_trials, capsys):
 def test_watching_a_bucket_sees_what_came_since(bucket, two_trials):
     watched = Watched(experiments.find("x", Path(bucket)))
     watched.look()
-    assert watched.epochs == 4
+    assert watched.trials.epochs == 4
     two_trials(0.875, 0.5)
     watched.look()
-    assert (watched.epochs, watched.best()[0].number) == (6, 2)
+    assert (watched.trials.epochs, watched.trials.best()[0].number) == (6, 2)
     watched.close()
 
 

@@ -423,7 +423,7 @@ def session(history, clock, *, seconds, sweep=None, reason=None):
     with sessions.recorded(history, running, sweep or Sweep(), LINE):
         clock.now += seconds / 2
         running.next()
-        report(running, 0, running.records[0].epoch + 1, 0.5)
+        report(running, 0, running.trials[0].epoch + 1, 0.5)
         clock.now += seconds / 2
         if reason is not None:
             running.request_stop(reason)
@@ -441,7 +441,7 @@ def test_sessions_are_counted_and_their_seconds_add_up(tmp_path):
     assert [one.until for one in history.sessions()] == [10.0, 14.0]
     assert [one.stop_reason for one in history.sessions()] == ["interrupted", None]
     assert [one.options["trials"] for one in history.sessions()] == [64, 9]
-    assert [r.at for r in later.records[0].reports] == [5.0, 12.0]
+    assert [r.at for r in later.trials[0].reports] == [5.0, 12.0]
 
 
 def test_a_killed_session_counts_up_to_its_last_report(tmp_path):

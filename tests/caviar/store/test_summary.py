@@ -87,7 +87,7 @@ def test_a_whole_sweep(tmp_path):
         "best": {
             "trial": 1,
             "epoch": 1,
-            "config": sweep.records[1].config,
+            "config": sweep.trials[1].config,
             "metrics": {"val_accuracy": 0.75, "val_loss": None, "epoch": 1.0},
             "checkpoint": newest,
         },

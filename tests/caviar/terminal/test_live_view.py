@@ -80,7 +80,7 @@ def test_the_live_view_of_a_running_sweep():
     assert row(lines, "best") == (
         "val_accuracy 0.7500 trial 1, epoch 1 (+0.2500 against the default)"
     )
-    assert configuration(sweep.records[1].config) in lines
+    assert configuration(sweep.trials[1].config) in lines
     assert row(lines, "epochs").startswith("7 of at most 20, ")
     # 4 of 10 trials took a minute: the other 6 take 90 seconds
     assert row(lines, "time") == "1 min 0 s, about 1 min 30 s left"

@@ -38,7 +38,7 @@ def test_one_line_for_each_finished_trial():
         "trial    0  completed        3 epochs  val_accuracy 0.7500 at epoch 2  learning_rate=0.01",
         "trial    1  failed           0 epochs  RuntimeError: [bold]out of luck[/bold]",
         "trial    2  diverged         2 epochs  val_accuracy 0.1000 at epoch 1  "
-        + configuration(sweep.records[2].config),
+        + configuration(sweep.trials[2].config),
     ]
 
 
@@ -87,8 +87,8 @@ def test_a_stop_is_explained_with_its_numbers(mode, line):
     assert list(sweep.decision_log.latest) == [line]
     assert history.decisions == [(line, 0.0)]
     assert sweep.words() == [], "it is not printed by itself"
-    assert sweep.decision_log.reason(sweep.records[1]) == line.partition(": ")[2]
-    assert sweep.decision_log.reason(sweep.records[2]) is None
+    assert sweep.decision_log.reason(sweep.trials[1]) == line.partition(": ")[2]
+    assert sweep.decision_log.reason(sweep.trials[2]) is None
 
 
 def test_without_a_terminal_the_reason_is_in_the_line_of_the_trial():

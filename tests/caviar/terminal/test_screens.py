@@ -53,7 +53,7 @@ def test_the_end_sets_the_best_beside_the_default():
 
 
 def number_of(sweep, trial):
-    return number(sweep.records[trial].config["learning_rate"])
+    return number(sweep.trials[trial].config["learning_rate"])
 
 
 def test_the_end_without_anything_finite():
@@ -131,11 +131,9 @@ def test_the_start_says_what_ends_the_sweep(options, line):
 
 
 @pytest.mark.parametrize("compiles", [True, False])
-def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
+def test_the_start_prints_space_rungs_machines_and_data(compiles):
     from trainables import DeviceOptions, data
 
-    monkeypatch.setattr("caviar.ray.cluster.resources_line", lambda: "1 node, 2 CPU")
-    monkeypatch.setattr("caviar.ray.cluster.gpus", lambda: 4.0 if compiles else 0.0)
     device = DeviceOptions(compile=compiles)
     asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss", device=device, disk_limit=0.5)
     out = console()
@@ -146,8 +144,12 @@ def test_the_start_prints_space_rungs_machines_and_data(monkeypatch, compiles):
         data.load("digits"),
         out,
         note="Sweeping the data set digits: [no] network",
-        concurrent=2,
-        workers=3 if compiles else 1,
+        machines=screens.Machines(
+            resources="1 node, 2 CPU",
+            gpus=4.0 if compiles else 0.0,
+            concurrent=2,
+            workers=3 if compiles else 1,
+        ),
         folder=Location.of("/some/[where]"),
         session=1,
         sized=compiles,

@@ -120,7 +120,7 @@ def test_a_copy_that_was_replaced_is_read_anew(running, tmp_path):
     folder = tmp_path / "x"
     watched = Watched(experiments.find(folder))
     watched.look()
-    assert len(watched.records) == 2
+    assert len(watched.trials) == 2
     run_trial(running.sweep, [0.9, 0.9, 0.9])
     running.end()
     copy = folder / "copy"
@@ -128,7 +128,7 @@ def test_a_copy_that_was_replaced_is_read_anew(running, tmp_path):
     os.replace(copy, folder / "history.db")
     watched.look()
     watched.close()
-    assert len(watched.records) == 3
+    assert len(watched.trials) == 3
     assert str(watched.state) == "finished"
 
 
