@@ -351,7 +351,7 @@ def test_a_sweep_that_only_failed_goes_on_and_ends_again_after_ten_more():
     assert (again.stop_reason, len(again.trials)) == (Stop.FAILURES, 2 * HOPELESS)
     mended = resumed(history, trials=64)
     drive(mended)
-    assert (mended.stop_reason, mended.count(Outcome.COMPLETED)) == (None, 44)
+    assert (mended.stop_reason, mended.trials.count(Outcome.COMPLETED)) == (None, 44)
 
 
 def test_a_machine_that_broke_between_two_sessions_ends_the_second():
@@ -430,6 +430,6 @@ def test_a_sweep_cut_by_any_limit_ends_as_if_it_had_not_been(limits):
     again = resumed(history, clock=clock, **options, checkpoint=saved_at_its_last_report)
     drive(again, curve=curve)
     ends = [
-        [(r.config, r.outcome, r.curve(METRIC)) for r in s.records.values()] for s in (whole, again)
+        [(r.config, r.outcome, r.curve(METRIC)) for r in s.trials.values()] for s in (whole, again)
     ]
     assert ends[0] == ends[1]
