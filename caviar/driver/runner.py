@@ -155,21 +155,23 @@ def run(
                 )
                 before = controller.trials.epochs
                 screens.start(
-                    sweep,
-                    space,
-                    scheduler,
-                    prepared.found,
-                    console,
-                    note=prepared.note,
-                    machines=screens.Machines(
-                        resources=cluster.resources_line(),
-                        gpus=cluster.gpus(),
-                        concurrent=concurrent,
-                        workers=prepared.options.workers,
+                    screens.Start(
+                        sweep=sweep,
+                        space=space,
+                        scheduler=scheduler,
+                        data=prepared.found.describe(),
+                        machines=screens.Machines(
+                            resources=cluster.resources_line(),
+                            gpus=cluster.gpus(),
+                            concurrent=concurrent,
+                            workers=prepared.options.workers,
+                        ),
+                        folder=folder,
+                        session=controller.session,
+                        sized=prepared.sized or room is None,
+                        note=prepared.note,
                     ),
-                    folder=folder,
-                    session=controller.session,
-                    sized=prepared.sized or room is None,
+                    console,
                 )
                 for line in warm.lines:
                     console.print(line, markup=False, highlight=False, soft_wrap=True)

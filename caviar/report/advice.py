@@ -6,15 +6,15 @@ import itertools
 import json
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from caviar.base.causes import causes
+from caviar.base.failures import failure_groups
 from caviar.base.format import shortened
-from caviar.base.trial import Outcome
+from caviar.base.trial import Outcome, TrialRecord
 from caviar.report.facts import Facts
 from caviar.report.importance import Importance
 from caviar.report.landscape import edges, position
@@ -39,11 +39,24 @@ _SURE = 2.0
 """Standard errors."""
 
 
+Kind = Literal[
+    "failures",
+    "divergence",
+    "noise",
+    "alike",
+    "early stops",
+    "range edge",
+    "idle workers",
+    "no effect",
+]
+"""What an advice is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """One thing to do, and why."""
 
-    kind: str
+    kind: Kind
     text: str
     evidence: str
     weight: float
@@ -69,8 +82,8 @@ def advise(
 
 def failures(facts: Facts) -> Iterator[Advice]:
     """Trials that raised, by their commonest cause."""
-    found = causes(facts.trials)
-    failed = sum(len(cause.trials) for cause in found)
+    found = failure_groups(facts.trials)
+    failed = sum(len(group.trials) for group in found)
     if not failed or failed < _FAILED * len(facts.trials):
         return
     first = found[0]
@@ -79,7 +92,7 @@ def failures(facts: Facts) -> Iterator[Advice]:
         "failures",
         f"Look at why {_trials(failed)} of {len(facts.trials)} failed: the traceback of trial "
         f"{first.trials[0]} is in the report and under errors/.",
-        f"{len(first.trials)} of them: {shortened(first.error)}",
+        f"{len(first.trials)} of them: {shortened(first.message)}",
         3 + share,
     )
 
@@ -90,8 +103,37 @@ def divergence(facts: Facts) -> Iterator[Advice]:
     others = [facts.trials[number] for number in facts.scores()]
     if len(diverged) < max(2, _DIVERGED * len(facts.trials)) or not others:
         return
-    said = f"{_trials(len(diverged))} of {len(facts.trials)} diverged"
-    told: list[tuple[float, str, str]] = []
+    count = f"{_trials(len(diverged))} of {len(facts.trials)} diverged"
+    cause = max(_separating(facts, diverged, others), default=None)
+    if cause is None:
+        text = f"{count}: no single parameter says which, so look at two together."
+        evidence = "Their loss was not finite."
+    else:
+        end, which = ("upper", "high") if cause.is_high else ("lower", "low")
+        middle = show(float(f"{cause.median:.2g}"))
+        text = f"Move the {end} bound of {cause.name} inwards: {count}."
+        evidence = (
+            f"They have a {which} {cause.name}, {middle} in the middle; it tells them from the "
+            f"others in {cause.area:.0%}."
+        )
+    yield Advice("divergence", text, evidence, 2 + len(diverged) / len(facts.trials))
+
+
+class _Separating(NamedTuple):
+    """A parameter whose values tell the trials that diverged from the others."""
+
+    area: float
+    """Under the ROC curve, 0.5 … 1."""
+    is_high: bool
+    """Whether those that diverged have the higher values."""
+    name: str
+    median: float
+    """Of those that diverged."""
+
+
+def _separating(
+    facts: Facts, diverged: Sequence[TrialRecord], others: Sequence[TrialRecord]
+) -> Iterator[_Separating]:
     for parameter in facts.space.searched:
         if isinstance(parameter, Choice):
             continue
@@ -100,24 +142,11 @@ def divergence(facts: Facts) -> Iterator[Advice]:
         good = [position(parameter, r.config[name]) for r in others if name in r.config]
         if len(bad) < len(diverged) or not good:
             continue
-        area = separation(bad, good)
-        values = sorted(r.config[name] for r in diverged)
-        middle = values[len(values) // 2]
+        above = separation(bad, good)
+        area = max(above, 1 - above)
         if area >= _TELLS_APART:
-            told.append((area, "upper", f"{name}, {show(float(f'{middle:.2g}'))} in the middle"))
-        elif 1 - area >= _TELLS_APART:
-            told.append(
-                (1 - area, "lower", f"{name}, {show(float(f'{middle:.2g}'))} in the middle")
-            )
-    if told:
-        area, end, where = max(told)
-        which = "high" if end == "upper" else "low"
-        text = f"Move the {end} bound of {where.split(',')[0]} inwards: {said}."
-        evidence = f"They have a {which} {where}; it tells them from the others in {area:.0%}."
-    else:
-        text = f"{said}: no single parameter says which, so look at two together."
-        evidence = "Their loss was not finite."
-    yield Advice("divergence", text, evidence, 2 + len(diverged) / len(facts.trials))
+            values = sorted(r.config[name] for r in diverged)
+            yield _Separating(area, above > 0.5, name, values[len(values) // 2])
 
 
 def reading_noise(facts: Facts) -> float | None:
@@ -313,7 +342,7 @@ def without_effect(facts: Facts, importances: list[Importance]) -> Iterator[Advi
     )
 
 
-def _fix(name: str, value: Any) -> str:
+def _fix(name: str, value: object) -> str:
     """What `--fix` reads as this value: JSON, or a text that is none.
 
     >>> print(_fix("decay_on", False), _fix("kind", "a b"), _fix("kind", "1"))

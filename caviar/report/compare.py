@@ -164,10 +164,10 @@ def progress(named: Mapping[str, Facts], *, by: str) -> Figure:
 
 def differences(named: Mapping[str, Facts]) -> dict[str, list[str]]:
     """What was not the same everywhere: an option or a version, and its value in each sweep."""
-    told: list[dict[str, Any]] = []
+    every: list[dict[str, object]] = []
     for facts in named.values():
         options = sessions.describe(facts.options)
-        flat: dict[str, Any] = {"recipe": facts.recipe}
+        flat: dict[str, object] = {"recipe": facts.recipe}
         for name, value in options.items():
             if name in ("searcher", "scheduler"):
                 flat[name] = value["name"]
@@ -179,13 +179,23 @@ def differences(named: Mapping[str, Facts]) -> dict[str, list[str]]:
         flat["git commit"] = None if last.git is None else str(last.git)
         flat["machine"] = last.host
         flat |= last.versions
-        told.append(flat)
-    keys = dict.fromkeys(key for one in told for key in one)
-    rows = {key: [_value(one.get(key)) for one in told] for key in keys}
-    return {key: values for key, values in rows.items() if len(set(values)) > 1}
+        every.append(flat)
+    keys = dict.fromkeys(key for one in every for key in one)
+    rows = {key: [one.get(key) for one in every] for key in keys}
+    return {
+        key: _told_apart(values)
+        for key, values in rows.items()
+        if any(value != values[0] for value in values)
+    }
 
 
-def _value(value: Any) -> str:
+def _told_apart(values: Sequence[object]) -> list[str]:
+    """As text; in full where they differ only in digits that are not shown."""
+    texts = [_value(value) for value in values]
+    return texts if len(set(texts)) > 1 else [repr(value) for value in values]
+
+
+def _value(value: object) -> str:
     if value is None:
         return "–"
     return number(value) if isinstance(value, float) else show(value)

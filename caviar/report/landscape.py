@@ -29,8 +29,8 @@ class Edge:
     """The best trial and most of the good ones lie at one end of a parameter's range."""
 
     name: str
-    direction: str
-    """`upwards` or `downwards`."""
+    is_upper: bool
+    """Whether it is the upper end."""
     bound: float
     suggested: float
     """A bound a quarter of the scale further out."""
@@ -41,8 +41,9 @@ class Edge:
     @property
     def what(self) -> str:
         """What to do, without a full stop."""
+        direction = "upwards" if self.is_upper else "downwards"
         return (
-            f"Widen {self.name} {self.direction} (beyond {show(self.bound)}, to "
+            f"Widen {self.name} {direction} (beyond {show(self.bound)}, to "
             f"{show(self.suggested)} say)"
         )
 
@@ -117,18 +118,17 @@ def edges(facts: Facts) -> list[Edge]:
         good = [facts.trials[n].config.get(name) for n in best_trials(facts)]
         places = [position(parameter, value) for value in good if value is not None]
         best = position(parameter, winner.config[name])
-        for direction, places_in, best_in in (
-            ("downwards", places, best),
-            ("upwards", [1 - place for place in places], 1 - best),
+        for is_upper, places_in, best_in in (
+            (False, places, best),
+            (True, [1 - place for place in places], 1 - best),
         ):
             near = _near(parameter)
             at_edge = sum(place <= near for place in places_in)
             presses = len(places) >= BEST_LEAST and at_edge > _crowded(parameter) * len(places)
-            if best_in <= near and presses and not _natural_end(parameter, direction):
-                up = direction == "upwards"
-                bound = parameter.high if up else parameter.low
-                wider = _beyond(parameter, up=up)
-                found.append(Edge(name, direction, bound, wider, at_edge, len(places)))
+            if best_in <= near and presses and not _natural_end(parameter, upper=is_upper):
+                bound = parameter.high if is_upper else parameter.low
+                wider = _beyond(parameter, up=is_upper)
+                found.append(Edge(name, is_upper, bound, wider, at_edge, len(places)))
     return sorted(found, key=lambda edge: -edge.at_edge / edge.of)
 
 
@@ -146,9 +146,9 @@ def _crowded(parameter: Float | Int) -> float:
     return max(0.5, 1.5 / parameter.cells.count if parameter.cells is not None else 0.0)
 
 
-def _natural_end(parameter: Float | Int, direction: str) -> bool:
+def _natural_end(parameter: Float | Int, *, upper: bool) -> bool:
     """Whether a range ends where the parameter does: a share at 0 or 1, a single layer."""
-    if direction == "downwards":
+    if not upper:
         return parameter.low == 0 or (isinstance(parameter, Int) and parameter.low <= 1)
     return parameter.high == 1 and parameter.low == 0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from caviar.base.causes import causes
+from caviar.base.failures import failure_groups
 from caviar.base.format import duration, how_it_ended, number
 from caviar.base.trial import Outcome
 from caviar.report import figures_space, figures_time
@@ -293,12 +293,12 @@ def _failures(findings: Findings, section: Section) -> None:
         more = "" if len(retried) <= _RETRIED_SHOWN else f", the first {_RETRIED_SHOWN}"
         caption = f"Run again: {len(retried)}{more}"
         section.table(["trial", "because of", "in the end"], rows, caption=caption)
-    for cause in causes(facts.trials):
-        some = ", ".join(map(str, cause.trials[:10])) + ("…" if len(cause.trials) > 10 else "")
-        summary = f"{len(cause.trials)} × {cause.error}"
-        which = "trial" if len(cause.trials) == 1 else "trials"
+    for group in failure_groups(facts.trials):
+        some = ", ".join(map(str, group.trials[:10])) + ("…" if len(group.trials) > 10 else "")
+        summary = f"{len(group.trials)} × {group.message}"
+        which = "trial" if len(group.trials) == 1 else "trials"
         section.text(f"{summary} ({which} {some})")
-        first = next((n for n in cause.trials if n in facts.tracebacks), None)
+        first = next((n for n in group.trials if n in facts.tracebacks), None)
         if first is not None:
             traceback = facts.tracebacks[first]
             if len(traceback) > _LONGEST_TRACEBACK:

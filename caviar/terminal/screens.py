@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console
@@ -12,61 +12,77 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from caviar.base.causes import causes
+from caviar.base.failures import failure_groups
 from caviar.base.format import duration, how_it_ended, number, shortened
 from caviar.base.trial import Outcome
 from caviar.controller.controller import SweepController
 from caviar.schedulers.base import Scheduler
 from caviar.store import layout
+from caviar.store.finals import Finals
 from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep, by_name
 from caviar.terminal.curves import best_curves
 from caviar.terminal.space_table import space_table
 from search_spaces import SearchSpace
 
-if TYPE_CHECKING:
-    from caviar.report.advice import Advice
-    from caviar.store.finals import Finals
-    from trainables.data import Dataset
-
-
 COMPILES = (
     "--device.compile compiles anew for every shape of model and batch: where they vary between "
     "trials, that can take longer than the training. Fix them, or keep it for long trials."
 )
-"""Said here because what a worker logs stays in Ray's own files."""
+"""It is printed here because what a worker logs stays in Ray's own files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machines:
-    """What a sweep trains on, and how much at once."""
+    """What a sweep runs on."""
 
     resources: str
-    """CPUs, GPUs and memory, in words."""
+    """The nodes, CPUs, GPUs and memory of the cluster, in one line."""
     gpus: float
-    """GPUs that are there, whether or not the trials use them."""
+    """The GPUs of the cluster."""
     concurrent: int
     """Trials side by side."""
     workers: int
-    """Workers of one trial."""
+    """Processes that train each trial, 1 or more."""
 
 
-def start(
-    sweep: Sweep,
-    space: SearchSpace,
-    scheduler: Scheduler,
-    data: Dataset,
-    console: Console,
-    *,
-    note: str | None,
-    machines: Machines,
-    folder: Location,
-    session: int,
-    sized: bool,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What is known of a session before its first trial."""
+
+    sweep: Sweep
+    space: SearchSpace
+    scheduler: Scheduler
+    data: str
+    """The data set in one line."""
+    machines: Machines
+    folder: Location
+    """Of the sweep."""
+    session: int
+    """0 for the first of the sweep."""
+    sized: bool
+    """Whether the size of a checkpoint is known, or is not limited."""
+    note: str | None = None
+    """What a person should know first of all."""
+
+
+class Advised(Protocol):
+    """Something to do next, and why."""
+
+    @property
+    def text(self) -> str:
+        """What to do: a sentence or two."""
+
+    @property
+    def evidence(self) -> str:
+        """What it is concluded from."""
+
+
+def start(what: Start, console: Console) -> None:
     """The space, the rungs, the machines, the data, before the first trial."""
-    if note is not None:
-        console.print(note, style="yellow", markup=False, highlight=False)
+    sweep, space = what.sweep, what.space
+    if what.note is not None:
+        console.print(what.note, style="yellow", markup=False, highlight=False)
     if sweep.device.compile:
         console.print(COMPILES, style="yellow", markup=False, highlight=False)
     console.print(f"space {space.name}\n", style="italic", markup=False, highlight=False)
@@ -74,39 +90,43 @@ def start(
     console.print()
     searcher, kind = type(sweep.searcher).__name__, type(sweep.scheduler).__name__
     rungs = Table.grid(padding=(0, 3))
-    for what, how_much in scheduler.table(sweep.trials):
-        rungs.add_row(what, how_much)
+    for name, value in what.scheduler.table(sweep.trials):
+        rungs.add_row(name, value)
     console.print(f"{searcher} proposes, {kind} stops", style="italic")
     console.print(Padding(rungs, (0, 0, 1, 2)))
     console.print(f"trains     {by_name(sweep.trainable)}", markup=False, highlight=False)
-    console.print(f"data       {data.describe()}", markup=False, highlight=False)
-    several = f" for {machines.workers} workers" if machines.workers > 1 else ""
-    console.print(
-        f"machines   {machines.resources}; {machines.concurrent} trials side by side, "
-        f"each with {sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
-        highlight=False,
-    )
-    if not sweep.gpus_per_trial and machines.gpus:
-        console.print(
-            f"           The trials use none of the {machines.gpus:g} GPU: "
-            "--gpus-per-trial 1 gives each its own, 0.25 lets four share one.",
-            style="yellow",
-            highlight=False,
-        )
+    console.print(f"data       {what.data}", markup=False, highlight=False)
+    _machines(sweep, what.machines, console)
     console.print(
         f"goal       {sweep.direction} {sweep.metric}, seed {sweep.seed}"
-        + (f", session {session + 1} of this sweep" if session else ""),
+        + (f", session {what.session + 1} of this sweep" if what.session else ""),
         highlight=False,
     )
     console.print(f"budget     {_budget(sweep)}", highlight=False)
-    if not sized:
+    if not what.sized:
         console.print(
             f"disk       --disk-limit is {sweep.disk_limit:g} GB. How large a checkpoint is cannot "
             "be told before one is written: the first that is too large ends the sweep.",
             highlight=False,
             soft_wrap=True,
         )
-    console.print(f"folder     {folder}\n", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"folder     {what.folder}\n", markup=False, highlight=False, soft_wrap=True)
+
+
+def _machines(sweep: Sweep, machines: Machines, console: Console) -> None:
+    several = f" for {machines.workers} workers" if machines.workers > 1 else ""
+    console.print(
+        f"machines   {machines.resources}; {machines.concurrent} trials side by side, each with "
+        f"{sweep.cpus_per_trial:g} CPU and {sweep.gpus_per_trial:g} GPU{several}",
+        highlight=False,
+    )
+    if machines.gpus and not sweep.gpus_per_trial:
+        console.print(
+            f"           The trials use none of the {machines.gpus:g} GPU: --gpus-per-trial 1 "
+            "gives each its own, 0.25 lets four share one.",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _budget(sweep: Sweep) -> str:
@@ -173,14 +193,14 @@ def _why_none(controller: SweepController) -> str:
         controller.trials.count(Outcome.DIVERGED),
     )
     if failed > diverged:
-        commonest = causes(controller.trials)[0]
-        return f" {failed} failed, most often with {shortened(commonest.error)}."
+        commonest = failure_groups(controller.trials)[0]
+        return f" {failed} failed, most often with {shortened(commonest.message)}."
     if diverged:
         return f" {diverged} diverged: lower the upper bounds, the learning rate's first."
     return ""
 
 
-def advice(found: Sequence[Advice], console: Console) -> None:
+def advice(found: Sequence[Advised], console: Console) -> None:
     """What to do next, each with its evidence; nothing where all is well."""
     if not found:
         return

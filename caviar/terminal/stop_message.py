@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from caviar.base.causes import causes
+from caviar.base.failures import failure_groups
 from caviar.base.format import duration, shortened
 from caviar.controller.budget import HOPELESS, Stop
 from caviar.controller.controller import SweepController
@@ -70,10 +70,10 @@ def _why(reason: str, sweep: Sweep) -> str:
 def _hopeless(controller: SweepController, sweep: Sweep, name: str) -> str:
     """What most of them died of, and where to read on."""
     ours = {n: r for n, r in controller.trials.items() if r.session == controller.session}
-    commonest = causes(ours)[0]
+    commonest = failure_groups(ours)[0]
     return (
         f": the first {HOPELESS} trials of this session all failed before the end of an epoch, "
-        f"most often with {shortened(commonest.error)}; the tracebacks are in "
+        f"most often with {shortened(commonest.message)}; the tracebacks are in "
         f"{written(sweep.storage / name / layout.ERRORS)}"
     )
 

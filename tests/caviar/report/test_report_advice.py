@@ -11,7 +11,7 @@ from made_up import SPACE, facts, finalist, found_of, trial, weight
 from without_ray import CONDITIONAL
 
 from caviar import Sweep
-from caviar.base.causes import causes
+from caviar.base.failures import failure_groups
 from caviar.driver import loading
 from caviar.report import advice
 from caviar.report.workers import schedule
@@ -37,7 +37,7 @@ def test_failures_by_cause():
         trial(2, [], outcome="failed", error="KeyError: 'x'"),
         trial(3, [], outcome="failed", error="ValueError: size 12"),
     )
-    found = causes(told.trials)
+    found = failure_groups(told.trials)
     assert [(cause.error, cause.trials) for cause in found] == [
         ("ValueError: size 7", (1, 3)),
         ("KeyError: 'x'", (2,)),

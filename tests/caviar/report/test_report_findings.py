@@ -272,7 +272,7 @@ MIDDLE = [0.01] * 5
 
 def test_a_range_that_the_best_press_against():
     (edge,) = landscape.edges(rates(*HIGH, *[0.001] * 20))
-    assert (edge.name, edge.direction, edge.at_edge, edge.of) == ("learning_rate", "upwards", 4, 5)
+    assert (edge.name, edge.is_upper, edge.at_edge, edge.of) == ("learning_rate", True, 4, 5)
     assert edge.suggested == 10  # 1 · (1 / 1e-4) ^ 0.25
     assert edge.what == "Widen learning_rate upwards (beyond 1, to 10 say)"
     assert edge.why == "the best trial and 4 of the best 5 lie at that end of its range"
@@ -284,25 +284,25 @@ def test_a_range_that_the_best_press_against():
         (None, [0.01, *HIGH[1:]], []),  # the best itself does not
         (None, [0.9, 0.95, 0.01, 0.01, 0.01], []),  # too few of the good ones
         (None, [0.9, 0.9, 0.9, 0.9], []),  # too few trials at all
-        (None, [2e-4] * 5, [("downwards", 1e-05)]),
+        (None, [2e-4] * 5, [(False, 1e-05)]),
         # a share cannot be below 0, nor a number of layers below 1
         (Float(name="dropout", low=0.0, high=0.5), [0.0] * 5, []),
-        (Float(name="dropout", low=0.0, high=0.5), [0.5] * 5, [("upwards", 0.62)]),
+        (Float(name="dropout", low=0.0, high=0.5), [0.5] * 5, [(True, 0.62)]),
         (Int(name="layers", low=1, high=4), [1] * 5, []),
-        (Int(name="layers", low=2, high=4), [4] * 5, [("upwards", 5)]),
-        (Int(name="layers", low=2, high=4), [4, 4, 4, 3, 2], [("upwards", 5)]),
+        (Int(name="layers", low=2, high=4), [4] * 5, [(True, 5)]),
+        (Int(name="layers", low=2, high=4), [4, 4, 4, 3, 2], [(True, 5)]),
         (Int(name="layers", low=2, high=3), [3, 3, 3, 2, 2], []),  # of two, half are at an end
         (
             Float(name="momentum", low=0.9, high=0.999, scale="log1m"),
             [0.999] * 5,
-            [("upwards", 0.99968)],
+            [(True, 0.99968)],
         ),
         (Choice(name="c", options=[1, 2, 3]), [3] * 5, []),
     ],
 )
 def test_edges(parameter, values, expected):
     found = landscape.edges(rates(*values, parameter=parameter))
-    assert [(edge.direction, edge.suggested) for edge in found] == expected
+    assert [(edge.is_upper, edge.suggested) for edge in found] == expected
 
 
 def test_the_smoothed_surface_is_the_mean_of_what_is_near():

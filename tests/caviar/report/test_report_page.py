@@ -394,6 +394,17 @@ def test_the_same_everywhere(tmp_path):
     assert compare.names([a, again]) == [a.folder, "/elsewhere/a"]
 
 
+def test_a_difference_in_the_digits_that_are_not_shown_is_one(tmp_path):
+    a = gather(find(write(tmp_path / "a", sampled(3))))
+    b = dataclasses.replace(a, name="b")
+    a, b = (
+        dataclasses.replace(facts, options=dataclasses.replace(facts.options, time_budget=seconds))
+        for facts, seconds in ((a, 100.0), (b, 100.0 + 1e-9))
+    )
+    first, second = compare.differences({"a": a, "b": b})["time_budget"]
+    assert first != second
+
+
 def test_sweeps_with_other_goals_are_not_compared(tmp_path, run):
     a, b = (
         write(tmp_path / name, sampled(3), mode=mode) for name, mode in (("a", "max"), ("b", "min"))

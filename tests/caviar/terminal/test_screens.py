@@ -132,28 +132,28 @@ def test_the_start_says_what_ends_the_sweep(options, line):
 
 @pytest.mark.parametrize("compiles", [True, False])
 def test_the_start_prints_space_rungs_machines_and_data(compiles):
-    from trainables import DeviceOptions, data
+    from trainables import DeviceOptions
 
     device = DeviceOptions(compile=compiles)
     asked = Sweep(trials=27, max_epochs=9, seed=5, metric="val_loss", device=device, disk_limit=0.5)
     out = console()
-    screens.start(
-        asked,
-        LINE,
-        asked.scheduler.build(max_epochs=9, seed=5),
-        data.load("digits"),
-        out,
-        note="Sweeping the data set digits: [no] network",
+    started = screens.Start(
+        sweep=asked,
+        space=LINE,
+        scheduler=asked.scheduler.build(max_epochs=9, seed=5),
+        data="digits: [8 x 8]",
         machines=screens.Machines(
             resources="1 node, 2 CPU",
             gpus=4.0 if compiles else 0.0,
             concurrent=2,
             workers=3 if compiles else 1,
         ),
+        note="Sweeping the data set digits: [no] network",
         folder=Location.of("/some/[where]"),
         session=1,
         sized=compiles,
     )
+    screens.start(started, out)
     text = said(out)
     assert text.startswith("Sweeping the data set digits: [no] network\n")
     assert re.search(r"learning_rate +0\.0001 … 1 +log +0\.01", text)
@@ -164,7 +164,7 @@ def test_the_start_prints_space_rungs_machines_and_data(compiles):
     assert re.search(r"rung at epoch 1 +about 27 of the trials *\n", text)
     assert re.search(r"rung at epoch 3 +about 9 of the trials *\n", text)
     assert "trains     auto" in text
-    assert "data       digits: 1,077 training, 360 validation and 360 test rows of 8 x 8" in text
+    assert "data       digits: [8 x 8]\n" in text
     several = " for 3 workers" if compiles else ""
     side = f"2 trials side by side, each with 1 CPU and 0 GPU{several}\n"
     assert f"machines   1 node, 2 CPU; {side}" in text
