@@ -15,7 +15,7 @@ SWEEP = Sweep(searcher=Parzen(), scheduler=Asha(), finalists=3, final_seeds=3)
 
 if __name__ == "__main__":
     if any(word.partition("=")[0] == "--config" for word in sys.argv[1:]):
-        from caviar.cli.main import main as caviar
+        from caviar.nightly import command
 
-        raise SystemExit(caviar(["nightly", *sys.argv[1:]]))
+        raise SystemExit(command.main())
     raise SystemExit(main(SWEEP, recipe="nightly"))

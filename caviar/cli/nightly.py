@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
+
+from caviar.nightly import command
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -12,27 +13,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "nightly",
         help="tonight's sweep, warmed by the nights before, against the reigning champion",
-        description="Run tonight's sweep, or go on with it where it was cut off. The exit code is "
-        "0 when it is better than the champion or the same, 3 when it is worse, 1 when it failed.",
+        description=command.DESCRIPTION,
     )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        required=True,
-        help="what runs every night, as schedules/nightly.toml shows it",
-    )
-    parser.set_defaults(run=_nightly)
-
-
-def _nightly(asked: argparse.Namespace) -> int:
-    from caviar.nightly import night, settings
-    from caviar.nightly.lock import OverlapError
-    from caviar.sweep import recipes
-
-    plan = settings.read(asked.config, recipes.load)
-    try:
-        return night.run(plan)
-    except OverlapError as error:
-        print(f"caviar: {error}")
-        return night.FAILED
+    command.add_options(parser)
+    parser.set_defaults(run=lambda asked: command.run(asked.config))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from caviar.base.errors import UsageError
 from caviar.nightly.comparison import Score
 from caviar.store import layout
+from search_spaces import Config
 
 FILE = "champion.json"
 FOLDER = "champion"
@@ -22,7 +21,7 @@ FOLDER = "champion"
 class Champion:
     """The best configuration of all nights, by a score that was checked with several seeds."""
 
-    config: Mapping[str, Any]
+    config: Config
     metric: str
     score: Score
     """On the night of its title, or of its last defence under changed conditions."""

@@ -1,10 +1,10 @@
-"""Is tonight's winner better, the same or worse? Said only beyond the noise of the seeds."""
+"""Whether tonight's winner is better, the same or worse, beyond the noise of the seeds."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from caviar.base import noise as base
 from caviar.base.objective import Objective
@@ -23,7 +23,7 @@ class Score:
     seeds: int
     """How many, 2 or more for a noise to be known."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As in `champion.json`."""
         return asdict(self)
 

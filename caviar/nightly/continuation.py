@@ -1,4 +1,4 @@
-"""One model, babysat night after night: tonight goes on where the last night's budget ended."""
+"""One model, babysat night after night: tonight continues where the last night's budget ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Turn:
     """What the nights before have brought the model to: `goes-on.json` in tonight's folder."""
 
     night: str
-    """The night that tonight goes on from."""
+    """The night that tonight continues."""
     epochs: int
     """Those of all trials so far."""
     seconds: float
@@ -65,7 +65,7 @@ class Turn:
 
 
 def read(folder: Path) -> Turn | None:
-    """What tonight's `folder` goes on from; None where it began with the default."""
+    """What tonight's `folder` continues; None where it began with the default."""
     path = folder / FILE
     return Turn(**json.loads(path.read_text())) if path.is_file() else None
 
@@ -105,7 +105,7 @@ def _is_cut_off(last: SweepState) -> bool:
 
 
 def _turn(sweep: Sweep, last: Path) -> Turn | None:
-    """What tonight goes on from; None where there is nothing to go on with."""
+    """What tonight continues; None where there is nothing to continue."""
     if not layout.has_history(last) or not (last / layout.TRIALS).is_dir():
         return None
     from caviar.store.history import History

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from caviar.base.errors import UsageError
 from caviar.controller.budget import Stop
@@ -26,14 +25,16 @@ from caviar.sweep.sweep import Sweep
 BETTER_OR_SAME, FAILED, WORSE, CUT_OFF = 0, 1, 3, 130
 """Exit codes."""
 
+_COMMIT = "git commit"
+"""Among the conditions of a night."""
 _OF_ITS_RUN = ("storage", "name", "resume", "verbose", "seed", "warm_start")
 
 
 def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
-    """Run tonight's sweep, or go on with it, and compare; the exit code.
+    """Run tonight's sweep, or continue it, and compare; the exit code.
 
     0 better than the champion or the same, 3 worse, 1 failed, 130 interrupted: start it again and
-    it goes on. Raises `UsageError` for a plan that cannot be carried out, before anything starts.
+    it continues. Raises `UsageError` for a plan that cannot be carried out, before anything starts.
     """
     settings = plan.settings
     notify.check(settings.notify)
@@ -81,7 +82,7 @@ def run(plan: Plan, *, say: Callable[[str], None] = print) -> int:
 def _tonight(folder: Path, nights: Sequence[Night], resume_hours: float) -> tuple[str, bool]:
     """The folder of the night, and whether it has begun already.
 
-    The last night goes on when it was cut off and began not too long ago.
+    The last night is continued when it was cut off and began not too long ago.
     """
     if nights and nights[-1].verdict == night_file.CUT_OFF:
         begun = (folder / nights[-1].night / layout.OPTIONS).stat().st_mtime
@@ -104,7 +105,7 @@ def _teachers(
     settings: Settings, nights: Sequence[Night], tonight: str, say: Callable[[str], None]
 ) -> list[Night]:
     """The last nights before `tonight` that did not fail, as many as warm it and at least one,
-    which a model may go on from. A line names each whose history cannot be read."""
+    which a model may continue. A line names each whose history cannot be read."""
     most = None if settings.warm_nights is None else max(1, settings.warm_nights)
     found: list[Night] = []
     for night in reversed(nights):
@@ -235,7 +236,7 @@ def _score(one: Finalist) -> Score:
     return Score(mean=one.mean, std=one.std, seeds=len(one.scores))
 
 
-def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict[str, Any]:
+def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict[str, object]:
     """What a difference between nights may come from."""
     options = sessions.describe(sweep)
     plain = {k: v for k, v in options.items() if k not in _OF_ITS_RUN}
@@ -247,13 +248,14 @@ def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict
     finally:
         history.close()
     commit = recorded[0].git if recorded else None
-    return {**plain, **versions, "git commit": None if commit is None else str(commit)}
+    return {**plain, **versions, _COMMIT: None if commit is None else str(commit)}
 
 
 def _crown(night: Night, sweep: Sweep, result: runner.Result, folder: Path) -> None:
     finals = result.finals
     if finals is None or finals.winner is None or night.winner is None:
         raise RuntimeError(f"{night.night} has no winner to crown")
+    commit = night.conditions.get(_COMMIT)
     Champion(
         config=dict(finals.winner.config),
         metric=sweep.metric,
@@ -261,7 +263,7 @@ def _crown(night: Night, sweep: Sweep, result: runner.Result, folder: Path) -> N
         night=night.night,
         trial=finals.winner.trial,
         since=datetime.datetime.now().isoformat(timespec="seconds"),
-        commit=night.conditions.get("git commit"),
+        commit=commit if isinstance(commit, str) else None,
     ).write(folder, None if finals.checkpoint is None else Path(finals.checkpoint))
 
 
@@ -288,7 +290,7 @@ def _close(plan: Plan, night: Night, nights: Sequence[Night], say: Callable[[str
 def _record_failure(
     plan: Plan, tonight: str, nights: Sequence[Night], error: str, say: Callable[[str], None]
 ) -> None:
-    """A night that broke is on the page too, and somebody is told."""
+    """A night that failed is on the page too, and in a message."""
     night = Night(night=tonight, verdict="failed", sentence=f"Failed: {error}", error=error)
     there = plan.settings.folder / tonight / layout.OPTIONS
     if there.is_file():

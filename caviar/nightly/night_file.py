@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal, get_args
 
 from caviar.nightly.comparison import Score
 from caviar.store import layout
+from search_spaces import Config
 
 FILE = "night.json"
-CUT_OFF = "cut off"
+End = Literal["better", "same", "worse", "failed", "cut off"]
+"""How a night ended: its winner against the champion, or that there is none to compare."""
+CUT_OFF: End = "cut off"
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}(-\d+)?")
 
 
@@ -23,14 +26,13 @@ class Night:
 
     night: str
     """Its folder: its date, with a number where a day has several."""
-    verdict: str
-    """better, same, worse; failed; or cut off."""
+    verdict: End
     sentence: str = ""
     """The verdict in words."""
     metric: str = ""
     winner: Score | None = None
     """Tonight's winner, trained again."""
-    config: Mapping[str, Any] | None = None
+    config: Config | None = None
     defender: Score | None = None
     """The reigning champion, trained again on the same night."""
     reigning: Score | None = None
@@ -39,7 +41,7 @@ class Night:
     """How many ended how, with their total."""
     epochs: int | None = None
     seconds: float | None = None
-    conditions: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, object] = field(default_factory=dict)
     """Options, versions and commit: what a difference between two nights may come from."""
     error: str | None = None
 
@@ -51,8 +53,8 @@ class Night:
 def read(folder: Path) -> list[Night]:
     """The nights in `folder`, the oldest first; folders with other names than theirs are none.
 
-    One without a `night.json` was cut off and not gone on with; one whose file is damaged is
-    shown as that, with the reason.
+    One without a `night.json` was cut off and not continued; one whose file is damaged is shown as
+    that, with the reason.
     """
     found = []
     for options in sorted(folder.glob(f"*/{layout.OPTIONS}")):
@@ -61,12 +63,14 @@ def read(folder: Path) -> list[Night]:
             continue
         try:
             value = json.loads((options.parent / FILE).read_text())
+            if value["verdict"] not in get_args(End):
+                raise ValueError(value["verdict"])
             for key in ("winner", "defender", "reigning"):
                 value[key] = None if value[key] is None else Score(**value[key])
             found.append(Night(**value))
         except FileNotFoundError:
             found.append(Night(night=name, verdict=CUT_OFF))
-        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        except (KeyError, TypeError, ValueError) as error:  # ValueError: not JSON, not UTF-8 too
             found.append(Night(night=name, verdict="failed", error=f"{FILE} is damaged: {error!r}"))
     return sorted(found, key=lambda night: order(night.night))
 

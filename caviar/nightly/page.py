@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
-from caviar.base.format import duration
+from caviar.base.format import duration, how_it_ended
+from caviar.base.trials import CANNOT_WIN
 from caviar.nightly import night_file
 from caviar.nightly.night_file import Night
 
@@ -39,8 +39,8 @@ def write(folder: Path, nights: Sequence[Night]) -> Path:
     return path
 
 
-def _row(night: Night, before: Night | None) -> dict[str, Any]:
-    failures = {k: v for k, v in night.trials.items() if k in ("failed", "diverged") and v}
+def _row(night: Night, before: Night | None) -> dict[str, object]:
+    failures = {outcome: night.trials.get(outcome.value, 0) for outcome in CANNOT_WIN}
     return {
         "night": night.night,
         "verdict": night.verdict,
@@ -49,7 +49,9 @@ def _row(night: Night, before: Night | None) -> dict[str, Any]:
         "trials": night.trials.get("total", ""),
         "epochs": night.epochs if night.epochs is not None else "",
         "time": "" if night.seconds is None else duration(night.seconds),
-        "failures": ", ".join(f"{count} {what}" for what, count in failures.items()),
+        "failures": ", ".join(
+            f"{count} {how_it_ended(outcome)}" for outcome, count in failures.items() if count
+        ),
         "changes": [] if before is None else changes(before, night),
         "error": night.error,
     }
@@ -65,14 +67,20 @@ def changes(before: Night, night: Night) -> list[str]:
     return found
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _chart(nights: Sequence[Night]) -> Mapping[str, Any]:
+def _chart(nights: Sequence[Night]) -> Mapping[str, object]:
     """Where everything is drawn, in pixels; without dots where no night has a winner."""
     scored = [(night, night.winner) for night in nights if night.winner is not None]
-    chart = {"width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "ticks": [], "reign": ""}
+    chart: dict[str, object] = {
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "left": _LEFT,
+        "ticks": [],
+        "reign": "",
+    }
     if not scored:
         return chart | {"dots": []}
     reign = [night.reigning for night, _ in scored if night.reigning is not None]

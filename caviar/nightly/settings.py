@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from caviar.base.errors import UsageError, did_you_mean
+from caviar.nightly import night_file
 from caviar.store.location import Location, written
 from caviar.sweep.rerun import option
 from caviar.sweep.sweep import Sweep
@@ -35,7 +36,8 @@ class Settings:
     keep_nights: int = 14
     """Nights whose checkpoints are kept, beside the champion's; histories are kept for ever."""
     resume_hours: float = 20
-    """A night cut off goes on when it is started again within so many hours of its start."""
+    """A night that was cut off is continued when it is started again within so many hours of its
+    start."""
     notify: tuple[str, ...] = ()
     """Names of environment variables that hold apprise URLs, such as CAVIAR_NOTIFY: a URL holds a
     secret, and a secret stays out of files."""
@@ -65,11 +67,11 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where the nights lie."""
+        """The folder of all nights."""
         return self.storage.expanduser() / self.name
 
 
-ENDS = ("better", "same", "worse", "failed")
+ENDS = tuple(end for end in typing.get_args(night_file.End) if end != night_file.CUT_OFF)
 
 
 @dataclass(frozen=True, slots=True)
