@@ -12,9 +12,8 @@ import pytest
 import torch
 
 from caviar import UsageError
-from caviar.cli import main
 from caviar.driver import loading, preparing
-from caviar.sweep import compatibility
+from caviar.sweep import compatibility, recipes
 from trainables import GeneratorTrainable
 from trainables.loops import CheckpointError, read_checkpoint
 
@@ -133,8 +132,8 @@ def test_of_the_recipes_only_those_that_fork_refuse_an_example(example, digits, 
     if name != "own_loop:OwnLoop":
         given["space"] = example(f"{name.partition(':')[0]}:space")
     refused = set()
-    for recipe in main.recipes():
-        sweep = replace(main.load_recipe(recipe), **given)
+    for recipe in recipes.files():
+        sweep = replace(recipes.load(recipe), **given)
         try:
             space = loading.load_space(sweep)
             compatibility.check(sweep, space)

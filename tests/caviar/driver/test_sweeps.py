@@ -11,7 +11,6 @@ import pytest
 from commands import (
     DIGITS,
     FASHION_MNIST,
-    REPOSITORY,
     SLOW,
     caviar,
     check_nothing_lost,
@@ -26,6 +25,7 @@ from commands import (
 
 from caviar.base.trial import Outcome
 from caviar.ray import capacity
+from caviar.sweep import recipes
 from trainables.loops import read_checkpoint
 
 pytestmark = pytest.mark.timeout(800)
@@ -55,7 +55,7 @@ def test_every_recipe_runs_to_its_end_on_digits(recipe, as_script, trials, tmp_p
     else:
         options += ["--trials", trials]
     if as_script:
-        script = [sys.executable, str(REPOSITORY / "pipelines" / f"{recipe}.py")]
+        script = [sys.executable, str(recipes.files()[recipe])]
         code, out, err = finish(start([*script, *map(str, options)]))
         assert code == 0, f"{out}\n{err}"
     else:
