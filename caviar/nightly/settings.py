@@ -113,7 +113,7 @@ def read(path: Path, load_recipe: Callable[[str], Sweep]) -> Plan:
     return Plan(settings, usual, tuple(_options(sweep, usual, path)))
 
 
-def _settings(table: Any, path: Path) -> Settings:
+def _settings(table: object, path: Path) -> Settings:
     if not isinstance(table, dict) or "name" not in table:
         raise UsageError(f"{path} needs the table [nightly] with a name in it.")
     types_ = typing.get_type_hints(Settings)

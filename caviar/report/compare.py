@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from caviar.base.errors import UsageError
 from caviar.base.format import duration, number
-from caviar.report.drawing import Figure, axis, compacted, figure, text, unit_of_time
+from caviar.report.drawing import Figure, Trace, axis, compacted, figure, text, unit_of_time
 from caviar.report.facts import Facts, gather
 from caviar.report.figures_time import best_so_far
 from caviar.report.page import Page, Section
@@ -132,7 +131,7 @@ def _progress(named: Mapping[str, Facts], section: Section) -> None:
 def progress(named: Mapping[str, Facts], *, by: str) -> Figure:
     """Best so far of each sweep against time (`by="time"`) or epochs."""
     unit, seconds = unit_of_time(max(facts.seconds for facts in named.values()))
-    data: list[dict[str, Any]] = []
+    data: list[Trace] = []
     for index, (name, facts) in enumerate(named.items()):
         steps = best_so_far(facts)
         if not steps:

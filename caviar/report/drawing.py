@@ -17,7 +17,9 @@ from caviar.base.objective import Objective
 from caviar.base.trial import Outcome
 from search_spaces import Searched
 
-Figure = dict[str, Any]
+Trace = dict[str, Any]
+"""A trace, a marker or an axis of plotly's: plain JSON."""
+Figure = Trace
 """`data` and `layout`, as plotly's script takes them."""
 
 COLOURS = {
@@ -30,7 +32,7 @@ COLOURS = {
 BEST, DEFAULT, INK, MUTED = "--best", "--default", "--ink", "--muted"
 
 
-def figure(data: list[dict[str, Any]], *, height: int, **layout: Any) -> Figure:
+def figure(data: list[Trace], *, height: int, **layout: object) -> Figure:
     """A figure with the page's margins and legend."""
     usual = {
         "height": height,
@@ -58,12 +60,12 @@ def text(value: str) -> str:
     return html.escape(value, quote=False)
 
 
-def axis(title: str, **more: Any) -> dict[str, Any]:
+def axis(title: str, **more: object) -> Trace:
     """An axis with its title."""
     return {"title": {"text": text(title)}, "automargin": True, **more}
 
 
-def ticked(parameter: Searched, **more: Any) -> dict[str, Any]:
+def ticked(parameter: Searched, **more: object) -> Trace:
     """The axis of a parameter on its own scale, natural values written on it."""
     from caviar.report.landscape import ticks
 
@@ -80,7 +82,7 @@ def ticked(parameter: Searched, **more: Any) -> dict[str, Any]:
     )
 
 
-def gathered(lines: Sequence[dict[str, Any]], trials: Sequence[int]) -> dict[str, Any]:
+def gathered(lines: Sequence[Trace], trials: Sequence[int]) -> Trace:
     """The lines of many trials as one trace, with gaps between: a thousand traces draw slowly.
 
     `customdata` has the trial's number.

@@ -9,7 +9,7 @@ from caviar.base.objective import Objective
 from caviar.base.trial import TrialRecord
 from caviar.base.trials import BASELINE, Trials
 from caviar.store import finals, layout
-from caviar.store.answer import noise_of
+from caviar.store.answer import Answer, answer, noise_of
 from caviar.store.checkpoints import folder_name
 from caviar.store.experiments import Experiment
 from caviar.store.finals import Finalist, Finals
@@ -86,6 +86,12 @@ class Facts:
     def baseline(self) -> float | None:
         """The value of the best epoch of the default configuration; None where it cannot win."""
         return self.scores().get(BASELINE)
+
+    @property
+    def answer(self) -> Answer | None:
+        """What the finals say of the trials of this sweep; None without finals."""
+        own = Finals(finalists=list(self.finalists.values()), epochs=self.final_epochs)
+        return answer(self.trials, own)
 
     def chance(self, one: Finalist, other: Finalist | None) -> float | None:
         """The difference between the means of two finalists that chance alone exceeds once in

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
-from typing import Any
 
 from caviar.base.format import number
 from caviar.report import optuna_figures
@@ -14,6 +12,7 @@ from caviar.report.drawing import (
     DEFAULT,
     INK,
     Figure,
+    Trace,
     axis,
     compact,
     compacted,
@@ -26,7 +25,7 @@ from caviar.report.drawing import (
 from caviar.report.facts import Facts
 from caviar.report.importance import Importance
 from caviar.report.landscape import position, slice_points, smoothed, ticks
-from search_spaces import Choice, Searched
+from search_spaces import Choice, Config, Searched
 from search_spaces.text import show
 
 _BANDS = (
@@ -61,7 +60,7 @@ def parallel(facts: Facts, importances: list[Importance]) -> Figure:
         [_places(parameters, trial, facts.trials[trial].config) for trial in ranking],
         (low, high),
     )
-    data: list[dict[str, Any]] = []
+    data: list[Trace] = []
     start = 0
     for share, name, colour in _BANDS:
         end = math.ceil(share * len(ranking))
@@ -112,7 +111,7 @@ def parallel(facts: Facts, importances: list[Importance]) -> Figure:
     )
 
 
-def _places(parameters: list[Searched], trial: int, config: Mapping[str, Any]) -> list[float]:
+def _places(parameters: list[Searched], trial: int, config: Config) -> list[float]:
     """Where a trial's line crosses the axes; beside each other where values are few."""
     draw = random.Random(trial)  # the same picture of the same sweep
     found = []
@@ -170,7 +169,7 @@ def slice_of(facts: Facts, parameter: Searched) -> Figure:
         f"trial %{{customdata[0]}}<br>{parameter.name} %{{customdata[1]}}<br>%{{y}}<extra></extra>"
     )
 
-    def points(trials: list[int], marker: dict[str, Any]) -> dict[str, Any]:
+    def points(trials: list[int], marker: Trace) -> Trace:
         if not trials:
             return {"type": "scatter", "x": [], "y": []}
         trace = optuna_figures.slices(
@@ -241,12 +240,12 @@ def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
         f"{second.name} %{{customdata[2]}}<br>{facts.metric} %{{customdata[3]}}<extra></extra>"
     )
 
-    def custom(trial: int) -> list[Any]:
+    def custom(trial: int) -> list[object]:
         config = facts.trials[trial].config
         values = [text(_shown(config[p.name])) for p in (first, second)]
         return [trial, *values, compact(scores[trial])]
 
-    data: list[dict[str, Any]] = [
+    data: list[Trace] = [
         {
             **cells,
             "x": compacted(cells["x"]),
@@ -297,5 +296,5 @@ def contour(facts: Facts, first: Searched, second: Searched) -> Figure | None:
     return figure(data, height=460, xaxis=ticked(first), yaxis=ticked(second))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return number(value) if isinstance(value, float) else show(value)

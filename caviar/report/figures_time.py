@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from caviar.base.format import how_it_ended
 from caviar.base.trial import Outcome, Report, TrialRecord
-from caviar.base.trials import CANNOT_WIN
+from caviar.base.trials import BASELINE, CANNOT_WIN
 from caviar.report.drawing import (
     BEST,
     COLOURS,
@@ -15,6 +14,7 @@ from caviar.report.drawing import (
     INK,
     MUTED,
     Figure,
+    Trace,
     axis,
     compact,
     compacted,
@@ -69,7 +69,7 @@ def progress(facts: Facts, *, by: str) -> Figure:
     x = [report.at / seconds if by == "time" else float(epochs) for report, _, epochs in steps]
     y = [report.metrics[facts.metric] for report, _, _ in steps]
     trials = [trial for _, trial, _ in steps]
-    data: list[dict[str, Any]] = []
+    data: list[Trace] = []
     if steps:
         data.append(
             {
@@ -120,9 +120,12 @@ def curves(facts: Facts) -> Figure:
         records = [r for r in records if r.curve(facts.metric)]
         if records:
             data += _curves(facts, outcome, records)
-    shown = {"best": winner, "default": facts.trials.get(0)}
-    for name, record in shown.items():
-        if record is None or (name == "default" and record is winner):
+    default = facts.trials.get(BASELINE)
+    for name, record, look in (
+        ("best", winner, {"color": BEST, "dash": "solid"}),
+        ("default", None if default is winner else default, {"color": DEFAULT, "dash": "dash"}),
+    ):
+        if record is None:
             continue
         points = sorted(record.curve(facts.metric).items())
         data.append(
@@ -132,11 +135,7 @@ def curves(facts: Facts) -> Figure:
                 "x": [epoch for epoch, _ in points],
                 "y": compacted(value for _, value in points),
                 "mode": "lines+markers",
-                "line": {
-                    "color": BEST if name == "best" else DEFAULT,
-                    "width": 3,
-                    "dash": "solid" if name == "best" else "dash",
-                },
+                "line": {"width": 3, **look},
                 "marker": {"size": 5},
                 "hovertemplate": f"{name}, trial {record.number}<br>epoch %{{x}}<br>"
                 f"{facts.metric} %{{y}}<extra></extra>",
@@ -179,7 +178,7 @@ def curves(facts: Facts) -> Figure:
     )
 
 
-def _curves(facts: Facts, outcome: Outcome, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+def _curves(facts: Facts, outcome: Outcome, records: Sequence[TrialRecord]) -> list[Trace]:
     """One trace for all curves of an outcome, one for where they end."""
     lines = intermediate_values(records, facts.metric)
     ends: list[tuple[int, float, int]] = []

@@ -10,22 +10,21 @@ Of time, of workers and of the gain over the default Optuna has no figure: figur
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caviar.base.trial import TrialRecord
+from caviar.report.drawing import Trace
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.importance import BaseImportanceEvaluator
     from optuna.trial import FrozenTrial
+    from plotly.graph_objects import Figure as PlotlyFigure
 
 ABSENT = -0.12
 """The place of a parameter that takes no part; the others are within 0 … 1."""
 _CELLS = 40
 """The places of a contour are rounded to so many: it has a cell for each pair of them."""
-
-Trace = dict[str, Any]
-"""A trace of plotly's."""
 
 
 def slices(places: Sequence[float], scores: Sequence[float]) -> Trace:
@@ -122,7 +121,7 @@ def _study(trials: list[FrozenTrial]) -> Study:
     return study
 
 
-def _traces(drawn: Any) -> list[Trace]:
+def _traces(drawn: PlotlyFigure) -> list[Trace]:
     return [trace.to_plotly_json() for trace in drawn.data]
 
 

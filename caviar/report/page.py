@@ -53,7 +53,7 @@ class Section:
     def table(
         self,
         headings: Sequence[str],
-        rows: Sequence[Sequence[Any]],
+        rows: Sequence[Sequence[object]],
         *,
         caption: str = "",
         mark: Mapping[int, str] | None = None,
@@ -112,7 +112,7 @@ class Page:
         )
 
 
-def script_json(value: Any) -> str:
+def script_json(value: object) -> str:
     """JSON that may stand inside a script element: no text in it can end that or start another.
 
     >>> script_json({"a": "</script><!--"})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from caviar.base.failures import failure_groups
 from caviar.base.format import duration, how_it_ended, number
@@ -21,7 +20,7 @@ from caviar.report.verdict import Verdict
 from caviar.report.workers import Schedule
 from caviar.store.session import Session, state
 from caviar.sweep import rerun
-from search_spaces import Choice
+from search_spaces import Choice, Config
 from search_spaces.table import COLUMNS
 from search_spaces.text import show
 
@@ -123,7 +122,7 @@ def _default(verdict: Verdict) -> str:
     return f"{where} the noise of the seeds; the default has {verdict.default}"
 
 
-def _shown(config: Mapping[str, Any], name: str) -> str:
+def _shown(config: Config, name: str) -> str:
     if name not in config:
         return "–"
     value = config[name]
@@ -317,7 +316,7 @@ def _failures(findings: Findings, section: Section) -> None:
         section.table(["trial", "epoch", "configuration"], rows[:10], caption=caption)
 
 
-def _configuration(config: Mapping[str, Any]) -> str:
+def _configuration(config: Config) -> str:
     return ", ".join(f"{name} {_shown(config, name)}" for name in config)
 
 
@@ -385,15 +384,15 @@ def _provenance(findings: Findings, section: Section) -> None:
         section.text("The same sweep again:", "note")
         section.text(command, "code")
     first = facts.sessions[0] if facts.sessions else Session()
-    rows: list[list[Any]] = [
+    rows: list[list[object]] = [
         ["recipe", facts.recipe],
         ["seed", facts.options.seed],
         ["git commit", _commit(first)],
         ["data", first.data or "not known"],
         ["machine", first.host or "not known"],
         ["folder", facts.folder],
-        *([name, version] for name, version in first.versions.items()),
     ]
+    rows += [[name, version] for name, version in first.versions.items()]
     section.table(["what", "value"], rows)
     if len(facts.sessions) > 1:
         _sessions(facts, section)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from caviar.base.format import number
 from caviar.report.facts import Facts
 from caviar.report.workers import Schedule
+from search_spaces import Config
 from search_spaces.text import show
 
 _CHANGES_SAID = 4
@@ -21,8 +20,8 @@ class Verdict:
     metric: str
     trial: int
     epoch: int
-    config: Mapping[str, Any]
-    changes: Mapping[str, Any]
+    config: Config
+    changes: Config
     """What differs from the default configuration."""
     score: float
     """The mean over the final seeds where the winner was checked, else its best epoch."""
@@ -125,11 +124,12 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
     best = None if winner is None else facts.trials.best_report(winner.number)
     if winner is None or best is None:
         return None
-    final, default_final = facts.finalists.get(winner.number), facts.finalists.get(0)
-    score = best.metrics[facts.metric] if final is None else final.mean
+    score, baseline = facts.objective.of(best.metrics), facts.baseline
+    gain = None if baseline is None else facts.objective.gain(score, over=baseline)
     # Seeds against seeds where there are any: the run in the search was chosen for being good.
-    baseline = facts.baseline if default_final is None else default_final.mean
-    baseline_seeds = 0 if default_final is None else len(default_final.scores)
+    answer = facts.answer
+    if answer is not None:
+        score, baseline, gain = answer.mean, answer.default, answer.gain
     default = facts.trials[0].config if 0 in facts.trials else facts.space.default()
     changed = {n: v for n, v in winner.config.items() if n not in default or default[n] != v}
     place = {name: index for index, name in enumerate(order or [])}
@@ -143,12 +143,12 @@ def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) ->
         config=winner.config,
         changes=changes,
         score=score,
-        spread=None if final is None or len(final.scores) < 2 else final.std,
-        seeds=0 if final is None else len(final.scores),
+        spread=None if answer is None else answer.spread,
+        seeds=0 if answer is None else len(answer.seeds),
         baseline=baseline,
-        baseline_seeds=baseline_seeds,
-        gain=None if baseline is None else facts.objective.gain(score, over=baseline),
-        chance=None if final is None else facts.chance(final, default_final),
+        baseline_seeds=0 if answer is None else len(answer.default_seeds),
+        gain=gain,
+        chance=None if answer is None else answer.noise,
         trials=len(facts.trials),
         epochs=facts.trials.epochs,
         final_epochs=facts.final_epochs,
@@ -171,5 +171,5 @@ def _count(how_many: int, what: str) -> str:
     return f"{how_many:,} {what}{'' if how_many == 1 else 's'}"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return number(value) if isinstance(value, float) else show(value)

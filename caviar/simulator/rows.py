@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
 from caviar.searchers.base import Searcher, Told
 from caviar.searchers.coordinates import Coordinates, Floats
 from caviar.simulator.table import CurveTable
+from search_spaces import Config
 
 
 @functools.lru_cache(maxsize=16)  # 0.5 s for 2,000 rows, and a study replays a table often
@@ -23,7 +23,7 @@ def _rows(table: CurveTable) -> Floats:
 
 
 @functools.lru_cache(maxsize=16)  # likewise
-def _keys(table: CurveTable) -> tuple[Any, ...]:
+def _keys(table: CurveTable) -> tuple[Hashable, ...]:
     """What tells the table's configurations apart."""
     return tuple(table.space.key(config) for config in table.configs)
 
@@ -36,7 +36,7 @@ class Rows:
         self._rows = _rows(table)
         self._used = np.zeros(len(table.configs), dtype=bool)
 
-    def take(self, config: Mapping[str, Any]) -> int | None:
+    def take(self, config: Config) -> int | None:
         """The nearest row not used yet, which is used from now on; None when none is left."""
         if self._used.all():
             return None
@@ -57,10 +57,10 @@ class RowSearcher(Searcher):
         self._inner = inner
         self._table = table
         self._left = Rows(table)
-        self._ran: set[Any] = set()
+        self._ran: set[Hashable] = set()
         self._keys = _keys(table)
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+    def ask(self, number: int, attempt: int = 0) -> Config | None:
         wish = self._inner.ask(number, attempt)
         row = None if wish is None else self._new(wish)
         if row is None:
@@ -70,7 +70,7 @@ class RowSearcher(Searcher):
         self._inner.restart(number, config)
         return config
 
-    def _new(self, wish: Mapping[str, Any]) -> int | None:
+    def _new(self, wish: Config) -> int | None:
         """The nearest row left whose configuration has not run: a table may hold one twice."""
         while (row := self._left.take(wish)) is not None:
             if self._keys[row] not in self._ran:
@@ -84,8 +84,8 @@ class RowSearcher(Searcher):
     def tell(self, number: int, told: Told) -> None:
         self._inner.tell(number, told)
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        row = self._new(config)
+    def restart(self, number: int, config: Mapping[str, object]) -> None:
+        row = self._new(dict(config))
         assert row is not None, "a simulation starts what the table holds"
         self.rows[number] = row
         self._inner.restart(number, config)
