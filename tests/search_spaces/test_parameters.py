@@ -114,7 +114,7 @@ def test_wrong_values_are_refused(parameter, value, match):
 
 def test_parameters_are_frozen_and_keyword_only():
     rate = Float(name="rate", low=0, high=1)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(dataclasses.FrozenInstanceError, match="low"):
         rate.low = 3
     with pytest.raises(TypeError, match=r"positional"):
         Float("rate", 0, 1)

@@ -77,7 +77,7 @@ def test_a_request_that_no_machine_can_ever_satisfy_is_refused_with_the_numbers(
     def sleep(seconds):
         pytest.fail("it is known at once")
 
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(UsageError, match="16 GPU") as refused:
         capacity.check(Request(cpus=1, gpus=16), private=False, sleep=sleep)
     assert str(refused.value) == (
         "A trial asks for 1 CPU and 16 GPU, and no machine here has that (0 CPU and 0 GPU) or may "
