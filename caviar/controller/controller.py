@@ -1,14 +1,14 @@
-"""One sweep, without Ray: what runs next, what goes on, what is remembered.
+"""One sweep, without Ray: what runs next, what continues, what is remembered.
 
-The controller joins a searcher, a scheduler, a budget and the history. Ray is told its decisions by
-`ray_bridge`; a replay of recorded curves can drive the same object.
+The controller joins a searcher, a scheduler, a budget and the history. `caviar.ray`
+carries out its decisions; a replay of recorded curves can drive the same object.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 
 from caviar.base.trial import Event, Outcome, Report, TrialRecord, happened, trial_seed
@@ -16,9 +16,11 @@ from caviar.base.trials import Trials
 from caviar.controller import forks
 from caviar.controller.budget import Budget, Meter, Stop
 from caviar.controller.decisions import DecisionLog
+from caviar.controller.job import Decision, EpochResult, Job, Member
+from caviar.controller.keeping import Keeping
 from caviar.controller.new_trials import NewTrials
-from caviar.controller.plan import Assignment, Checkpoints, Decision, Log, NoCheckpoints, Plan
-from caviar.controller.resuming import CONSEQUENCES, assignment, reached
+from caviar.controller.plan import Checkpoints, Log, NoCheckpoints, Plan
+from caviar.controller.resuming import CONSEQUENCES, member, reached
 from caviar.controller.retries import Failures
 from caviar.controller.scheduling import Scheduling
 from caviar.schedulers.base import Fork, Promote, Scheduler, Start, Verdict
@@ -48,16 +50,15 @@ class SweepController:
         self.meter = Meter(clock, gpus=plan.gpus_per_trial, spent=gpu_seconds)
         self._budget = Budget(plan.limits, plan.objective, self.meter)
         self.finished = False
-        """Whether `next` has said that no more trials will run, neither now nor later."""
+        """Whether `next_job` has said that no more trials will run, neither now nor later."""
         self.session = session
         self.just_ended: list[int] = []
         """Trials that ended, for a listener that empties it: paused ones end without a worker."""
-        self.saved: set[int] = set()
-        """Trials that have a checkpoint in storage."""
         self.live: set[int] = set()
         """Trials that have a worker, or wait for one."""
-        self.endangered: set[int] = set()
-        """Trials whose machine is about to go: they are saved at every report."""
+        self.jobs: dict[int, set[int]] = {}
+        """Jobs that have a worker or wait for one, by number: their trials that are still in it."""
+        self._jobs_begun = 0
         self._failures = Failures()
         self._space = space
         self._new_trials = NewTrials(plan, space=space, searcher=searcher)
@@ -67,13 +68,19 @@ class SweepController:
         self.decision_log = DecisionLog(searcher, scheduler, history, mode=plan.objective.direction)
         self._history = history
         self._checkpoints = checkpoints or NoCheckpoints()
+        self.keeping = Keeping(
+            self.trials,
+            self._checkpoints,
+            keep=plan.keep_checkpoints,
+            every=plan.checkpoint_seconds,
+            clock=clock,
+        )
         self._clock = clock
         self._origin = clock() - spent
         self._order = 0
         self._waiting: deque[TrialRecord] = deque()
         self._ending: dict[int, Outcome] = {}
         self._paused: set[int] = set()
-        self._saved_at: dict[int, float] = {}
 
     # Time and progress.
 
@@ -98,9 +105,37 @@ class SweepController:
 
     # What runs next.
 
-    def next(self) -> Assignment | None:
-        """The next trial to run; None when there is none: `finished` says whether for ever."""
+    def next_job(self) -> Job | None:
+        """What a free worker trains; None for nothing now: `finished` says whether for ever."""
         self.check_time()
+        first = self._next()
+        if first is None:
+            return None
+        members = [first]
+        fresh = first.record.attempt == 0 and first.record.parent is None
+        while fresh and len(members) < self.plan.members and self._starts_another:
+            one = self._start()
+            if one is None:
+                break
+            members.append(one)
+        job = Job(self._jobs_begun, tuple(members))
+        self._jobs_begun += 1
+        self.jobs[job.number] = set(job.trials)
+        self.meter.start(job.number)
+        self.keeping.starts(job)
+        return job
+
+    @property
+    def _starts_another(self) -> bool:
+        """Whether the scheduler would have a new trial beside those that have just started."""
+        self._budget.look_at_epochs(self.trials.epochs, others=self._training())
+        if self.stop_reason is not None or self._waiting:
+            return False
+        move = self._scheduler.next(new=self._new_trials.left, paused=self._paused)
+        return isinstance(move, Start)
+
+    def _next(self) -> Member | None:
+        """The next trial to run."""
         if self._more:
             self._budget.look_at_epochs(self.trials.epochs, others=self._training())
         if self.stop_reason is not None:
@@ -131,7 +166,7 @@ class SweepController:
         """Whether a trial is left to start or to go on."""
         return self._new_trials.left or bool(self._waiting or self._paused)
 
-    def _start(self) -> Assignment | None:
+    def _start(self) -> Member | None:
         number = len(self.trials)
         config = self._new_trials.next(number)
         self.decision_log.listen(self.elapsed)
@@ -139,7 +174,7 @@ class SweepController:
             return None
         return self._begin(TrialRecord(number, config, trial_seed(self.plan.seed, number)))
 
-    def _fork(self, fork: Fork) -> Assignment:
+    def _fork(self, fork: Fork) -> Member:
         """A new trial from another one's checkpoint; without any, what it replaces goes on."""
         found = self._checkpoints.newest(fork.parent)
         if fork.replaces is not None:
@@ -148,10 +183,10 @@ class SweepController:
             self._drop(fork.replaces)
         at, seed = 0 if found is None else found[1], self.plan.seed
         child = self._begin(forks.record(fork, self.trials, self._space, seed=seed, at=at))
-        self.saved.add(child.record.number)  # the copy of its parent's checkpoint
+        self.keeping.saved.add(child.record.number)  # the copy of its parent's checkpoint
         return child
 
-    def _begin(self, record: TrialRecord) -> Assignment:
+    def _begin(self, record: TrialRecord) -> Member:
         record.session = self.session
         record.started = [round(self.elapsed, 3)]
         record.begun = [self._tick()]
@@ -162,7 +197,7 @@ class SweepController:
         self.decision_log.listen(self.elapsed)
         return self._assign(record)
 
-    def _promote(self, number: int) -> Assignment:
+    def _promote(self, number: int) -> Member:
         record = self.trials[number]
         record.outcome = Outcome.RUNNING
         self.decision_log.decided(record, Outcome.RUNNING, self.elapsed)
@@ -172,78 +207,81 @@ class SweepController:
         self._close()
         return self._again(record)
 
-    def _again(self, record: TrialRecord) -> Assignment:
+    def _again(self, record: TrialRecord) -> Member:
         record.session = self.session
         record.attempt += 1
         record.started.append(round(self.elapsed, 3))
         self._history.again(record)
         return self._assign(record)
 
-    def _assign(self, record: TrialRecord) -> Assignment:
+    def _assign(self, record: TrialRecord) -> Member:
         self.live.add(record.number)
         self._budget.started(record, self.trials.epochs)
-        self.meter.start(record.number)
-        self._saved_at[record.number] = self._clock()
-        return assignment(record, self._checkpoints)
+        return member(record, self._checkpoints)
 
     def _tick(self) -> int:
         """The number of what happens now."""
         self._order += 1
         return self._order - 1
 
-    # What goes on.
+    # What continues.
 
-    def report(
-        self,
-        number: int,
-        epoch: int,
-        metrics: Mapping[str, float],
-        *,
-        done: bool,
-        diverged: bool,
-        error: str | None = None,
-    ) -> Decision:
-        """One more epoch of a trial; what becomes of it.
+    def report(self, job: Job, epochs: Mapping[int, EpochResult]) -> dict[int, Decision]:
+        """One more epoch of some or all trials of a job; what becomes of each.
 
-        With `error` the trial has failed in this epoch, which counts for nothing, and its worker
-        is sound: it ran out of memory.
+        Args:
+            job: the job.
+            epochs: what its trials report, by their numbers.
         """
-        record = self.trials[number]
         self.check_time()
-        if error is not None:
-            record.error = error
-            self._ending[number] = Outcome.FAILED
-            return Decision(goes_on=False, save=False)
-        if epoch > record.epoch:
-            self._take(record, epoch, metrics)
-            self._close()
-        # Else trained again from a checkpoint older than the last report: known already.
-        verdict = self._scheduling.verdict(number, epoch)
-        if diverged:
+        for number, result in epochs.items():
+            self._take(self.trials[number], result)
+        undecided = set(epochs)
+        decisions = {}
+        for number, result in epochs.items():
+            decisions[number] = self._decide(number, result, undecided)
+            undecided.discard(number)
+        return decisions
+
+    def _decide(self, number: int, result: EpochResult, undecided: Set[int]) -> Decision:
+        """What becomes of a trial; the `undecided`, itself included, do not train just now."""
+        if result.error is not None:
+            return Decision(continues=False, save=False)
+        record = self.trials[number]
+        verdict = self._scheduling.verdict(number, result.epoch)
+        if result.diverged:
             self._ending[number] = Outcome.DIVERGED
-        elif done:
+        elif result.done:
             self._ending[number] = Outcome.COMPLETED
         elif verdict is not Verdict.GO_ON and not self._scheduling.is_baseline(number):
             self._ending[number] = CONSEQUENCES[verdict]
             self.decision_log.decided(record, self._ending[number], self.elapsed)
         ending = self._ending.get(number)
         if ending is None:
-            self._budget.look_at_epochs(self.trials.epochs, others=self._training({number}))
+            self._budget.look_at_epochs(self.trials.epochs, others=self._training(undecided))
         if ending is None and self.stop_reason is not None:
-            return Decision(goes_on=False, save=True)
-        now = self._clock()
+            return Decision(continues=False, save=True)
         if ending is None:
-            due = now - self._saved_at[number] >= self.plan.checkpoint_seconds
             # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
-            save = due or number in self.endangered or verdict is Verdict.PAUSE
+            save = self.keeping.due(number) or verdict is Verdict.PAUSE
         else:
-            kept = not diverged and number in self._keepers(number)
+            kept = not result.diverged and self.keeping.keeps(number)
             save = kept or ending is Outcome.PAUSED
         if save:
-            self._saved_at[number] = now
-        return Decision(goes_on=ending is None, save=save)
+            self.keeping.asked(number)
+        return Decision(continues=ending is None, save=save)
 
-    def _take(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
+    def _take(self, record: TrialRecord, result: EpochResult) -> None:
+        """Note what a trial reports, unless it was trained again from a checkpoint older than its
+        last report: that is known already."""
+        if result.error is not None:
+            record.error = result.error
+            self._ending[record.number] = Outcome.FAILED
+        elif result.epoch > record.epoch:
+            self._note(record, result.epoch, result.metrics)
+            self._close()
+
+    def _note(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> None:
         report = Report(epoch, dict(metrics), self._tick(), self.elapsed, self.meter.gpu_seconds)
         self.trials.report(record.number, report)
         self._history.report(record.number, report)
@@ -252,28 +290,54 @@ class SweepController:
         self._scheduling.tell(record, report)
         self.decision_log.listen(self.elapsed)
 
-    def end(self, number: int, *, error: str | None = None, lost: bool = False) -> set[int]:
-        """A trial's worker is free. Returns the trials whose checkpoints need not be kept.
+    def end(
+        self,
+        job: Job,
+        *,
+        members: Collection[int] | None = None,
+        error: str | None = None,
+        lost: bool = False,
+    ) -> set[int]:
+        """Trials have left their worker; the job's slot is free when the last one has.
 
-        `lost` says that not the trial has failed, but the machine that it ran on. Without an
-        error and without a decision of ours before, the trial was cut off: it stays unfinished,
-        and a resumed sweep goes on with it.
+        Without an error and without a decision before, a trial was cut off: it stays unfinished,
+        and a resumed sweep continues it.
+
+        Args:
+            job: the job.
+            members: the numbers of those that have left; by default all that were still in it.
+            error: what was raised: all of them have failed with it.
+            lost: not they have failed, but the machine that they ran on.
+
+        Returns:
+            The trials whose checkpoints need not be kept.
         """
-        record = self.trials[number]
-        self.live.discard(number)
-        self.meter.stop(number)
-        self.endangered.discard(number)
-        outcome = self._ending.pop(number, None)
-        if outcome is not None and (error is None or (lost and self._is_saved(record, outcome))):
+        left = self.jobs.get(job.number, set())
+        numbers = [n for n in job.trials if n in left and (members is None or n in members)]
+        for number in numbers:
+            left.discard(number)
+            self.live.discard(number)
+            self.keeping.leaves(number)
+        if not left:
+            self.jobs.pop(job.number, None)
+            self.meter.stop(job.number)
+        for number in numbers:
+            self._leave(self.trials[number], error, lost=lost)
+        self._close()
+        self._check_what_ended()
+        return self.keeping.useless()
+
+    def _leave(self, record: TrialRecord, error: str | None, *, lost: bool) -> None:
+        """A trial has left its worker: it has ended, is paused, or runs again."""
+        outcome = self._ending.pop(record.number, None)
+        saved = lost and outcome is not None and self.keeping.is_saved(record, outcome)
+        if outcome is not None and (error is None or saved):
             if outcome is Outcome.PAUSED:
                 self._pause(record)
             else:
                 self._finish(record, outcome)
         elif error is not None:
             self._fail(record, error, lost=lost)
-        self._close()
-        self._check_what_ended()
-        return self.useless()
 
     def _fail(self, record: TrialRecord, error: str, *, lost: bool) -> None:
         if not self._failures.again(record, error, lost=lost, retries=self.plan.retries):
@@ -283,18 +347,6 @@ class SweepController:
             record.again.append(error)
             self._waiting.append(record)
         # else it stays unfinished, and a resumed sweep goes on with it
-
-    def _is_saved(self, record: TrialRecord, outcome: Outcome) -> bool:
-        """Whether what is worth keeping of a trial that ends or pauses is in storage."""
-        found = self._checkpoints.newest(record.number)
-        if found is not None and found[1] == record.epoch:
-            return True
-        return outcome is not Outcome.PAUSED and record.number not in self._keepers(record.number)
-
-    def useless(self) -> set[int]:
-        """The trials whose checkpoints need not be kept."""
-        keepers = self._keepers()
-        return {n for n in self.saved if n not in keepers and not self.trials[n].unfinished}
 
     def _pause(self, record: TrialRecord) -> None:
         record.outcome = Outcome.PAUSED
@@ -324,10 +376,7 @@ class SweepController:
         self._new_trials.tell(record)
         self.decision_log.listen(self.elapsed)
 
-    def _keepers(self, ending: int | None = None) -> set[int]:
-        return self.trials.keepers(self.plan.keep_checkpoints, ending)
-
-    # Stopping and going on.
+    # Stopping and resuming.
 
     def learn(self, rows: Sequence[Told]) -> None:
         """Teach the searcher what earlier sweeps found, before the first trial."""
@@ -365,7 +414,7 @@ class SweepController:
         self._scheduler.said()  # all of it was said in the sessions before
         for number, record in self.trials.items():
             if self._checkpoints.newest(number) is not None:
-                self.saved.add(number)
+                self.keeping.saved.add(number)
             if not record.unfinished:
                 self._new_trials.tell(record)
                 continue
@@ -395,10 +444,10 @@ class SweepController:
         outcome = reached(record, verdict, metric=plan.objective.metric, max_epochs=plan.max_epochs)
         if outcome is Outcome.PAUSED and saved == at:
             self._pause(record)
-        elif outcome in (None, Outcome.PAUSED) or (saved != at and number in self._keepers(number)):
+        elif outcome in (None, Outcome.PAUSED) or (saved != at and self.keeping.keeps(number)):
             self._waiting.append(record)
         else:
             self._finish(record, outcome, at=record.reports[-1].at)
 
 
-__all__ = ["Assignment", "Decision", "Log", "Plan", "SweepController", "trial_seed"]
+__all__ = ["SweepController"]

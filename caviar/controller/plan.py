@@ -1,4 +1,4 @@
-"""What a sweep may spend, what the controller tells those who carry it out, where it writes."""
+"""What a sweep may spend, and where the controller writes and finds what it needs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class Plan:
     gpus_per_trial: float = 0.0
     again: Sequence[Mapping[str, Any]] = ()
     """Configurations that run first of all, after the default, known or not."""
+    members: int = 1
+    """How many new trials one worker trains at once, at most; those that ran before or that start
+    from a checkpoint train alone."""
     default_first: bool = True
     """Trial 0 is the default configuration, and runs to the end: what the winner has to beat."""
 
@@ -92,21 +95,3 @@ class NoCheckpoints:
 
     def inherit(self, parent: int, child: int) -> None:
         """None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to run, from the start or from a checkpoint."""
-
-    record: TrialRecord
-    restore_from: str | None = None
-    forked: bool = False
-    """The checkpoint is the parent's: hyperparameters and best epoch are not taken from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a trial after a report."""
-
-    goes_on: bool
-    save: bool

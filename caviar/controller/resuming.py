@@ -1,27 +1,28 @@
-"""Where a trial goes on that ran before, or that another one ran before it."""
+"""Where a trial continues that ran before, or that is a fork of another one."""
 
 from __future__ import annotations
 
 from caviar.base.trial import Outcome, TrialRecord
-from caviar.controller.plan import Assignment, Checkpoints
+from caviar.controller.job import Member
+from caviar.controller.plan import Checkpoints
 from caviar.schedulers.base import Verdict
 
 CONSEQUENCES = {Verdict.STOP: Outcome.STOPPED_EARLY, Verdict.PAUSE: Outcome.PAUSED}
 
 
-def assignment(record: TrialRecord, checkpoints: Checkpoints) -> Assignment:
+def member(record: TrialRecord, checkpoints: Checkpoints) -> Member:
     """The trial from its newest checkpoint, a fork from its parent's; else from the start."""
     parent = record.parent
     if not record.reports and parent is None:
-        return Assignment(record)
+        return Member(record)
     found = checkpoints.newest(record.number)
     if found is None and not record.reports and parent is not None:
         found = checkpoints.inherit(parent, record.number)
     if found is None:
-        return Assignment(record)
+        return Member(record)
     path, epoch = found
     own = parent is None or bool(record.reports and epoch >= record.reports[0].epoch)
-    return Assignment(record, path, forked=not own)
+    return Member(record, path, forked=not own)
 
 
 def reached(

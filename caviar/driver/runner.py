@@ -304,7 +304,7 @@ def _if_refused(sweep: Sweep, undo: Callable[[], object]) -> Iterator[None]:
 def _prune(controller: SweepController, trials: Location) -> None:
     """Of each trial that ended and is kept, keep the newest checkpoint alone: it has the weights of
     the best epoch. Unfinished ones keep both."""
-    for number in controller.saved:
+    for number in controller.keeping.saved:
         if not controller.trials[number].unfinished:
             checkpoints.keep_newest(trials, number)
     checkpoints.tidy(trials)

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from caviar.controller.controller import SweepController
+from caviar.controller.job import Job
 from caviar.driver.preparing import Prepared, request
 from caviar.ray import capacity, start
 from caviar.ray.interrupt import Interrupt
@@ -55,7 +56,7 @@ def search(
         tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
         tune.PlacementGroupFactory(asked.bundles, strategy=asked.strategy),
     )
-    numbers: dict[str, int] = {}
+    jobs: dict[str, Job] = {}
     limit = capacity.every(
         capacity.REFRESH_SECONDS,
         lambda: capacity.limit(asked, concurrent=concurrent, private=private),
@@ -66,7 +67,7 @@ def search(
     with Progress(controller, console, rungs=rungs) as progress:
         events = bridge.Events(
             controller,
-            numbers=numbers,
+            jobs=jobs,
             errors=working / layout.ERRORS,
             trials=folder / layout.TRIALS,
             metrics=prepared.trainable.metrics,
@@ -77,7 +78,7 @@ def search(
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=bridge.Search(controller, numbers, folders, limit=limit),
+                search_alg=bridge.Search(controller, jobs, folders, limit=limit),
                 scheduler=bridge.Schedule(events),
                 num_samples=-1,  # the controller says when it is enough
                 reuse_actors=True,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from caviar.base.errors import UsageError
 from caviar.base.trial import Mode, Report, TrialRecord
 from caviar.controller.controller import SweepController
+from caviar.controller.job import EpochResult, Job
 from caviar.controller.plan import Plan
 from caviar.schedulers.base import Fork, Move, Scheduler, Verdict
 from caviar.searchers.base import Searcher
@@ -82,6 +83,7 @@ def simulate(
         history=_Nowhere(),
         clock=clock,
     )
+    jobs: dict[int, Job] = {}
     numbers: list[int] = []
     seconds: list[float] = []
     best: list[float] = []
@@ -89,8 +91,9 @@ def simulate(
     under_way = _UnderWay()
     free = workers
     while epochs is None or len(numbers) < epochs:
-        while free and (assignment := controller.next()) is not None:
-            record = assignment.record
+        while free and (job := controller.next_job()) is not None:
+            record = job.lead
+            jobs[record.number] = job
             at = clock.now + float(table.seconds[rows.rows[record.number]])
             under_way.begin(at, record.number, record.epoch + 1)
             free -= 1
@@ -104,14 +107,16 @@ def simulate(
         numbers.append(number)
         seconds.append(clock.now)
         best.append(so_far)
-        done = epoch >= table.max_epochs
-        decision = controller.report(
-            number, epoch, {table.metric: value}, done=done, diverged=not math.isfinite(value)
+        result = EpochResult(
+            epoch=epoch,
+            metrics={table.metric: value},
+            done=epoch >= table.max_epochs,
+            diverged=not math.isfinite(value),
         )
-        if decision.goes_on:
+        if controller.report(jobs[number], {number: result})[number].continues:
             under_way.begin(clock.now + float(table.seconds[row]), number, epoch + 1)
         else:
-            controller.end(number)
+            controller.end(jobs.pop(number))
             free += 1
     return Replay(
         table=table,

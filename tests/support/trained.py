@@ -12,6 +12,7 @@ from typing import Any
 from without_ray import LINE, summary_of
 
 from caviar.controller.controller import SweepController
+from caviar.controller.job import EpochResult, Job
 from caviar.controller.plan import Plan
 from caviar.driver import in_process, loading
 from caviar.store import checkpoints, layout, sessions
@@ -52,11 +53,11 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
         data=dataset,
     )
     with noted:
-        while (assignment := controller.next()) is not None:
-            error = _train(folder, asked, dataset, controller, assignment)
-            for useless in controller.end(assignment.record.number, error=error):
+        while (job := controller.next_job()) is not None:
+            error = _train(folder, asked, dataset, controller, job)
+            for useless in controller.end(job, error=error):
                 checkpoints.remove(Location.of(folder / layout.TRIALS), useless)
-                controller.saved.discard(useless)
+                controller.keeping.saved.discard(useless)
     history.close()
     checkpoints.tidy(Location.of(folder / layout.TRIALS))
     found = summary_of(controller, folder, name=folder.name, recipe=RECIPE)
@@ -64,16 +65,17 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
     return controller
 
 
-def _train(folder: Path, asked: Sweep, dataset: Any, controller: SweepController, assignment: Any):
+def _train(folder: Path, asked: Sweep, dataset: Any, controller: SweepController, job: Job):
     """Train one trial; the last line of what it raised, or None."""
     trainable = loading.load_trainable(asked)
     data, options = loading.for_trials(asked, dataset)
-    record, number = assignment.record, assignment.record.number
+    (member,) = job.members
+    record, number = member.record, member.record.number
     info = TrialInfo(
         number=number,
         seed=record.seed,
-        restore_from=assignment.restore_from,
-        fork=assignment.forked,
+        restore_from=member.restore_from,
+        fork=member.forked,
     )
     try:
         with in_process.trial(
@@ -81,19 +83,19 @@ def _train(folder: Path, asked: Sweep, dataset: Any, controller: SweepController
         ) as running:
             for row in in_process.epochs(running, trainable.metrics, asked.max_epochs):
                 out_of_memory = row["outcome"] == "out_of_memory"
-                decision = controller.report(
-                    number,
-                    row["epoch"],
-                    row["metrics"],
+                result = EpochResult(
+                    epoch=row["epoch"],
+                    metrics=row["metrics"],
                     done=row["epoch"] >= asked.max_epochs,
                     diverged=row["outcome"] == "diverged",
                     error=f"out of memory: {row['detail']}" if out_of_memory else None,
                 )
+                decision = controller.report(job, {number: result})[number]
                 if decision.save:
                     place = folder / layout.TRIALS / checkpoints.folder_name(number, record.attempt)
                     running.save_checkpoint(str(place / f"checkpoint_{row['epoch']:06d}"))
-                    controller.saved.add(number)
-                if not decision.goes_on:
+                    controller.keeping.saved.add(number)
+                if not decision.continues:
                     return None
     except Exception as error:  # noqa: BLE001 - what a faulty trainable raises, as Ray catches it
         return f"{type(error).__name__}: {error}"

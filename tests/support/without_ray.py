@@ -12,6 +12,7 @@ import math
 from caviar.base.objective import Objective
 from caviar.controller.budget import Limits
 from caviar.controller.controller import SweepController
+from caviar.controller.job import EpochResult
 from caviar.controller.plan import Plan
 from caviar.schedulers import NoStopping
 from caviar.searchers import Random
@@ -144,6 +145,32 @@ class Found:
         return self.newest(parent)
 
 
+class OneByOne(SweepController):
+    """A controller that is asked of trials by number: each is a job of one."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.job_of = {}
+
+    def next(self):
+        """The next trial, as the one member of its job."""
+        job = self.next_job()
+        if job is None:
+            return None
+        (member,) = job.members
+        self.job_of[member.record.number] = job
+        return member
+
+    def trained(self, number, epoch, metrics, **how):
+        """One epoch of a trial; the decision."""
+        result = EpochResult(epoch=epoch, metrics=metrics, **how)
+        return self.report(self.job_of[number], {number: result})[number]
+
+    def free(self, number, **how):
+        """The worker of a trial is free of it; whose checkpoints need not be kept."""
+        return self.end(self.job_of[number], **how)
+
+
 def controller(
     history=None,
     *,
@@ -161,7 +188,7 @@ def controller(
     asked = plan(**changes)
     searcher = searcher or Random()
     scheduler = scheduler or NoStopping()
-    return SweepController(
+    return OneByOne(
         asked,
         space=space,
         searcher=searcher.build(space, mode=asked.objective.direction, seed=asked.seed),
@@ -200,7 +227,7 @@ def accuracy(config, epoch):
 
 def report(sweep, number, at, value, *, diverged=False, **metrics):
     """One epoch of a trial, `done` at the last; the decision."""
-    return sweep.report(
+    return sweep.trained(
         number,
         at,
         {METRIC: value, **metrics},
@@ -217,9 +244,9 @@ def run_trial(sweep, values, *, error=None, diverged=False):
     number = sweep.next().record.number
     for epoch, value in enumerate(values, start=1):
         last = diverged and epoch == len(values)
-        if not report(sweep, number, epoch, value, diverged=last).goes_on:
+        if not report(sweep, number, epoch, value, diverged=last).continues:
             break
-    sweep.end(number, error=error)
+    sweep.free(number, error=error)
     return sweep.trials[number]
 
 
@@ -229,16 +256,16 @@ def steps(sweep, *, curve=accuracy):
     Leave it anywhere: the driver was killed there. A trial that comes with `restore_from` goes on
     after the epoch that is written there.
     """
-    while (assignment := sweep.next()) is not None:
+    while (member := sweep.next()) is not None:
         yield
-        record = assignment.record
-        epoch = int(assignment.restore_from or 0)
-        goes_on = True
-        while goes_on:
+        record = member.record
+        epoch = int(member.restore_from or 0)
+        continues = True
+        while continues:
             epoch += 1
-            goes_on = report(sweep, record.number, epoch, curve(record.config, epoch)).goes_on
+            continues = report(sweep, record.number, epoch, curve(record.config, epoch)).continues
             yield
-        sweep.end(record.number)
+        sweep.free(record.number)
         yield
 
 

@@ -21,7 +21,7 @@ from without_ray import (
 
 from caviar.base.trial import Outcome, Report, TrialRecord
 from caviar.controller.budget import HOPELESS, Meter, Stop, without_improvement
-from caviar.controller.controller import Decision
+from caviar.controller.job import Decision
 from caviar.schedulers import Asha
 from caviar.searchers import Grid, Random
 
@@ -41,15 +41,15 @@ def test_not_an_epoch_more_than_asked_for_is_trained(limit, workers):
     sweep = controller(max_epochs=4, trials=100, max_total_epochs=limit)
     running = []
     while True:
-        while len(running) < workers and (assignment := sweep.next()) is not None:
-            running.append(assignment.record)
+        while len(running) < workers and (member := sweep.next()) is not None:
+            running.append(member.record)
         if not running:
             break
         record = running.pop(0)
-        if report(sweep, record.number, record.epoch + 1, 0.5).goes_on:
+        if report(sweep, record.number, record.epoch + 1, 0.5).continues:
             running.append(record)
         else:
-            sweep.end(record.number)
+            sweep.free(record.number)
     assert sweep.trials.epochs == limit
     assert sweep.stop_reason == Stop.EPOCHS == "epoch budget"
 
@@ -59,9 +59,9 @@ def test_a_trial_that_waits_for_its_last_checkpoint_trains_no_epoch():
     for _ in range(2):
         sweep.next()
     for number, epoch, goes_on in ((0, 1, True), (1, 1, True), (0, 2, True), (0, 3, False)):
-        assert report(sweep, number, epoch, 0.5).goes_on == goes_on
-    assert report(sweep, 1, 2, 0.5).goes_on, "the sixth epoch is nobody else's"
-    assert not report(sweep, 1, 3, 0.5).goes_on
+        assert report(sweep, number, epoch, 0.5).continues == goes_on
+    assert report(sweep, 1, 2, 0.5).continues, "the sixth epoch is nobody else's"
+    assert not report(sweep, 1, 3, 0.5).continues
     assert sweep.trials.epochs == 6
 
 
@@ -70,12 +70,12 @@ def test_trials_that_the_epochs_cut_off_are_saved_and_go_on_with_a_larger_budget
     sweep = controller(history, max_epochs=3, trials=2, max_total_epochs=3)
     for _ in range(2):
         sweep.next()
-    assert report(sweep, 0, 1, 0.5).goes_on
+    assert report(sweep, 0, 1, 0.5).continues
     # two are trained, and trial 0 is training the third
-    assert report(sweep, 1, 1, 0.5) == Decision(goes_on=False, save=True)
-    assert report(sweep, 0, 2, 0.5) == Decision(goes_on=False, save=True)
+    assert report(sweep, 1, 1, 0.5) == Decision(continues=False, save=True)
+    assert report(sweep, 0, 2, 0.5) == Decision(continues=False, save=True)
     for number in (0, 1):
-        sweep.end(number)
+        sweep.free(number)
     assert sweep.trials.count(Outcome.RUNNING) == 2
     again = resumed(
         history, max_epochs=3, trials=2, max_total_epochs=100, checkpoint=saved_at_its_last_report
@@ -104,14 +104,14 @@ def test_gpu_hours_are_those_of_running_trials():
     for _ in range(2):
         sweep.next()
     clock.now += 3600  # two trials with half a GPU each: one GPU-hour
-    assert report(sweep, 0, 1, 0.5).goes_on
+    assert report(sweep, 0, 1, 0.5).continues
     report(sweep, 1, 9, 0.5)
-    sweep.end(1)
+    sweep.free(1)
     assert sweep.meter.gpu_hours == pytest.approx(1.0)
     clock.now += 7000  # one trial: just less than another hour
-    assert report(sweep, 0, 2, 0.5).goes_on
+    assert report(sweep, 0, 2, 0.5).continues
     clock.now += 200
-    assert report(sweep, 0, 3, 0.5) == Decision(goes_on=False, save=True)
+    assert report(sweep, 0, 3, 0.5) == Decision(continues=False, save=True)
     assert sweep.stop_reason == Stop.GPU_HOURS == "GPU-hours"
     assert sweep.next() is None
 
@@ -202,7 +202,7 @@ def test_patience_ends_a_sweep_that_gets_no_better():
     sweep.next()
     run_trial(sweep, [0.2])
     assert sweep.stop_reason == Stop.PATIENCE == "no improvement"
-    assert report(sweep, 6, 1, 0.9).goes_on is False
+    assert report(sweep, 6, 1, 0.9).continues is False
     assert sweep.next() is None
 
 
@@ -215,7 +215,7 @@ def test_a_trial_that_fails_uses_up_patience_and_a_leader_that_diverges_gives_no
     run_trial(sweep, [0.2, 0.2])
     assert sweep.stop_reason is None
     report(sweep, 2, 2, NAN, diverged=True)
-    sweep.end(2)  # trials 1, 2 and 3 have ended since trial 0, which leads again
+    sweep.free(2)  # trials 1, 2 and 3 have ended since trial 0, which leads again
     assert sweep.stop_reason == Stop.PATIENCE
 
 
@@ -267,12 +267,12 @@ def test_a_sweep_stops_at_the_value_that_is_good_enough(mode, values, reached):
     for _ in range(2):
         sweep.next()
     decisions = [report(sweep, 0, epoch, value) for epoch, value in enumerate(values, 1)]
-    assert decisions[-1].goes_on is not reached
+    assert decisions[-1].continues is not reached
     assert sweep.stop_reason == (Stop.VALUE if reached else None)
     if reached:
         assert decisions[-1].save, "the trial that has it is saved and put aside"
-        assert report(sweep, 1, 1, NAN) == Decision(goes_on=False, save=True)
-        sweep.end(0)
+        assert report(sweep, 1, 1, NAN) == Decision(continues=False, save=True)
+        sweep.free(0)
         assert sweep.trials.best()[0].number == 0
 
 
@@ -322,19 +322,19 @@ def test_a_trial_that_trains_when_others_fail_at_once_may_be_the_first_to_finish
     sweep = controller(trials=64)
     running = begun(sweep, 32)
     for number in running[1:]:
-        sweep.end(number, error="OutOfMemoryError: 7 GiB")
+        sweep.free(number, error="OutOfMemoryError: 7 GiB")
     assert sweep.stop_reason is None
-    sweep.end(0, error="OutOfMemoryError: 7 GiB")
+    sweep.free(0, error="OutOfMemoryError: 7 GiB")
     assert sweep.stop_reason == Stop.FAILURES
 
 
 def test_a_trial_that_is_tried_again_has_not_failed_yet():
     sweep = controller(trials=64, retries=1)
     for number in begun(sweep, HOPELESS):
-        sweep.end(number, error=f"OSError: try {number}")
+        sweep.free(number, error=f"OSError: try {number}")
     assert sweep.stop_reason is None
     for number in begun(sweep, HOPELESS):  # the same ten
-        sweep.end(number, error=f"OSError: another try {number}")
+        sweep.free(number, error=f"OSError: another try {number}")
     assert sweep.stop_reason == Stop.FAILURES
     assert len(sweep.trials) == HOPELESS
 
@@ -379,9 +379,9 @@ def test_the_first_limit_is_the_reason():
     clock = Clock()
     sweep = controller(clock=clock, max_epochs=5, time_budget=9.0, max_total_epochs=2, stop_at=0.9)
     sweep.next()
-    assert report(sweep, 0, 1, 0.5).goes_on
+    assert report(sweep, 0, 1, 0.5).continues
     clock.now += 20
-    assert not report(sweep, 0, 2, 0.95).goes_on
+    assert not report(sweep, 0, 2, 0.95).continues
     assert sweep.stop_reason == Stop.TIME
 
 
@@ -389,15 +389,15 @@ def test_the_first_limit_is_the_reason():
 def test_a_space_without_anything_left_says_so_and_lets_its_trials_end(searcher):
     sweep = controller(space=CHOICES, searcher=searcher, trials=100, max_epochs=2)
     running = []
-    while (assignment := sweep.next()) is not None:
-        running.append(assignment.record.number)
+    while (member := sweep.next()) is not None:
+        running.append(member.record.number)
     assert len(running) == 12
     assert sweep.stop_reason is None, "those that run go on"
     assert sweep.ended_because == Stop.EXHAUSTED == "nothing left to try"
     for number in running:
-        assert report(sweep, number, 1, 0.5).goes_on
-        assert not report(sweep, number, 2, 0.5).goes_on
-        sweep.end(number)
+        assert report(sweep, number, 1, 0.5).continues
+        assert not report(sweep, number, 2, 0.5).continues
+        sweep.free(number)
     assert sweep.trials.count(Outcome.COMPLETED) == 12
 
 

@@ -25,8 +25,8 @@ from without_ray import (
     steps,
 )
 
-from caviar.base.trial import Outcome
-from caviar.controller.controller import Decision, trial_seed
+from caviar.base.trial import Outcome, trial_seed
+from caviar.controller.job import Decision
 from caviar.schedulers import Asha, NoStopping
 from caviar.schedulers.base import Scheduler, Verdict
 from caviar.searchers import Grid, HyperOpt, Optuna, Random
@@ -165,7 +165,7 @@ def test_the_best_trial_is_the_one_with_the_best_epoch(mode, curves, trial, epoc
 def test_nothing_finite_no_best():
     sweep = controller(max_epochs=2)
     run_trial(sweep, [NAN, INF])
-    sweep.report(sweep.next().record.number, 1, {"other": 1.0}, done=False, diverged=False)
+    sweep.trained(sweep.next().record.number, 1, {"other": 1.0}, done=False, diverged=False)
     assert sweep.trials.best() is None
     assert sweep.trials.best_report(0) is None
     assert sweep.trials.best_report(1) is None
@@ -182,7 +182,7 @@ def test_failed_and_diverged_trials_cannot_win(how, outcome):
     report(sweep, number, 1, 0.9)
     assert sweep.trials.best()[0].number == 1, "while it runs it leads"
     report(sweep, number, 2, 0.95, diverged="diverged" in how)
-    sweep.end(number, error=how.get("error"))
+    sweep.free(number, error=how.get("error"))
     assert sweep.trials[1].outcome is outcome
     assert sweep.trials.best()[0].number == 0
     assert sweep.trials.best_report(1).epoch == 2, "its curve is known all the same"
@@ -247,7 +247,7 @@ def test_a_running_trial_is_saved_once_in_checkpoint_seconds():
         saves.append(report(sweep, 0, epoch, 0.5))
     # 4, 9, 10 s after the start; 9, 10 after that; 30; 1
     assert [decision.save for decision in saves] == [False, False, True, False, True, True, False]
-    assert all(decision.goes_on for decision in saves)
+    assert all(decision.continues for decision in saves)
 
 
 def test_an_ended_trial_is_saved_when_it_is_one_of_the_best():
@@ -256,9 +256,9 @@ def test_an_ended_trial_is_saved_when_it_is_one_of_the_best():
     for value in (0.5, 0.4, 0.3, 0.6, NAN):
         number = sweep.next().record.number
         decision = report(sweep, number, 1, value)
-        assert not decision.goes_on
+        assert not decision.continues
         saved.append(decision.save)
-        sweep.end(number)
+        sweep.free(number)
     assert saved == [True, True, False, True, False]
 
 
@@ -269,9 +269,9 @@ def test_checkpoints_of_all_but_the_best_are_removed(mode):
     for value in (0.1, 0.2, 0.3, 0.25):
         number = sweep.next().record.number
         report(sweep, number, 1, value if mode == "max" else -value)
-        sweep.saved.add(number)
-        useless = sweep.end(number)
-        sweep.saved -= useless
+        sweep.keeping.saved.add(number)
+        useless = sweep.free(number)
+        sweep.keeping.saved -= useless
         removed.append(useless)
     assert removed == [set(), set(), {0}, {1}]
 
@@ -281,15 +281,15 @@ def test_checkpoints_of_running_trials_stay_and_of_failed_and_diverged_ones_go()
     for number in range(4):
         sweep.next()
         report(sweep, number, 1, 0.9 - number / 10)
-        sweep.saved.add(number)
-    assert sweep.end(0, error="RuntimeError") == {0}
-    sweep.saved.discard(0)
+        sweep.keeping.saved.add(number)
+    assert sweep.free(0, error="RuntimeError") == {0}
+    sweep.keeping.saved.discard(0)
     assert not report(sweep, 1, 2, NAN, diverged=True).save
-    assert sweep.end(1) == {1}
-    sweep.saved.discard(1)
+    assert sweep.free(1) == {1}
+    sweep.keeping.saved.discard(1)
     report(sweep, 2, 2, 0.2)
     report(sweep, 2, 3, 0.2)
-    assert sweep.end(2) == set()
+    assert sweep.free(2) == set()
 
 
 def test_a_leader_that_diverges_leaves_a_winner_with_a_checkpoint():
@@ -301,12 +301,12 @@ def test_a_leader_that_diverges_leaves_a_winner_with_a_checkpoint():
         report(sweep, number, 1, value)
         assert report(sweep, number, 2, value).save == (number == 1)
         if number == 1:
-            sweep.saved.add(number)
-        assert sweep.end(number) == set()
+            sweep.keeping.saved.add(number)
+        assert sweep.free(number) == set()
     report(sweep, 0, 2, NAN, diverged=True)
-    sweep.end(0)
+    sweep.free(0)
     assert sweep.trials.best()[0].number == 1
-    assert sweep.saved == {1}
+    assert sweep.keeping.saved == {1}
 
 
 # Stopping.
@@ -317,18 +317,18 @@ def test_a_spent_budget_saves_running_trials_and_puts_them_aside():
     sweep = controller(clock=clock, max_epochs=3, time_budget=100.0, spent=40.0)
     for _ in range(3):
         sweep.next()
-    assert report(sweep, 0, 1, 0.5).goes_on
-    assert report(sweep, 2, 1, 0.5).goes_on
-    assert report(sweep, 2, 2, 0.5).goes_on
+    assert report(sweep, 0, 1, 0.5).continues
+    assert report(sweep, 2, 1, 0.5).continues
+    assert report(sweep, 2, 2, 0.5).continues
     clock.now += 60  # and 40 in sessions before
     assert sweep.elapsed == 100.0
-    assert report(sweep, 0, 2, 0.6) == Decision(goes_on=False, save=True)
+    assert report(sweep, 0, 2, 0.6) == Decision(continues=False, save=True)
     assert sweep.stop_reason == "time budget"
-    assert sweep.end(0) == set()
-    assert report(sweep, 1, 1, NAN) == Decision(goes_on=False, save=True)
-    sweep.end(1)
+    assert sweep.free(0) == set()
+    assert report(sweep, 1, 1, NAN) == Decision(continues=False, save=True)
+    sweep.free(1)
     report(sweep, 2, 3, 0.7)  # its last epoch: nothing to put aside
-    sweep.end(2)
+    sweep.free(2)
     outcomes = [record.outcome for record in sweep.trials.values()]
     assert outcomes == [Outcome.RUNNING, Outcome.RUNNING, Outcome.COMPLETED]
     assert sweep.next() is None
@@ -347,7 +347,7 @@ def test_the_first_reason_to_stop_stays():
     sweep.request_stop("interrupted")
     clock.now += 10
     assert sweep.next() is None
-    assert report(sweep, 0, 1, 0.5) == Decision(goes_on=False, save=True)
+    assert report(sweep, 0, 1, 0.5) == Decision(continues=False, save=True)
     assert sweep.stop_reason == "interrupted"
 
 
@@ -357,8 +357,8 @@ def test_a_trial_that_is_stopped_early_after_the_budget_has_ended():
     run_trial(sweep, [0.9] * 9)
     number = sweep.next().record.number
     clock.now += 10
-    assert report(sweep, number, 1, 0.1) == Decision(goes_on=False, save=False)
-    sweep.end(number)
+    assert report(sweep, number, 1, 0.1) == Decision(continues=False, save=False)
+    sweep.free(number)
     assert sweep.trials[number].outcome is Outcome.STOPPED_EARLY
 
 
@@ -428,16 +428,16 @@ def test_a_driver_killed_anywhere_goes_on_from_the_file_of_its_history(tmp_path)
 def interleaved(sweep, running, rng):
     """Three trials side by side, a random one of them reports; yields the generator before each."""
     while True:
-        while len(running) < 3 and (assignment := sweep.next()) is not None:
-            running.append(assignment.record.number)
+        while len(running) < 3 and (member := sweep.next()) is not None:
+            running.append(member.record.number)
         if not running:
             return
         yield copy.deepcopy(rng)
         number = running[rng.integers(len(running))]
         record = sweep.trials[number]
         epoch = record.epoch + 1
-        if not report(sweep, number, epoch, accuracy(record.config, epoch)).goes_on:
-            sweep.end(number)
+        if not report(sweep, number, epoch, accuracy(record.config, epoch)).continues:
+            sweep.free(number)
             running.remove(number)
 
 
@@ -462,15 +462,15 @@ def test_epochs_after_an_older_checkpoint_are_not_recorded_twice(history):
     for epoch in (1, 2, 3):
         report(sweep, 0, epoch, epoch / 10)
     again = resumed(history, max_epochs=5, checkpoint=lambda record: ("folder", 1))
-    assignment = again.next()
-    assert assignment.record.number == 0
-    assert assignment.restore_from == "folder"
-    assert report(again, 0, 2, 0.77) == Decision(goes_on=True, save=False)  # measured before: 0.2
-    assert report(again, 0, 3, 0.3).goes_on
+    member = again.next()
+    assert member.record.number == 0
+    assert member.restore_from == "folder"
+    assert report(again, 0, 2, 0.77) == Decision(continues=True, save=False)  # measured before: 0.2
+    assert report(again, 0, 3, 0.3).continues
     assert again.trials.epochs == 3
-    assert report(again, 0, 4, 0.4).goes_on
+    assert report(again, 0, 4, 0.4).continues
     report(again, 0, 5, 0.5)
-    again.end(0)
+    again.free(0)
     curve = {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4, 5: 0.5}
     assert again.trials[0].curve(METRIC) == pytest.approx(curve)
     assert history.records()[0].curve(METRIC) == pytest.approx(curve)
@@ -489,14 +489,14 @@ def test_a_trial_that_was_stopped_when_the_driver_died(checkpoint, again, histor
     options = {"scheduler": Asha(), "max_epochs": 3, "keep_checkpoints": 2}
     sweep = controller(history, **options)
     run_trial(sweep, [0.5, 0.5, 0.5])
-    assert not report(sweep, sweep.next().record.number, 1, 0.1).goes_on  # and killed here
+    assert not report(sweep, sweep.next().record.number, 1, 0.1).continues  # and killed here
 
     found = None if checkpoint is None else ("folder", checkpoint)
     later = resumed(history, checkpoint=lambda record: found if record.number else None, **options)
     if again:
         assert later.next().record.number == 1
-        assert report(later, 1, 1, 0.1) == Decision(goes_on=False, save=True)
-        later.end(1)
+        assert report(later, 1, 1, 0.1) == Decision(continues=False, save=True)
+        later.free(1)
     assert later.trials[1].outcome is Outcome.STOPPED_EARLY
     assert later.trials.epochs == 4
     assert later.next().record.number == 2
@@ -531,7 +531,7 @@ def test_a_divergence_that_the_scheduler_judged_is_not_taken_for_an_early_stop(h
     later = resumed(history, **options)
     assert later.next().record.number == number
     report(later, number, 1, NAN, diverged=True)
-    later.end(number)
+    later.free(number)
     assert later.trials[number].outcome is Outcome.DIVERGED
 
 
@@ -543,9 +543,9 @@ def test_a_divergence_that_was_not_told_is_found_again(history):
     later = resumed(history, max_epochs=3)
     assert later.trials[0].outcome is Outcome.RUNNING
     assert later.next().record.number == 0
-    assert report(later, 0, 1, 0.5).goes_on
-    assert report(later, 0, 2, NAN, diverged=True) == Decision(goes_on=False, save=False)
-    later.end(0)
+    assert report(later, 0, 1, 0.5).continues
+    assert report(later, 0, 2, NAN, diverged=True) == Decision(continues=False, save=False)
+    later.free(0)
     assert later.trials[0].outcome is Outcome.DIVERGED
     assert len(later.trials[0].reports) == 2
 
@@ -568,11 +568,11 @@ def test_checkpoints_of_earlier_sessions_are_known(history):
     later = resumed(
         history, max_epochs=1, keep_checkpoints=1, checkpoint=lambda record: ("folder", 1)
     )
-    assert later.saved == {0}
+    assert later.keeping.saved == {0}
     number = later.next().record.number
     report(later, number, 1, 0.2)
-    later.saved.add(number)
-    assert later.end(number) == {0}
+    later.keeping.saved.add(number)
+    assert later.free(number) == {0}
 
 
 def test_a_finished_sweep_grows(history):
@@ -615,7 +615,7 @@ def test_unfinished_trials_come_before_new_ones(history):
         sweep.next()
     for epoch in (1, 2):
         report(sweep, 1, epoch, 0.5)
-    sweep.end(1)
+    sweep.free(1)
     later = resumed(history, max_epochs=2)
     assert [later.next().record.number for _ in range(4)] == [0, 2, 3, 4]
 

@@ -52,18 +52,18 @@ def test_a_trial_that_lost_its_machine_goes_on_from_its_newest_checkpoint():
     for epoch in (1, 2, 3):
         report(sweep, 0, epoch, epoch / 10)
     saved[0] = 2
-    sweep.end(0, error="its node has died", lost=True)
+    sweep.free(0, error="its node has died", lost=True)
     assert sweep.trials[0].outcome is Outcome.RUNNING
     assert sweep.live == {1}
 
     retried = sweep.next()
     assert (retried.record, retried.restore_from) == (first.record, "2")
     assert sweep.live == {0, 1}
-    assert report(sweep, 0, 3, 0.99).goes_on
+    assert report(sweep, 0, 3, 0.99).continues
     assert sweep.trials[0].reports[2].metrics["val_accuracy"] == 0.3, "known already"
     for epoch in (4, 5):
         report(sweep, 0, epoch, epoch / 10)
-    sweep.end(0)
+    sweep.free(0)
     assert sweep.trials[0].outcome is Outcome.COMPLETED
     assert [r.epoch for r in history.records()[0].reports] == [1, 2, 3, 4, 5]
     assert sweep.trials[0].again == ["its node has died"]
@@ -75,7 +75,7 @@ def test_a_trial_that_lost_its_machine_goes_on_from_its_newest_checkpoint():
 def test_a_trial_that_fails_by_itself_has_failed():
     sweep = controller(trials=1)
     sweep.next()
-    sweep.end(0, error="ValueError: no")
+    sweep.free(0, error="ValueError: no")
     assert sweep.trials[0].outcome is Outcome.FAILED
     assert sweep.trials[0].error == "ValueError: no"
     assert sweep.next() is None
@@ -85,7 +85,7 @@ def test_retries_are_as_many_as_were_asked_for():
     sweep = controller(trials=1, retries=2)
     for words in ("a", "b", "c"):
         assert sweep.next().record.number == 0
-        sweep.end(0, error=words)
+        sweep.free(0, error=words)
     assert sweep.next() is None
     assert sweep.trials[0].outcome is Outcome.FAILED
     assert sweep.trials[0].again == ["a", "b"]
@@ -97,7 +97,7 @@ def test_a_machine_lost_while_the_sweep_stops_leaves_the_trial_to_the_next_sessi
     sweep.next()
     report(sweep, 0, 1, 0.1)
     sweep.request_stop("interrupted")
-    sweep.end(0, error="its node has died", lost=True)
+    sweep.free(0, error="its node has died", lost=True)
     assert sweep.next() is None
     assert history.records()[0].outcome is Outcome.RUNNING
     other = resumed(history, trials=1, max_epochs=3)
@@ -110,7 +110,7 @@ def test_why_a_trial_ran_again_is_in_the_history(tmp_path):
     history = open_history(tmp_path)
     sweep = controller(history, trials=1)
     sweep.next()
-    sweep.end(0, error="its node has died", lost=True)
+    sweep.free(0, error="its node has died", lost=True)
     sweep.next()
     assert history.records()[0].again == ["its node has died"]
     history.close()
@@ -126,15 +126,15 @@ def test_a_winner_whose_machine_is_lost_at_its_last_save_is_saved_again(saved_at
     sweep.next()
     for epoch in (1, 2, 3):
         decision = report(sweep, 0, epoch, epoch / 10)
-    assert (decision.goes_on, decision.save) == (False, True)
-    sweep.end(0, error="its node has died", lost=True)
+    assert (decision.continues, decision.save) == (False, True)
+    sweep.free(0, error="its node has died", lost=True)
     if not runs_again:
         assert sweep.trials[0].outcome is Outcome.COMPLETED
         return
     assert sweep.next().restore_from == (None if saved_at is None else "2")
     decision = report(sweep, 0, 3, 0.3)
-    assert (decision.goes_on, decision.save) == (False, True)
-    sweep.end(0)
+    assert (decision.continues, decision.save) == (False, True)
+    sweep.free(0)
     assert sweep.trials[0].outcome is Outcome.COMPLETED
     assert len(sweep.trials[0].reports) == 3
 
@@ -144,8 +144,8 @@ def test_a_loser_whose_machine_is_lost_at_its_end_does_not_run_again():
     for number, value in ((0, 0.9), (1, 0.1)):
         sweep.next()
         report(sweep, number, 1, value)
-    sweep.end(0)
-    sweep.end(1, error="its node has died", lost=True)
+    sweep.free(0)
+    sweep.free(1, error="its node has died", lost=True)
     assert sweep.trials[1].outcome is Outcome.COMPLETED
     assert sweep.next() is None
 
@@ -154,10 +154,10 @@ def test_trials_of_a_machine_that_is_about_to_go_are_saved_at_every_report():
     sweep = controller(trials=2, max_epochs=5)
     sweep.next(), sweep.next()
     assert not report(sweep, 0, 1, 0.1).save
-    sweep.endangered = {0}
+    sweep.keeping.endangered = {0}
     assert report(sweep, 0, 2, 0.2).save
     assert report(sweep, 0, 3, 0.3).save
     assert not report(sweep, 1, 1, 0.1).save
-    sweep.end(0, error="its node has died", lost=True)
+    sweep.free(0, error="its node has died", lost=True)
     assert sweep.next().record.number == 0
     assert not report(sweep, 0, 4, 0.4).save, "another machine"

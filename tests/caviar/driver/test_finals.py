@@ -29,6 +29,7 @@ from without_ray import LINE, METRIC, checkpoint, drive
 
 from caviar import Sweep
 from caviar.base.trial import trial_seed
+from caviar.controller.job import EpochResult
 from caviar.driver import finals, runner
 from caviar.ray.start import own_staging
 from caviar.store import experiments, layout, status
@@ -54,20 +55,21 @@ def trains(value=worth, stop_after=None):
     ran = []
 
     def train(controller, trials, there):
-        while (assignment := controller.next()) is not None:
-            record = assignment.record
+        while (job := controller.next_job()) is not None:
+            record = job.lead
             if stop_after is not None and len(ran) == stop_after:
                 controller.request_stop("interrupted")
             found = value(record.config, record.seed)
             ran.append((record.config["learning_rate"], record.seed))
             for epoch in (1, 2):
                 diverged = not math.isfinite(found)
-                decision = controller.report(
-                    record.number, epoch, {METRIC: found}, done=epoch == 2, diverged=diverged
+                metrics = {METRIC: found}
+                result = EpochResult(
+                    epoch=epoch, metrics=metrics, done=epoch == 2, diverged=diverged
                 )
-                if not decision.goes_on:
+                if not controller.report(job, {record.number: result})[record.number].continues:
                     break
-            controller.end(record.number)
+            controller.end(job)
 
     return train, ran
 

@@ -157,7 +157,7 @@ def forked(history, searcher=None):
         sweep.next()
         report(sweep, number, 1, 0.5)
         report(sweep, number, 2, 0.5)
-    sweep.end(1)
+    sweep.free(1)
     return sweep
 
 
@@ -167,14 +167,14 @@ def test_a_fork_is_a_trial_of_its_own_that_knows_its_parent(on_disk, tmp_path):
     searcher = Counts()
     sweep = forked(history, searcher)
     report(sweep, 0, 3, 0.6)
-    assignment = sweep.next()
-    record = assignment.record
+    member = sweep.next()
+    record = member.record
     assert (record.number, record.parent, record.forked_at) == (2, 0, 3)
-    assert (assignment.restore_from, assignment.forked) == ("3", True)
+    assert (member.restore_from, member.forked) == ("3", True)
     assert record.config["learning_rate"] == pytest.approx(0.01 / 3)
     assert record.epoch == 3
-    assert not report(sweep, 2, 4, 0.7).goes_on, "it ends at the epoch at which all end"
-    sweep.end(2)
+    assert not report(sweep, 2, 4, 0.7).continues, "it ends at the epoch at which all end"
+    sweep.free(2)
     assert record.outcome is Outcome.COMPLETED
     assert sweep.trials.best()[0].number == 2
     assert searcher.heard == {0, 1}, "its values are not those of its configuration alone"
@@ -226,6 +226,6 @@ def test_a_fork_goes_on_in_another_session(epochs, saved, forked_again):
     again = resumed(history, checkpoint=lambda r: (str(at[r.number]), at[r.number]), **options)
     assert scheduler.started == [(0, None), (1, None), (2, 0)]
     assert again.next().record.number == 0
-    assignment = again.next()
-    assert assignment.record.number == 2
-    assert (assignment.restore_from, assignment.forked) == (str(saved), forked_again)
+    member = again.next()
+    assert member.record.number == 2
+    assert (member.restore_from, member.forked) == (str(saved), forked_again)

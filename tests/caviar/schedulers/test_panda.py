@@ -74,8 +74,8 @@ def steps(sweep, model, *, workers=1, fails=()):
     """
     running = {}
     while True:
-        while len(running) < workers and (assignment := sweep.next()) is not None:
-            record, at = assignment.record, int(assignment.restore_from or 0)
+        while len(running) < workers and (member := sweep.next()) is not None:
+            record, at = member.record, int(member.restore_from or 0)
             source = record if record.reports or record.parent is None else None
             source = source or sweep.trials[record.parent]
             found = [r for r in source.reports if r.epoch <= at]
@@ -88,7 +88,7 @@ def steps(sweep, model, *, workers=1, fails=()):
             metrics = model(record.config, loss)
             metrics = {METRIC: 1 - metrics["train_loss"], "epoch_seconds": 60.0, **metrics}
             running[number] = (epoch + 1, metrics["train_loss"])
-            decision = sweep.report(
+            decision = sweep.trained(
                 number,
                 epoch + 1,
                 metrics,
@@ -96,9 +96,9 @@ def steps(sweep, model, *, workers=1, fails=()):
                 diverged=math.isnan(metrics[METRIC]),
             )
             yield
-            if not decision.goes_on or number in fails:
+            if not decision.continues or number in fails:
                 del running[number]
-                sweep.end(number, error="RuntimeError: gone" if number in fails else None)
+                sweep.free(number, error="RuntimeError: gone" if number in fails else None)
                 yield
 
 

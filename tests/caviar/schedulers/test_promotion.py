@@ -117,15 +117,15 @@ def test_a_promoted_trial_goes_on_from_its_checkpoint_before_a_new_one_starts():
     for number, value in ((1, 0.5), (2, 0.4)):
         assert sweep.next().record.number == number
         decision = report(sweep, number, 1, value)
-        assert (decision.goes_on, decision.save) == (False, True)
-        sweep.saved.add(number)
-        assert sweep.end(number) == set(), "a paused trial keeps its checkpoint"
+        assert (decision.continues, decision.save) == (False, True)
+        sweep.keeping.saved.add(number)
+        assert sweep.free(number) == set(), "a paused trial keeps its checkpoint"
         assert sweep.trials[number].outcome is Outcome.PAUSED
         assert history.records()[number].outcome is Outcome.PAUSED
     assert sweep.trials.count(Outcome.PAUSED) == 2
-    assignment = sweep.next()
-    assert (assignment.record.number, assignment.restore_from, assignment.forked) == (1, "1", False)
-    assert (assignment.record.attempt, assignment.record.outcome) == (1, Outcome.RUNNING)
+    member = sweep.next()
+    assert (member.record.number, member.restore_from, member.forked) == (1, "1", False)
+    assert (member.record.attempt, member.record.outcome) == (1, Outcome.RUNNING)
     assert history.records()[1].attempt == 1
     assert sweep.next().record.number == 3
 
@@ -138,11 +138,11 @@ def test_a_paused_trial_holds_no_worker_until_it_is_dropped():
         sweep.next()
         clock.now += 1
         report(sweep, number, 1, value)
-    sweep.end(1)
+    sweep.free(1)
     sweep.next()
     clock.now += 10
     report(sweep, 0, 2, 0.6)
-    sweep.end(0)
+    sweep.free(0)
     sweep.next()
     dropped = sweep.trials[1]
     assert dropped.outcome is Outcome.STOPPED_EARLY
@@ -157,16 +157,16 @@ def test_paused_trials_end_with_the_sweep_and_not_when_it_is_interrupted():
         for number, value in ((0, 0.5), (1, 0.4)):
             sweep.next()
             report(sweep, number, 1, value)
-        sweep.saved |= {0, 1}
-        sweep.end(1)
+        sweep.keeping.saved |= {0, 1}
+        sweep.free(1)
         assert sweep.next() is None
         assert not sweep.finished, "trial 0 may lead to a promotion"
         if interrupted:
             sweep.request_stop("interrupted")
         report(sweep, 0, 2, 0.6)
-        sweep.end(0)
+        sweep.free(0)
         assert sweep.next() is None
         assert sweep.finished
         expected = Outcome.PAUSED if interrupted else Outcome.STOPPED_EARLY
         assert sweep.trials[1].outcome is history.records()[1].outcome is expected
-        assert sweep.useless() == (set() if interrupted else {1})
+        assert sweep.keeping.useless() == (set() if interrupted else {1})

@@ -68,17 +68,17 @@ class Workers:
         if error is not None and not self.out_of_memory:
             goes_on = False
         elif error is not None:
-            decision = self.sweep.report(
+            decision = self.sweep.trained(
                 number, epoch, {}, done=True, diverged=False, error="out of memory"
             )
-            goes_on, error = decision.goes_on, None
+            goes_on, error = decision.continues, None
         else:
             value = self.curve(self.sweep.trials[number].config, epoch)
-            goes_on = report(self.sweep, number, epoch, value).goes_on
+            goes_on = report(self.sweep, number, epoch, value).continues
             yield
         if not goes_on:
             del self.at[number]
-            self.sweep.end(number, error=error)
+            self.sweep.free(number, error=error)
             yield
 
     def run(self):
@@ -248,9 +248,9 @@ def test_trials_that_diverge_end_there(scheduler):
         pass
     number = max(workers.at)
     workers.at[number] += 1
-    assert not report(sweep, number, workers.at[number], math.nan, diverged=True).goes_on
+    assert not report(sweep, number, workers.at[number], math.nan, diverged=True).continues
     del workers.at[number]
-    sweep.end(number)
+    sweep.free(number)
     for _ in steps:
         pass
     assert sweep.trials[number].outcome is Outcome.DIVERGED

@@ -3,9 +3,8 @@
 import math
 
 import pytest
-from without_ray import CONDITIONAL, METRIC, UP, plan
+from without_ray import CONDITIONAL, METRIC, UP, OneByOne, plan
 
-from caviar.controller.controller import SweepController
 from caviar.schedulers import Asha
 from caviar.searchers import HyperOpt, Optuna, Parzen
 from caviar.searchers.base import Searcher
@@ -16,7 +15,7 @@ MODELS = [Parzen(startup_trials=4), Optuna(startup_trials=4), HyperOpt(startup_t
 
 def sweep(folder, searcher):
     folder.mkdir(exist_ok=True)
-    return SweepController(
+    return OneByOne(
         plan(trials=30),
         space=CONDITIONAL,
         searcher=searcher,
@@ -33,7 +32,7 @@ def resumed(folder, searcher):
 
 def report(controller, number, epoch, value):
     metrics = {METRIC: value}
-    return controller.report(number, epoch, metrics, done=epoch == 9, diverged=False)
+    return controller.trained(number, epoch, metrics, done=epoch == 9, diverged=False)
 
 
 def some_trials(folder, options):
@@ -41,11 +40,11 @@ def some_trials(folder, options):
     controller = sweep(folder, options.build(CONDITIONAL, mode="max", seed=0))
     for number, best in enumerate([0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.9]):
         assert controller.next().record.number == number
-        goes_on = report(controller, number, 1, best).goes_on
+        goes_on = report(controller, number, 1, best).continues
         assert goes_on == (number in (0, 6))
         if not goes_on:
-            controller.end(number)
-    assert report(controller, 6, 2, 0.95).goes_on
+            controller.free(number)
+    assert report(controller, 6, 2, 0.95).continues
     return controller
 
 

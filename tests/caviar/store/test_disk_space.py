@@ -227,7 +227,7 @@ def test_a_checkpoint_that_is_written_too_large_ends_the_sweep(size, ends, tmp_p
     number = sweep.next().record.number
     events = Events(
         sweep,
-        numbers={"a": number},
+        jobs={"a": sweep.job_of[number]},
         errors=tmp_path,
         trials=Location.of(tmp_path),
         metrics=(METRIC,),
@@ -249,7 +249,7 @@ def test_a_checkpoint_that_storage_refused_is_not_measured(tmp_path):
     number = sweep.next().record.number
     options = {"errors": tmp_path, "metrics": (METRIC,), "most_bytes": 0}
     options["trials"] = Location.of(tmp_path)
-    events = Events(sweep, numbers={"a": number}, on_change=lambda _: None, **options)
+    events = Events(sweep, jobs={"a": sweep.job_of[number]}, on_change=lambda _: None, **options)
     trial = SimpleNamespace(trial_id="a", checkpoint=None)
     events.on_trial_save(1, [trial], trial)
     assert events.too_large is None

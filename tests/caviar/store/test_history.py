@@ -218,7 +218,7 @@ def test_a_sweep_goes_on_in_the_same_file(tmp_path):
     again = open_history(tmp_path)
     trial = record(0, session=1)
     again.again(trial)
-    again.report(0, reports(0.5)[0])
+    again.trained(0, reports(0.5)[0])
     again.start(record(1), CONDITIONAL)
     assert list(again.records()) == [0, 1]
     assert again.records()[0] == record(0, session=1, reports=reports(0.5))

@@ -55,11 +55,11 @@ def test_a_whole_sweep(tmp_path):
     number = sweep.next().record.number
     report(sweep, number, 1, 0.5, val_loss=1.5, epoch=1.0)
     report(sweep, number, 2, 0.25, val_loss=1.25, epoch=2.0)
-    sweep.end(number)
+    sweep.free(number)
     number = sweep.next().record.number
     report(sweep, number, 1, 0.75, val_loss=math.nan, epoch=1.0)
     report(sweep, number, 2, 0.5, val_loss=math.inf, epoch=2.0)
-    sweep.end(number)
+    sweep.free(number)
     run_trial(sweep, [0.9], error="RuntimeError")
     run_trial(sweep, [0.9, math.nan], diverged=True)
     sweep.next()
@@ -99,7 +99,7 @@ def test_an_unfinished_trial_is_in_the_total_alone(tmp_path):
     sweep = controller(max_epochs=2, max_total_epochs=1)
     number = sweep.next().record.number
     report(sweep, number, 1, 0.5)
-    sweep.end(number)
+    sweep.free(number)
     assert summarised(sweep, tmp_path)["trials"] == {
         "total": 1,
         "completed": 0,

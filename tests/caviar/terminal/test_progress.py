@@ -23,7 +23,7 @@ def test_one_line_for_each_finished_trial():
             report(sweep, 0, epoch, value)
             progress.changed(None)
         assert said(out) == "", "nothing while it runs"
-        sweep.end(0)
+        sweep.free(0)
         progress.changed(0)
         run_trial(sweep, [], error="RuntimeError: [bold]out of luck[/bold]")
         progress.changed(1)
@@ -31,7 +31,7 @@ def test_one_line_for_each_finished_trial():
         progress.changed(2)
         sweep.next()
         report(sweep, 3, 1, 0.5)
-        sweep.end(3)  # put aside: to be resumed
+        sweep.free(3)  # put aside: to be resumed
         progress.changed(3)
     lines = said(out).splitlines()
     assert lines == [
@@ -110,7 +110,7 @@ def test_the_default_is_measured_to_the_end_and_nobody_says_that_it_is_stopped()
     sweep = controller(scheduler=STOPPING, max_epochs=3, trials=3)
     first, second = sweep.next().record.number, sweep.next().record.number
     report(sweep, second, 1, 0.75)
-    assert report(sweep, first, 1, 0.25).goes_on
+    assert report(sweep, first, 1, 0.25).continues
     assert list(sweep.decision_log.latest) == []
 
 
@@ -120,7 +120,7 @@ def test_a_decision_that_is_told_again_is_noted_once():
     run_trial(sweep, [0.5, 0.6, 0.7])
     sweep.next()
     report(sweep, 1, 1, 0.25)
-    sweep.end(1, error="its machine is gone", lost=True)
+    sweep.free(1, error="its machine is gone", lost=True)
     sweep.next()
     report(sweep, 1, 1, 0.25)
     assert len(history.decisions) == 1

@@ -30,11 +30,11 @@ def test_the_end_sets_the_best_beside_the_default():
     number = sweep.next().record.number
     report(sweep, number, 1, 0.5, val_loss=2.0)
     report(sweep, number, 2, 0.25, val_loss=1.0)
-    sweep.end(number)
+    sweep.free(number)
     number = sweep.next().record.number
     report(sweep, number, 1, 0.75, val_loss=math.nan)
     report(sweep, number, 2, 0.5, val_loss=1.0)
-    sweep.end(number)
+    sweep.free(number)
     run_trial(sweep, [], error="RuntimeError")
     sweep.next()
     clock.now += 75

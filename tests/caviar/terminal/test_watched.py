@@ -84,7 +84,7 @@ def test_a_sweep_is_followed_to_its_end(running, tmp_path, monkeypatch):
     def its_end():
         report(running.sweep, 2, 2, 0.75)
         report(running.sweep, 2, 3, 0.8)
-        running.sweep.end(2)
+        running.sweep.free(2)
         run_trial(running.sweep, [0.3])  # ranks 0.25 0.5 0.65: position 2 · 2/3, cut 0.55
 
     text = follow(tmp_path / "x", monkeypatch, third, its_end, running.end)

@@ -143,7 +143,7 @@ def test_mlflow_has_an_experiment_with_a_run_a_trial(tmp_path):
     again.next()
     report(again, 2, 1, 0.6)
     report(again, 2, 2, 0.7)
-    again.end(2)
+    again.free(2)
     log.close()
     assert said == []
     connection = client(uri)
