@@ -47,7 +47,7 @@ from caviar.terminal.console import SweepConsole
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
-    from caviar.report.sections import Findings
+    from caviar.report.findings import Findings
     from caviar.store.history import History
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from caviar.report.advice import advise
 from caviar.report.facts import Facts, gather
+from caviar.report.findings import Findings
 from caviar.report.importance import importances
-from caviar.report.sections import Findings, page
+from caviar.report.sections import page
 from caviar.report.verdict import verdict
 from caviar.report.workers import schedule
 from caviar.store import layout

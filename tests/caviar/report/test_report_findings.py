@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import math
 
 import pytest
@@ -11,7 +12,7 @@ from made_up import SPACE, facts, finalist, found_of, sampled, trial, weight
 from without_ray import LINE, METRIC
 
 from caviar import Asha, HyperBand, NoStopping
-from caviar.report import landscape
+from caviar.report import advice, figures_time, find_out, landscape
 from caviar.report.figures_time import best_so_far, good_half
 from caviar.report.importance import Agreement, agreement, importances
 from caviar.report.workers import Span, schedule
@@ -366,3 +367,27 @@ def test_the_examples_in_the_docstrings(name):
     module = importlib.import_module(f"caviar.report.{name}")
     assert doctest.testmod(module).attempted > 0
     assert doctest.testmod(module).failed == 0
+
+
+def test_no_finding_hangs_on_how_an_outcome_or_a_cost_is_worded(monkeypatch):
+    """Reworded, the sweep has the same findings, and the figures have the same data."""
+    records = [
+        trial(0, [0.5, 0.5]),
+        *(trial(n, [0.1 * n], outcome="stopped_early") for n in range(1, 6)),
+        *(trial(n, [math.nan], {"learning_rate": 0.9}, outcome="diverged") for n in (6, 7)),
+        *(trial(n, [], outcome="failed", error=f"ValueError: {n}") for n in (8, 9)),
+    ]
+
+    def found():
+        told = facts(*records)
+        findings = find_out(told)
+        figures = (figures_time.curves(told), figures_time.workers(told, findings.schedule))
+        drawn = [(t["x"], t["y"], t.get("legendgroup")) for f in figures for t in f["data"]]
+        kinds = [(one.kind, one.weight) for one in findings.advice]
+        return findings.verdict, kinds, json.dumps(drawn)
+
+    before = found()
+    monkeypatch.setattr(figures_time, "how_it_ended", lambda outcome: "it is over: no, yes")
+    monkeypatch.setattr(advice, "_trials", lambda count: f"reworded, {count}: all")
+    monkeypatch.setattr(advice, "show", lambda value: "some, value")
+    assert found() == before
