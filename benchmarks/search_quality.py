@@ -5,7 +5,7 @@
 Every method runs the same tables in simulated time (`caviar/simulator`): 8 workers,
 uneven epoch times, a budget of 50 full trainings (25 on TaskSet, whose tables have 1,000 rows).
 Regret is 0 at the best known configuration and 1 at the median one. A run is kept as soon as it
-has ended (`--cache`), so that an interrupted benchmark goes on where it was and reports what it
+has ended (`--cache`), so that an interrupted benchmark continues where it was and reports what it
 has; delete that folder after a change to the engine. Writes `benchmarks/results/search_quality.md`
 and `.json`.
 """

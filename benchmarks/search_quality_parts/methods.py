@@ -62,7 +62,7 @@ def _hyperopt(space: SearchSpace, mode: Mode, seed: int) -> Searcher:
 
 
 _ASHA = Asha(quota=False)
-"""As Ray's: every trial that reaches the upper third of those before it goes on."""
+"""As Ray's: every trial that reaches the upper third of those before it continues."""
 
 BASELINES = (
     Method("random, full fidelity", _random, NoStopping()),

@@ -106,7 +106,7 @@ def _feed(search: Any, number: int, told: Told) -> None:
 
 
 def _inside(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The last digit of a float may lie beyond a bound."""
+    """The last digit of a float may be beyond a bound."""
     config = {}
     for p in space:
         assert isinstance(p, Float | Int)

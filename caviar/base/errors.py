@@ -1,4 +1,4 @@
-"""What a person did that Caviar cannot carry out, said in one sentence before anything starts."""
+"""Input that Caviar cannot carry out: refused in one sentence, before anything starts."""
 
 from __future__ import annotations
 

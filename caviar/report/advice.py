@@ -246,9 +246,9 @@ def early_stops(facts: Facts) -> Iterator[Advice]:
     if len(rungs) == 0 or not facts.trials:
         return
     first = rungs[0]
-    judged = [r for r in facts.trials.values() if r.epoch >= first]
-    stopped = [r for r in judged if r.outcome is Outcome.STOPPED_EARLY and r.epoch == first]
-    if not judged or len(stopped) < _STOPPED_AT_ONCE * len(judged):
+    reached = [r for r in facts.trials.values() if r.epoch >= first]
+    stopped = [r for r in reached if r.outcome is Outcome.STOPPED_EARLY and r.epoch == first]
+    if not reached or len(stopped) < _STOPPED_AT_ONCE * len(reached):
         return
     early, late = rung_pairs(facts)
     correlation = rank_correlation(early, late)
@@ -259,10 +259,10 @@ def early_stops(facts: Facts) -> Iterator[Advice]:
         "early stops",
         f"Judge later, with --scheduler.min-epochs {later}: the first rung stops most trials and "
         "says little of how they would end.",
-        f"{len(stopped)} of {len(judged)} trials stopped at epoch {first}; among the "
+        f"{len(stopped)} of {len(reached)} trials stopped at epoch {first}; among the "
         f"{len(early)} that went on, the order there and at their last epoch correlates by "
         f"{correlation:.2f}.",
-        2 + len(stopped) / len(judged) / 2,
+        2 + len(stopped) / len(reached) / 2,
     )
 
 

@@ -42,8 +42,8 @@ def page(every: Sequence[Facts]) -> Page:
     """The comparison of two sweeps or more."""
     goals = {facts.objective for facts in every}
     if len(goals) > 1:
-        said = ", ".join(f"{facts.name} has {facts.goal}" for facts in every)
-        raise UsageError(f"Only sweeps with the same goal can be compared, and {said}.")
+        goals_of = ", ".join(f"{facts.name} has {facts.goal}" for facts in every)
+        raise UsageError(f"Only sweeps with the same goal can be compared, and {goals_of}.")
     named = dict(zip(names(every), every, strict=True))
     made = Page(
         title=" · ".join(named),
@@ -106,12 +106,12 @@ def _sentence(best: Sequence[str], scored: Mapping[str, Verdict], first: Facts) 
     gap = abs(top.score - second.score)
     if gap == 0:
         return f"{best[0]} and {best[1]} have the same best {first.metric}, {top.score:.4f}."
-    said = (
+    sentence = (
         f"{best[0]} has the best {first.metric}, {top.score:.4f}: {gap:.4f} better than {best[1]}"
     )
     if top.spread is None or second.spread is None:
-        return f"{said}. At least one of the two was not checked with several seeds."
-    return f"{said}; the spreads over seeds are {top.spread:.2g} and {second.spread:.2g}."
+        return f"{sentence}. At least one of the two was not checked with several seeds."
+    return f"{sentence}; the spreads over seeds are {top.spread:.2g} and {second.spread:.2g}."
 
 
 def _verdict_of(facts: Facts) -> Verdict | None:
@@ -217,17 +217,17 @@ def space_differences(named: Mapping[str, Facts]) -> dict[str, list[str]]:
     keys = dict.fromkeys(name for space in spaces for name in space.names)
     rows = {}
     for key in keys:
-        told = []
+        texts = []
         for space in spaces:
             if key not in space:
-                told.append("–")
+                texts.append("–")
                 continue
             parameter = space[key]
             extent, scale = parameter.describe()
             when = f", when {parameter.when}" if parameter.when else ""
-            told.append(f"{extent} ({scale}), default {_value(parameter.default)}{when}")
-        if len(set(told)) > 1:
-            rows[key] = told
+            texts.append(f"{extent} ({scale}), default {_value(parameter.default)}{when}")
+        if len(set(texts)) > 1:
+            rows[key] = texts
     return rows
 
 

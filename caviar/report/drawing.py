@@ -116,7 +116,7 @@ def visible_range(
     Args:
         values: those that are drawn; what is not finite counts for nothing.
         objective: which end of them is the good one.
-        left_out: the share of the values, on the bad side, that may lie outside: a loss of 10^6
+        left_out: the share of the values, on the bad side, that may be outside: a loss of 10^6
             would press all others flat.
         room: what is added at both ends, as a share of the range.
 

@@ -59,7 +59,7 @@ class Facts:
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """The epochs at which trials were judged."""
+        """The epochs at which the scheduler compares trials."""
         return self.options.scheduler.judges_at(self.options.max_epochs)
 
     @property

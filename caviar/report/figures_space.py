@@ -142,7 +142,7 @@ def importance_bars(importances: list[Importance]) -> Figure:
             "width": 3,
         },
         "marker": {"color": "--bar"},
-        "textposition": "none",  # it would lie on the error
+        "textposition": "none",  # it would cover the error
         "hovertemplate": "%{y}: %{x:.1%} ± %{error_x.array:.1%}<extra></extra>",
         "showlegend": False,
     }

@@ -52,7 +52,7 @@ def best_so_far(facts: Facts) -> list[tuple[Report, int, int]]:
 def good_half(facts: Facts) -> list[float] | None:
     """The range of the metric's axis in which the better half of the trials end, and the default.
 
-    What matters happens there; the start of a curve, and the worse half, may lie outside.
+    What matters happens there; the start of a curve, and the worse half, may be outside.
     """
     shown = visible_range(list(facts.scores().values()), objective=facts.objective, left_out=0.5)
     if shown is None or facts.baseline is None:

@@ -169,7 +169,7 @@ class _Measured:
 
 
 def _coordinates(space: SearchSpace, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a configuration lies, as Optuna wants it; what takes no part lies at its default."""
+    """A configuration in Optuna's coordinates; what takes no part is at its default."""
     params, _ = to_params(space, config)
     for parameter in space.searched:
         if parameter.name not in params:

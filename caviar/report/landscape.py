@@ -1,4 +1,4 @@
-"""Where in the space the good trials lie: slices, the contour of two parameters, range edges."""
+"""Where in the space the good trials are: slices, the contour of two parameters, range edges."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SMOOTH = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The best trial and most of the good ones lie at one end of a parameter's range."""
+    """The best trial and most of the good ones are at one end of a parameter's range."""
 
     name: str
     is_upper: bool
@@ -36,7 +36,7 @@ class Edge:
     """A bound a quarter of the scale further out."""
     at_edge: int
     of: int
-    """So many of the best trials lie there."""
+    """So many of the best trials are there."""
 
     @property
     def what(self) -> str:
@@ -56,7 +56,7 @@ class Edge:
 
 
 def position(parameter: Searched, value: Any) -> float:
-    """Where a value lies on the axis of its parameter, 0 … 1, on the parameter's own scale.
+    """Where a value is on the axis of its parameter, 0 … 1, on the parameter's own scale.
 
     Options and steps have places at even distances, whatever their scale: few values crowd nowhere.
     """
@@ -141,7 +141,7 @@ def _near(parameter: Float | Int) -> float:
 def _crowded(parameter: Float | Int) -> float:
     """The share of the good trials at an edge from which they press against it.
 
-    Half of them, and half as many again as would lie there by chance where the steps are few.
+    Half of them, and half as many again as would be there by chance where the steps are few.
     """
     return max(0.5, 1.5 / parameter.cells.count if parameter.cells is not None else 0.0)
 
@@ -184,7 +184,7 @@ def smoothed(x: Sequence[float], y: Sequence[float], z: Sequence[float]) -> list
 
 
 def slice_points(facts: Facts, parameter: Searched) -> Mapping[int, float]:
-    """Where each trial that has a score lies on a parameter's axis, by trial number."""
+    """Where each trial that has a score is on a parameter's axis, by trial number."""
     return {
         number: position(parameter, facts.trials[number].config[parameter.name])
         for number in facts.scores()

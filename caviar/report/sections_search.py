@@ -139,8 +139,10 @@ def importance(findings: Findings, section: Section) -> None:
             f"cannot tell for {agreed.unclear}."
         )
         if agreed.contradicted:
-            said = [f"{low} mattered more than {high}" for low, high in agreed.contradicted[:3]]
-            text += f" Against the documents: {', '.join(said)}."
+            pairs_found = [
+                f"{low} mattered more than {high}" for low, high in agreed.contradicted[:3]
+            ]
+            text += f" Against the documents: {', '.join(pairs_found)}."
         section.text(text)
     section.text(
         "The share of the differences in rank between trials that each explains by "

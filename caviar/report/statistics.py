@@ -38,7 +38,7 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
 def separation(among: Sequence[float], others: Sequence[float]) -> float:
     """The chance that a value of `among` is above one of `others`, equals counting half.
 
-    The area under the ROC curve: 1 where all of `among` lie above, 0 where all lie below.
+    The area under the ROC curve: 1 where all of `among` are above, 0 where all are below.
 
     >>> separation([3.0, 4.0], [1.0, 2.0, 3.0])
     0.9166666666666666

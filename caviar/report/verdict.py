@@ -10,12 +10,12 @@ from caviar.report.workers import Schedule
 from search_spaces import Config
 from search_spaces.text import show
 
-_CHANGES_SAID = 4
+_CHANGES_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The sweep in figures; `sentence` says them."""
+    """The sweep in figures; `sentence` has them in words."""
 
     metric: str
     trial: int
@@ -54,9 +54,9 @@ class Verdict:
         parts = [_count(self.trials, "trial"), _count(self.epochs, "epoch")]
         if self.device_hours is not None:
             parts.append(f"{hours(self.device_hours)} {self.device}-hours")
-        said = ", ".join(parts[:-1]) + f" and {parts[-1]}"
+        cost = ", ".join(parts[:-1]) + f" and {parts[-1]}"
         return (
-            f"{said}, {self.final_epochs:,} epochs of finals aside" if self.final_epochs else said
+            f"{cost}, {self.final_epochs:,} epochs of finals aside" if self.final_epochs else cost
         )
 
     @property
@@ -75,10 +75,10 @@ class Verdict:
         if self.gain == 0:
             return f"the same as the default configuration ({self.default})"
         word = "better" if self.gain > 0 else "worse"
-        said = f"{abs(self.gain):.4f} {word} than the default configuration ({self.default})"
+        gain = f"{abs(self.gain):.4f} {word} than the default configuration ({self.default})"
         if self.chance is None:
-            return said
-        return f"{said}, {'beyond' if self.beyond_chance else 'within'} the noise of the seeds"
+            return gain
+        return f"{gain}, {'beyond' if self.beyond_chance else 'within'} the noise of the seeds"
 
     @property
     def default(self) -> str:
@@ -98,11 +98,11 @@ class Verdict:
         """What the winner changes of the default, in words."""
         if not self.changes:
             return "the default configuration"
-        said = [f"{name} {_value(value)}" for name, value in self.changes.items()]
-        more = len(said) - _CHANGES_SAID
+        changes = [f"{name} {_value(value)}" for name, value in self.changes.items()]
+        more = len(changes) - _CHANGES_SHOWN
         if more > 1:
-            return ", ".join(said[:_CHANGES_SAID]) + f" and {more} more changes"
-        return ", ".join(said)
+            return ", ".join(changes[:_CHANGES_SHOWN]) + f" and {more} more changes"
+        return ", ".join(changes)
 
     @property
     def sentence(self) -> str:
@@ -119,7 +119,13 @@ class Verdict:
 
 
 def verdict(facts: Facts, schedule: Schedule, order: list[str] | None = None) -> Verdict | None:
-    """The verdict; None where no trial has a score. `order`: parameters, the first said first."""
+    """The verdict on a sweep; None where no trial has a score.
+
+    Args:
+        facts: the sweep.
+        schedule: when its trials ran, for the cost.
+        order: names of parameters: changes of the first ones are named first.
+    """
     winner = facts.winner
     best = None if winner is None else facts.trials.best_report(winner.number)
     if winner is None or best is None:

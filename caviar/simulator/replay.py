@@ -191,7 +191,7 @@ class _Nowhere:
 
 
 class _UntilKnown(Scheduler):
-    """Stops a trial where the record of its row ends, even if the scheduler would let it go on."""
+    """Stops a trial where the record of its row ends, even if the scheduler would continue it."""
 
     def __init__(self, inner: Scheduler, rows: RowSearcher, table: CurveTable) -> None:
         self._inner = inner

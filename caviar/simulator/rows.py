@@ -48,7 +48,7 @@ class Rows:
 
 
 class RowSearcher(Searcher):
-    """A searcher whose proposals become rows: it is told of the row that ran, not of its wish."""
+    """A searcher whose proposals become rows: it observes the row that ran, not its suggestion."""
 
     def __init__(self, inner: Searcher, table: CurveTable) -> None:
         super().__init__(inner.space, mode=inner.mode, seed=inner.seed)

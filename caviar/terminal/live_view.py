@@ -29,7 +29,7 @@ STYLES = {
 _FIXED_LINES = 17
 """Lines of the view, its frame included, that do not depend on how high the terminal is."""
 _MOST_RUNGS = 10
-"""More are no rungs: trials are judged at every epoch, or nearly."""
+"""More are no rungs: trials are compared at every epoch, or nearly."""
 _MOST_LINES = 6
 """Of the curves, of the decisions and of the trials that ended."""
 
@@ -54,7 +54,7 @@ class Details:
     """Whether some of its time is left."""
     gpu_hours: float = 0.0
     rungs: Sequence[int] = ()
-    """Epochs at which trials are judged, rising."""
+    """Epochs at which trials are compared, rising."""
     decisions: Sequence[str] = ()
     """The newest last."""
     recent: Sequence[int] = ()
@@ -124,7 +124,7 @@ def rung_counts(
     for epoch in rungs:
         there = [record for record in records.values() if record.epoch >= epoch]
         waiting = sum(r.epoch == epoch and r.outcome is Outcome.PAUSED for r in there)
-        # One that runs and has just reported there was judged, and has passed.
+        # One that runs and has just reported there was compared, and has passed.
         on = sum(r.epoch > epoch or r.outcome is Outcome.RUNNING for r in there)
         found.append((epoch, len(there), on, waiting))
     return found

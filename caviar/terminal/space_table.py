@@ -1,4 +1,4 @@
-"""A search space as a table for the terminal; nothing is cut off, long cells go on a next line."""
+"""A search space as a table for the terminal; nothing is cut off, long cells are wrapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a sweep ended before its last trial, in words, and the line that goes on with it."""
+"""Why a sweep ended before its last trial, in words, and the line that continues it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def say(
     """Print it; nothing when the last trial has run.
 
     `ran` says whether this session trained an epoch, `script` what starts it as of `run`, and
-    `finals` why they stopped before their end. The line says what to raise: a sweep that goes on
+    `finals` why they stopped before their end. The line says what to raise: a sweep that continues
     takes the other options from its last session.
     """
     reason = finals or controller.ended_because
@@ -103,13 +103,13 @@ def _line(
     name: str,
     script: Sequence[str] | None,
 ) -> str:
-    """What goes on with the sweep: a command line, or the call where it was started from Python."""
+    """What continues the sweep: a command line, or the call where it was started from Python."""
     command = script or rerun.start(recipe)
     if command is None:
         options = {"name": name, "resume": True, **raised}
         of_recipe = "" if recipe == rerun.PYTHON else f", recipe={recipe!r}"
-        said = ", ".join(f"{option}={value!r}" for option, value in options.items())
-        return f"run(Sweep(…, {said}){of_recipe})"
+        arguments = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        return f"run(Sweep(…, {arguments}){of_recipe})"
     words = [*command, "--storage", written(sweep.storage), "--name", name, "--resume"]
     for option, value in raised.items():
         words += [_option(option), _text(value)]

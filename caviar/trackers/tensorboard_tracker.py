@@ -25,7 +25,7 @@ class TensorBoard(Tracker):
     def _writer(self, number: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
 
-        if number not in self._writers:  # one that goes on in another session adds a file
+        if number not in self._writers:  # one that continues in another session adds a file
             path = self._folder / f"trial_{number:04d}"
             self._writers[number] = SummaryWriter(str(path))
         return self._writers[number]

@@ -1,7 +1,7 @@
 """Trackers follow a sweep beside its history, and cannot hold it up or end it.
 
 Each has a thread of its own: a server that answers slowly costs the sweep nothing. What a tracker
-raises is said once, and it is told nothing more.
+raises is shown once, and it gets nothing more.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from caviar.controller.plan import Log
 from search_spaces import SearchSpace
 
 PATIENCE = 60.0
-"""Seconds that the end of a sweep waits for a tracker to take what it was told."""
+"""Seconds that the end of a sweep waits for a tracker to take what it was sent."""
 
 
 class Tracker(ABC):
     """Takes what happens to trials. Any method may raise; it is then not called again.
 
-    Of a resumed sweep it is told what is new. All calls come from one thread.
+    Of a resumed sweep it gets what is new. All calls come from one thread.
     """
 
     option: str
@@ -67,7 +67,7 @@ class Followed(Log):
         self._history.again(record)
 
     def pause(self, record: TrialRecord) -> None:
-        """A trial has left its worker: to the trackers it goes on later."""
+        """A trial has left its worker: to the trackers it continues later."""
         self._history.pause(record)
 
     def report(self, number: int, report: Report) -> None:
@@ -126,7 +126,7 @@ class _Follower:
                 continue
             try:
                 what(self._tracker)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the sweep goes on
+            except Exception as error:  # noqa: BLE001 - whatever it is, the sweep continues
                 sound = False
                 first = str(error).partition("\n")[0]
                 self._say(

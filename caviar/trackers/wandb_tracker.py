@@ -12,7 +12,7 @@ _FAILED = (Outcome.FAILED, Outcome.DIVERGED)
 
 
 class WandB(Tracker):
-    """Its own files lie in `folder`. `token` makes the names of the runs this sweep's own."""
+    """Its own files are in `folder`. `token` makes the names of the runs this sweep's own."""
 
     option = "--wandb"
 
@@ -25,7 +25,7 @@ class WandB(Tracker):
         self._runs: dict[int, Any] = {}
 
     def _run(self, number: int, config: dict[str, Any] | None = None) -> Any:
-        """The run of a trial; one of another session goes on under the same id."""
+        """The run of a trial; one of another session continues under the same id."""
         import wandb
 
         if number not in self._runs:

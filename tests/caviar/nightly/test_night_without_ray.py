@@ -101,7 +101,7 @@ def test_gpu_hours_bound_a_night(plan, monkeypatch):
 def test_gpu_hours_of_a_night_that_was_cut_off_count(plan, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(runner, "run", without_ray(clock, killed_after=4))
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         night.run(plan)
     (cut,) = night_file.read(plan.settings.folder)
     assert cut.verdict == night_file.CUT_OFF
@@ -136,7 +136,7 @@ def test_a_night_that_was_cut_off_before_it_had_a_history_begins_anew(plan, monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "run", killed)
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         night.run(plan)
     (cut,) = night_file.read(plan.settings.folder)
     assert cut.verdict == night_file.CUT_OFF

@@ -43,7 +43,7 @@ def test_the_first_stops_the_trials_and_the_second_cuts_them_off(press):
 def test_without_trials_the_first_is_noted_and_the_second_raises(press):
     with interruptible():
         press()
-        with pytest.raises(KeyboardInterrupt, match="^$"):
+        with pytest.raises(KeyboardInterrupt, match=r"^$"):
             press()
 
 
