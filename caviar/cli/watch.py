@@ -75,7 +75,7 @@ def _until_it_ends(watched: Watched, console: Console, name: str, *, every: floa
                 live.update(_view(watched, name, recent, console.size.height), refresh=True)
             elif not first:
                 for n in new:
-                    line = live_view.trial_line(watched, over[n], watched.reasons.get(n))
+                    line = live_view.trial_line(watched, over[n], watched.reason(n))
                     console.print(line, soft_wrap=True, highlight=False)
             first = False
             if watched.ended:

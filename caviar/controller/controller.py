@@ -65,7 +65,9 @@ class SweepController:
         self._scheduler = scheduler
         scheduler.know(space, plan.objective.direction)
         self._scheduling = Scheduling(plan, scheduler)
-        self.decision_log = DecisionLog(searcher, scheduler, history, mode=plan.objective.direction)
+        self.decision_log = DecisionLog(
+            searcher, scheduler, history, direction=plan.objective.direction
+        )
         self._history = history
         self._checkpoints = checkpoints or NoCheckpoints()
         self.keeping = Keeping(
@@ -98,10 +100,6 @@ class SweepController:
     def ended_because(self) -> str | None:
         """Why no more trials start, though more were asked for; None where that is not so."""
         return self.stop_reason or (Stop.EXHAUSTED if self._new_trials.exhausted else None)
-
-    def words(self) -> list[str]:
-        """What the searcher and the scheduler have said since this was asked last."""
-        return self.decision_log.words()
 
     # What runs next.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from caviar.base.objective import Objective
 from caviar.base.trial import Report, TrialRecord
 from caviar.controller.budget import Limits
+from caviar.controller.events import DecisionEvent
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -72,9 +73,8 @@ class Log(Protocol):
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended, and the objective of its best epoch."""
 
-    def say(self, line: str, at: float) -> None:
-        """What the searcher or the scheduler has decided, in words, so many seconds into the
-        sweep."""
+    def decide(self, event: DecisionEvent) -> None:
+        """What the searcher or the scheduler has decided."""
 
 
 class Checkpoints(Protocol):

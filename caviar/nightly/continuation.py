@@ -19,7 +19,14 @@ from caviar.sweep.sweep import Sweep
 
 FILE = "goes-on.json"
 _MAKING = ".making"
-_TAKEN = (layout.HISTORY_URL, layout.OPTIONS, layout.TRIALS, layout.DECISIONS, layout.ERRORS)
+_TAKEN = (
+    layout.HISTORY_URL,
+    layout.OPTIONS,
+    layout.TRIALS,
+    layout.DECISIONS,
+    layout.DECISION_EVENTS,
+    layout.ERRORS,
+)
 _SPENT = (Stop.TIME, Stop.EPOCHS, Stop.GPU_HOURS, Stop.INTERRUPTED)
 # Whoever holds the nights' lock knows that nobody runs a night without an end, whatever its process
 # number says, or the name of its machine: each night may have another.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from caviar.base.trial import Mode
@@ -95,6 +96,26 @@ class NotFinite:
 
 
 Reason = BelowCut | BelowMedian | Ranked | Waits | NotFinite
+
+
+def reason_of(fields: object) -> Reason | None:
+    """The reason that was stored as `{"kind": name of the class, **its fields}`; None for another.
+
+    >>> reason_of({"kind": "BelowCut", "score": 0.25, "cut": 0.5})
+    BelowCut(score=0.25, cut=0.5)
+    """
+    if not isinstance(fields, Mapping):
+        return None
+    values = {str(name): value for name, value in fields.items() if name != "kind"}
+    try:
+        return _KINDS[str(fields.get("kind"))](**values)
+    except (KeyError, TypeError):  # of a later version, or of somebody's own scheduler
+        return None
+
+
+_KINDS: dict[str, Callable[..., Reason]] = {
+    kind.__name__: kind for kind in (BelowCut, BelowMedian, Ranked, Waits, NotFinite)
+}
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

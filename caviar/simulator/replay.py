@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from caviar.base.errors import UsageError
 from caviar.base.trial import Mode, Report, TrialRecord
 from caviar.controller.controller import SweepController
+from caviar.controller.events import DecisionEvent
 from caviar.controller.job import EpochResult, Job
 from caviar.controller.plan import Plan
 from caviar.schedulers.base import Fork, Move, Scheduler, Verdict
@@ -186,7 +187,7 @@ class _Nowhere:
     def end(self, record: TrialRecord, best: float | None) -> None:
         """How a trial ended."""
 
-    def say(self, line: str, at: float) -> None:
+    def decide(self, event: DecisionEvent) -> None:
         """What was decided."""
 
 

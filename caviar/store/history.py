@@ -26,6 +26,7 @@ from caviar.base.errors import UsageError
 from caviar.base.format import duration
 from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, Report, TrialRecord
+from caviar.controller.events import DecisionEvent
 from caviar.store import database, history_rows, layout
 from caviar.store.session import KEY, Session
 from search_spaces import SearchSpace
@@ -48,6 +49,7 @@ class History:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.path = folder / layout.HISTORY
         self._metric = objective.metric
+        self._direction = objective.direction
         before = noted(folder)
         only_read = before is None and url is None and _may_only_be_read(self.path)
         if before is not None or url is not None:
@@ -180,10 +182,12 @@ class History:
                 attrs=attrs,
             )
 
-    def say(self, line: str, at: float) -> None:
-        """Append a line to the log of decisions; `at` in seconds since the start of the sweep."""
+    def decide(self, event: DecisionEvent) -> None:
+        """Append a decision to the files of decisions: its fields, and a line for a person."""
+        with self.path.with_name(layout.DECISION_EVENTS).open("a", encoding="utf-8") as events:
+            events.write(json.dumps(event.to_json(), ensure_ascii=False) + "\n")
         with self.path.with_name(layout.DECISIONS).open("a", encoding="utf-8") as log:
-            log.write(f"{duration(at):>14}  {line}\n")
+            log.write(f"{duration(event.at):>14}  {event.words(self._direction)}\n")
 
     def records(self) -> dict[int, TrialRecord]:
         """Everything there is, by trial number."""

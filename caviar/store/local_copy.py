@@ -12,7 +12,14 @@ from caviar.store import layout
 from caviar.store.location import Location, cannot_be_used
 from trainables.manifest import NAME, Manifest
 
-_COPIED = (layout.OPTIONS, layout.SUMMARY, layout.DECISIONS, layout.HISTORY_URL, layout.HISTORY)
+_COPIED = (
+    layout.OPTIONS,
+    layout.SUMMARY,
+    layout.DECISIONS,
+    layout.DECISION_EVENTS,
+    layout.HISTORY_URL,
+    layout.HISTORY,
+)
 
 
 def names(storage: Location) -> list[str]:

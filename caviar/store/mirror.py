@@ -77,9 +77,10 @@ class Mirror:
             content = self.place.read(name)
             if content is not None:
                 (self.folder / name).write_bytes(content)
-        content, log = self.place.read(layout.DECISIONS), self.folder / layout.DECISIONS
-        if content is not None and not (log.is_file() and log.stat().st_size > len(content)):
-            log.write_bytes(content)
+        for name in (layout.DECISIONS, layout.DECISION_EVENTS):
+            content, log = self.place.read(name), self.folder / name
+            if content is not None and not (log.is_file() and log.stat().st_size > len(content)):
+                log.write_bytes(content)
         content = self.place.read(layout.HISTORY)
         here = self.folder / layout.HISTORY
         if content is None:
@@ -134,6 +135,7 @@ class Mirror:
             layout.SUMMARY,
             layout.REPORT,
             layout.DECISIONS,
+            layout.DECISION_EVENTS,
             layout.HISTORY_URL,
         )
         names = [*whole, *(f"{layout.ERRORS}/{e.name}" for e in errors)]

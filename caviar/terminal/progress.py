@@ -20,7 +20,7 @@ _RECENT = 6
 class Progress:
     """Draws at most four times a second; a sweep that reports faster does not wait for it.
 
-    `rungs` are the epochs at which trials are judged.
+    `rungs` are the epochs at which trials are compared.
     """
 
     def __init__(
@@ -70,20 +70,20 @@ class Progress:
 
     def _say(self) -> None:
         """Print what was decided, above the live view where there is one."""
-        if words := self._controller.words():
-            self._console.print("\n".join(words), markup=False, highlight=False, soft_wrap=True)
+        if messages := self._controller.decision_log.messages():
+            self._console.print("\n".join(messages), markup=False, highlight=False, soft_wrap=True)
 
     def _view(self) -> Panel:
         controller = self._controller
         here = controller.trials.epochs - self._epochs_before
-        stops = controller.stop_reason
+        stops, direction = controller.stop_reason, controller.trials.objective.direction
         details = live_view.Details(
             title="caviar sweep",
             foot=f"stopping: {stops}" if stops else "Ctrl-C stops, and can be resumed",
             rate=here / max(time.monotonic() - self._started, 1e-9),
             gpu_hours=controller.meter.gpu_hours,
             rungs=self._rungs,
-            decisions=list(controller.decision_log.latest),
+            decisions=[event.words(direction) for event in controller.decision_log.latest],
             recent=self._recent,
         )
         return live_view.panel(controller, details, height=self._console.size.height)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import json
 import time
+from collections import deque
 
+from caviar.base.objective import Direction
 from caviar.base.trials import Trials
 from caviar.controller.decisions import LATEST
+from caviar.controller.events import DecisionEvent, Kind
 from caviar.controller.plan import Plan
 from caviar.store import layout, session
 from caviar.store.experiments import Experiment
 from caviar.store.history import History
 
-_STOPPED = re.compile(r"stopped trial (\d+) at epoch \d+: (.+)")
 _AFTER_THE_TIME = 16
-"""Where what was decided begins in a line of `decisions.log`."""
+"""Where what was decided begins in a line of `decisions.log`, which is all that a sweep of an
+earlier version has: it is shown as it is."""
 
 
 class Watched:
@@ -36,8 +39,8 @@ class Watched:
         self.trials = Trials(options.objective)
         self.decisions: list[str] = []
         """The latest, the newest last."""
-        self.reasons: dict[int, str] = {}
-        """Why trials were stopped early."""
+        self._latest: deque[DecisionEvent] = deque(maxlen=LATEST)
+        self._stopped: dict[int, DecisionEvent] = {}
 
     def look(self) -> None:
         """Read the history and the decisions again."""
@@ -57,18 +60,34 @@ class Watched:
         return self._history
 
     def _read_decisions(self) -> None:
-        path = self._experiment.folder / layout.DECISIONS
-        if not path.is_file():
+        events = self._experiment.folder / layout.DECISION_EVENTS
+        log = self._experiment.folder / layout.DECISIONS
+        if not events.is_file():
+            lines = log.read_bytes().split(b"\n")[:-1] if log.is_file() else []
+            latest = [line.decode(errors="replace")[_AFTER_THE_TIME:] for line in lines[-LATEST:]]
+            self.decisions = latest
             return
-        with path.open("rb") as log:
-            log.seek(self._read)
-            new = log.read()
+        with events.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
         self._read += len(new)
-        *lines, self._rest = (self._rest + new).split(b"\n")  # the last may be half written
-        said = [line.decode(errors="replace")[_AFTER_THE_TIME:] for line in lines]
-        self.decisions = [*self.decisions, *said][-LATEST:]
-        found = (_STOPPED.fullmatch(line) for line in said)
-        self.reasons.update({int(one[1]): one[2] for one in found if one is not None})
+        *whole, self._rest = (self._rest + new).split(b"\n")  # the last may be half written
+        for line in whole:
+            event = _event(line)
+            if event is not None:
+                self._latest.append(event)
+                if event.kind is Kind.STOPPED and event.trial is not None:
+                    self._stopped[event.trial] = event
+        self.decisions = [event.words(self._direction) for event in self._latest]
+
+    def reason(self, number: int) -> str | None:
+        """Why a trial was stopped early, for a person; None where that is not known."""
+        event = self._stopped.get(number)
+        return None if event is None else event.why(self._direction) or None
+
+    @property
+    def _direction(self) -> Direction:
+        return self.plan.objective.direction
 
     def close(self) -> None:
         """Let go of the history."""
@@ -105,3 +124,12 @@ class Watched:
         """GPU-hours of all trials until the last report."""
         spent = [r.gpu_seconds for record in self.trials.values() for r in record.reports]
         return max(spent, default=0.0) / 3600
+
+
+def _event(line: bytes) -> DecisionEvent | None:
+    """The event of a line; None for one that is damaged, or of a later version."""
+    try:
+        fields = json.loads(line)
+        return DecisionEvent.of_json(fields) if isinstance(fields, dict) else None
+    except ValueError:
+        return None

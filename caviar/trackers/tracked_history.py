@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from caviar.base.trial import Report, TrialRecord
+from caviar.controller.events import DecisionEvent
 from caviar.controller.plan import Log
 from search_spaces import SearchSpace
 
@@ -83,9 +84,9 @@ class Followed(Log):
         for follower in self._followers:
             follower.tell(lambda tracker: tracker.end(then, best))
 
-    def say(self, line: str, at: float) -> None:
+    def decide(self, event: DecisionEvent) -> None:
         """What was decided, which is for the history."""
-        self._history.say(line, at)
+        self._history.decide(event)
 
     def close(self) -> None:
         """Let the trackers take the rest; the history stays open."""

@@ -124,8 +124,8 @@ class InMemory:
         self._records[record.number].ended = record.ended
         self._records[record.number].over = record.over
 
-    def say(self, line, at):
-        self.decisions.append((line, at))
+    def decide(self, event):
+        self.decisions.append(event)
 
     def records(self):
         return copy.deepcopy(self._records)

@@ -115,7 +115,7 @@ def babysit(model, options=None, *, workers=1, fails=(), **changes):
     for _ in steps(found, model, workers=workers, fails=fails):
         pass
     words = found.words()
-    assert [line for line, _ in history.decisions] == words
+    assert [event.message for event in history.decisions] == words
     return found, words
 
 
@@ -334,7 +334,7 @@ def test_it_goes_on_from_yesterday_wherever_it_was_cut_off(model, workers):
         for _ in steps(again, model, workers=workers):
             pass
         assert sorted(ways(again), key=str) == sorted(ways(whole), key=str), count
-        assert sorted(line for line, _ in history.decisions) == sorted(words), count
+        assert sorted(event.message for event in history.decisions) == sorted(words), count
         assert again.trials.best()[1].metrics == whole.trials.best()[1].metrics
 
 

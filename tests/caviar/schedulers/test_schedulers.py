@@ -12,6 +12,7 @@ import pytest
 from without_ray import CHOICES, LINE, InMemory, accuracy, controller, report, resumed, saved_as
 
 from caviar.base.trial import Outcome
+from caviar.controller.events import Kind
 from caviar.schedulers import Asha, HyperBand, Median, NoStopping, Pbt
 from caviar.schedulers.base import Verdict
 from caviar.searchers import Grid, Random
@@ -385,8 +386,8 @@ def test_whatever_is_stopped_or_paused_has_a_reason(scheduler, mode):
     for _ in Workers(sweep).steps():
         pass
     stopped = {n for n, r in history.records().items() if r.outcome is Outcome.STOPPED_EARLY}
-    told = {int(line.split()[2]) for line, _ in history.decisions if line.startswith("stopped ")}
-    assert told == stopped
+    noted = {event.trial for event in history.decisions if event.kind is Kind.STOPPED}
+    assert noted == stopped
     # Without checkpoints there are no forks, and so nobody gives way to one.
     assert stopped or isinstance(scheduler, NoStopping | Pbt)
     assert all(sweep.decision_log.reason(sweep.trials[n]) for n in stopped)

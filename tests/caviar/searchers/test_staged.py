@@ -203,7 +203,7 @@ def test_the_conductor_writes_down_and_passes_on_what_is_said():
         "stage 2 of 3: parzen search, closer",
         "stage 3 of 3: parzen search, closer",
     ]
-    assert [line for line, _ in history.decisions] == words
+    assert [event.message for event in history.decisions] == words
     assert sweep.words() == []
 
 

@@ -13,6 +13,8 @@ from optuna.trial import TrialState
 from without_ray import CONDITIONAL, METRIC, open_history
 
 from caviar.base.trial import Outcome, Report, TrialRecord
+from caviar.controller.events import DecisionEvent, Kind
+from caviar.schedulers.reasons import BelowCut
 
 NAN, INF = math.nan, math.inf
 ADAM = {"learning_rate": 0.1, "optimizer": "adam", "units": 8, "layers": 2, "widths": [8, 8]}
@@ -218,18 +220,27 @@ def test_a_sweep_goes_on_in_the_same_file(tmp_path):
     again = open_history(tmp_path)
     trial = record(0, session=1)
     again.again(trial)
-    again.trained(0, reports(0.5)[0])
+    again.report(0, reports(0.5)[0])
     again.start(record(1), CONDITIONAL)
     assert list(again.records()) == [0, 1]
     assert again.records()[0] == record(0, session=1, reports=reports(0.5))
 
 
 def test_what_was_decided_is_appended_with_its_time(history):
-    history.say("stage 2 of 3: closer", 7325.0)
-    history.say("  learning_rate 0.0001 … 1 -> 0.01 … 0.1", 7325.4)
-    history.say("[bold]", 0.0)
+    narrower = "  learning_rate 0.0001 … 1 -> 0.01 … 0.1"
+    events = [
+        DecisionEvent(kind=Kind.MESSAGE, at=7325.0, message="stage 2 of 3: closer"),
+        DecisionEvent(kind=Kind.MESSAGE, at=7325.4, message=narrower),
+        DecisionEvent(kind=Kind.STOPPED, at=0.0, trial=3, epoch=1, reason=BelowCut(0.25, 0.5)),
+        DecisionEvent(kind=Kind.PROMOTED, at=0.0, trial=2, epoch=1),
+    ]
+    for event in events:
+        history.decide(event)
     assert (history.path.parent / "decisions.log").read_text(encoding="utf-8") == (
         "     2 h 2 min  stage 2 of 3: closer\n"
         "     2 h 2 min    learning_rate 0.0001 … 1 -> 0.01 … 0.1\n"
-        "           0 s  [bold]\n"
+        "           0 s  stopped trial 3 at epoch 1: 0.25 is below the rung's cut 0.5\n"
+        "           0 s  promoted trial 2 at epoch 1: it is the best that waits there\n"
     )
+    lines = (history.path.parent / "decisions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [DecisionEvent.of_json(json.loads(line)) for line in lines] == events

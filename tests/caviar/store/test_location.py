@@ -130,7 +130,7 @@ def test_what_the_last_driver_here_could_not_copy_is_not_lost(place):
     (mirror.folder / layout.DECISIONS).write_text("stage 1\nstage 2\n")
     later = History(mirror.folder, name="sweep", objective=UP)
     later.set("note", 1)
-    later.trained(0, Report(9, {METRIC: 0.5}, order=9, at=1.0))
+    later.report(0, Report(9, {METRIC: 0.5}, order=9, at=1.0))
     later.close()
     again = Mirror(place)
     again.fetch(resume=True)

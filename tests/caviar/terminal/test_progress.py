@@ -70,7 +70,7 @@ def test_what_is_decided_is_said_above_what_runs(terminal):
         "  learning_rate 0.0001 … 1 -> 0.003981 … 0.02512",
     ]
     assert sum(line.startswith("stage ") for line in lines) == 2
-    assert sweep.words() == []
+    assert sweep.decision_log.messages() == []
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,10 @@ def test_what_is_decided_is_said_above_what_runs(terminal):
 def test_a_stop_is_explained_with_its_numbers(mode, line):
     history = InMemory()
     sweep = judged(0.25, 0.75, history=history, mode=mode)
-    assert list(sweep.decision_log.latest) == [line]
-    assert history.decisions == [(line, 0.0)]
-    assert sweep.words() == [], "it is not printed by itself"
+    (event,) = sweep.decision_log.latest
+    assert event.words(mode) == line
+    assert history.decisions == [event]
+    assert sweep.decision_log.messages() == [], "it is not printed by itself"
     assert sweep.decision_log.reason(sweep.trials[1]) == line.partition(": ")[2]
     assert sweep.decision_log.reason(sweep.trials[2]) is None
 
@@ -133,6 +134,6 @@ def test_a_resumed_sweep_does_not_say_its_decisions_again():
     assert list(again.decision_log.latest) == []
     assert len(history.decisions) == 1
     run_trial(again, [0.3])  # the cut of 0.25 and 0.5, two thirds of the way between them
-    assert list(again.decision_log.latest) == [
+    assert [event.words("max") for event in again.decision_log.latest] == [
         "stopped trial 2 at epoch 1: 0.3 is below the rung's cut 0.4167"
     ]

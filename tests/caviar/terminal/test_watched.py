@@ -135,16 +135,36 @@ def test_a_copy_that_was_replaced_is_read_anew(running, tmp_path):
 def test_a_decision_that_is_half_written_is_read_when_it_is_whole(running, tmp_path):
     folder = tmp_path / "x"
     watched = Watched(experiments.find(folder))
-    log = folder / "decisions.log"
-    log.write_bytes("           2 s  stage 1 … é".encode()[:-1])
+    log = folder / "decisions.jsonl"
+    message = '{"kind": "message", "at": 2.0, "message": "stage 1 … é"}\n'.encode()
+    log.write_bytes(message[:-5])
     watched.look()
     assert watched.decisions == []
+    reason = '{"kind": "BelowCut", "score": 0.25, "cut": 0.5}'
+    stopped = f'{{"kind": "stopped", "at": 3.0, "trial": 7, "epoch": 3, "reason": {reason}}}\n'
     with log.open("ab") as more:
-        more.write("é".encode()[-1:] + b"\n           3 s  stopped trial 7 at epoch 3: no: why\n")
+        more.write(message[-5:] + b"{damaged\n" + stopped.encode())
+        more.write(b'{"kind": "of a later version", "at": 3.0}\n')
+        more.write(stopped.replace("BelowCut", "Theirs").replace("7", "8").encode())
     watched.look()
     watched.close()
-    assert watched.decisions == ["stage 1 … é", "stopped trial 7 at epoch 3: no: why"]
-    assert watched.reasons == {7: "no: why"}
+    why = "0.25 is below the rung's cut 0.5"
+    assert watched.decisions == [
+        "stage 1 … é",
+        f"stopped trial 7 at epoch 3: {why}",
+        "stopped trial 8 at epoch 3",
+    ]
+    assert (watched.reason(7), watched.reason(8), watched.reason(9)) == (why, None, None)
+
+
+def test_a_sweep_of_an_earlier_version_shows_its_log_of_decisions(running, tmp_path):
+    watched = Watched(experiments.find(tmp_path / "x"))
+    log = tmp_path / "x" / "decisions.log"
+    log.write_text("           3 s  stopped trial 7 at epoch 3: why\n           4 s  half a li")
+    watched.look()
+    watched.close()
+    assert watched.decisions == ["stopped trial 7 at epoch 3: why"]
+    assert watched.reason(7) is None, "its words are not read"
 
 
 def test_the_command_on_a_sweep_that_has_ended(running, tmp_path, capsys):
