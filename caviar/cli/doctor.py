@@ -267,14 +267,4 @@ def ray_starts(connect: Callable[[], str] | None = None) -> Finding:
 def _ray_line() -> str:
     from caviar.ray import cluster
 
-    cluster.prepare_environment(verbose=False)
-    with cluster.connected(processes=1, verbose=False) as private:
-        import ray
-
-        @ray.remote(num_cpus=0)
-        def answers() -> bool:
-            return True
-
-        ray.get(answers.remote(), timeout=180)
-        where = "starts here" if private else "joined"
-        return f"{where}: {cluster.resources_line()}"
+    return cluster.check()

@@ -16,10 +16,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caviar.base.errors import UsageError
-from caviar.ray import cluster
+from caviar.ray import cluster, job_client
+
+if TYPE_CHECKING:
+    from caviar.ray.job_client import JobSubmissionClient
 
 EXCLUDED = ["/.git/", "/.venv/", "/results/", "__pycache__/", ".mypy_cache/", ".pytest_cache/"]
 """What of a working directory never travels, as .gitignore writes it."""
@@ -69,7 +72,7 @@ def _submit(asked: argparse.Namespace) -> int:
     runtime = runtime_env(asked.working_dir, asked.env) if words else {}
     cluster.use_the_token()
     with _address(asked.cluster) as address:
-        client = _client(address, asked.cluster)
+        client = job_client.connect(address, asked.cluster)
         if asked.stop:
             return _stop(client, asked.stop)
         job = asked.follow or client.submit_job(entrypoint=shlex.join(words), runtime_env=runtime)
@@ -159,41 +162,15 @@ def _wait_for(port: int, forwarding: subprocess.Popen[bytes], target: str) -> No
     )
 
 
-def _client(address: str, target: str) -> Any:
-    try:
-        from ray.job_submission import JobSubmissionClient
-
-        return JobSubmissionClient(address)
-    except (ConnectionError, RuntimeError) as error:
-        words = str(error).strip().partition("\n")[0]
-        raise UsageError(f"{target} does not take jobs: {words}") from error
-    except ImportError as error:
-        raise UsageError(
-            "caviar submit needs Ray's job API: pip install 'caviar-tune[cluster]'."
-        ) from error
+def _stop(client: JobSubmissionClient, job: str) -> int:
+    status, as_asked = job_client.stop(client, job)
+    print(f"job {job} {status}")
+    return 0 if as_asked else 1
 
 
-def _stop(client: Any, job: str) -> int:
-    from ray.job_submission import JobStatus
-
-    _status(client, job)
-    client.stop_job(job)
-    while not (status := client.get_job_status(job)).is_terminal():
-        time.sleep(0.5)
-    print(f"job {job} {status.lower()}")
-    return 0 if status in (JobStatus.STOPPED, JobStatus.SUCCEEDED) else 1
-
-
-def _status(client: Any, job: str) -> Any:
-    try:
-        return client.get_job_status(job)
-    except RuntimeError as error:
-        raise UsageError(f"There is no job {job!r} on this cluster.") from error
-
-
-def _follow(client: Any, job: str, target: str) -> int:
+def _follow(client: JobSubmissionClient, job: str, target: str) -> int:
     """Print the log as it grows; the exit code of the command, 1 for a job that did not end."""
-    _status(client, job)
+    job_client.status(client, job)
     shown = 0
     try:
         while True:

@@ -178,3 +178,18 @@ def resources_line() -> str:
         f"{count} node{'s' if count != 1 else ''}, {total.get('CPU', 0):g} CPU, "
         f"{gpus():g} GPU, {memory:.0f} GiB memory"
     )
+
+
+def check() -> str:
+    """Start Ray, or join the cluster there is, and run a task: where, and with what, in a line."""
+    prepare_environment(verbose=False)
+    with connected(processes=1, verbose=False) as private:
+        import ray
+
+        @ray.remote(num_cpus=0)
+        def answers() -> bool:
+            return True
+
+        ray.get(answers.remote(), timeout=180)
+        where = "starts here" if private else "joined"
+        return f"{where}: {resources_line()}"

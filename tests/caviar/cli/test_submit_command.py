@@ -7,6 +7,7 @@ import types
 import pytest
 
 from caviar.cli import main, submit
+from caviar.ray import job_client
 
 
 class Status(str):
@@ -50,7 +51,7 @@ class Client:
 def cluster(monkeypatch):
     def there(**how):
         client = Client(**how)
-        monkeypatch.setattr(submit, "_client", lambda address, cluster: client)
+        monkeypatch.setattr(job_client, "connect", lambda address, cluster: client)
         monkeypatch.setattr(submit.time, "sleep", lambda seconds: None)
         return client
 
