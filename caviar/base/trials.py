@@ -99,9 +99,10 @@ class Trials(Mapping[int, TrialRecord]):
             among: the numbers to choose from; all trials by default.
         """
         numbers = self._best if among is None else (n for n in among if n in self._best)
-        can_win = [n for n in numbers if self._records[n].outcome not in CANNOT_WIN]
-        most = len(can_win) if count is None else count
-        return heapq.nsmallest(most, can_win, key=self._rank)
+        can_win = (n for n in numbers if self._records[n].outcome not in CANNOT_WIN)
+        if count is None:
+            return sorted(can_win, key=self._rank)
+        return heapq.nsmallest(count, can_win, key=self._rank)  # of none it looks at no trial
 
     def keepers(self, count: int, ending: int | None = None) -> set[int]:
         """The `count` best of the trials that have ended, with `ending` as one of them.

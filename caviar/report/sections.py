@@ -28,7 +28,7 @@ def page(findings: Findings) -> Page:
         ("curves", "Learning curves", sections_search.curves),
         ("parallel", "Parallel coordinates", sections_search.parallel),
         ("importance", "Importance", sections_search.importance),
-        ("landscape", "Where the good ones lie", sections_search.landscape),
+        ("landscape", "Where the good trials are", sections_search.landscape),
         ("workers", "Workers", sections_run.workers),
         ("failures", "Failures", sections_run.failures),
         ("finalists", "Finalists", sections_run.finalists),

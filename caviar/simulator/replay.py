@@ -85,13 +85,10 @@ def simulate(
         clock=clock,
     )
     jobs: dict[int, Job] = {}
-    numbers: list[int] = []
-    seconds: list[float] = []
-    best: list[float] = []
-    so_far = math.nan
+    course = _Course(table)
     under_way = _UnderWay()
     free = workers
-    while epochs is None or len(numbers) < epochs:
+    while epochs is None or len(course.trials) < epochs:
         while free and (job := controller.next_job()) is not None:
             record = job.lead
             jobs[record.number] = job
@@ -103,11 +100,7 @@ def simulate(
         clock.now, number, epoch = under_way.finish()
         row = rows.rows[number]
         value = float(table.values[row, epoch - 1])
-        if table.objective.better(value, so_far):
-            so_far = value
-        numbers.append(number)
-        seconds.append(clock.now)
-        best.append(so_far)
+        course.note(number, clock.now, value)
         result = EpochResult(
             epoch=epoch,
             metrics={table.metric: value},
@@ -119,13 +112,36 @@ def simulate(
         else:
             controller.end(jobs.pop(number))
             free += 1
-    return Replay(
-        table=table,
-        controller=controller,
-        trials=np.array(numbers, dtype=np.int64),
-        seconds=np.array(seconds),
-        best=np.array(best),
-    )
+    return course.replay(controller)
+
+
+class _Course:
+    """The epochs that were trained, in the order in which they finished."""
+
+    def __init__(self, table: CurveTable) -> None:
+        self.trials: list[int] = []
+        self._table = table
+        self._seconds: list[float] = []
+        self._best: list[float] = []
+        self._so_far = math.nan
+
+    def note(self, trial: int, at: float, value: float) -> None:
+        """An epoch of a trial has finished, with this value."""
+        if self._table.objective.better(value, self._so_far):
+            self._so_far = value
+        self.trials.append(trial)
+        self._seconds.append(at)
+        self._best.append(self._so_far)
+
+    def replay(self, controller: SweepController) -> Replay:
+        """All of it."""
+        return Replay(
+            table=self._table,
+            controller=controller,
+            trials=np.array(self.trials, dtype=np.int64),
+            seconds=np.array(self._seconds),
+            best=np.array(self._best),
+        )
 
 
 class _UnderWay:

@@ -28,7 +28,7 @@ class SweepConsole(Console):
         say_no_more()
         with contextlib.suppress(OSError):  # stderr may have gone with it
             print(
-                "caviar: nobody reads this output any more. The sweep goes on; Ctrl-C ends it.",
+                "caviar: nobody reads this output any more. The sweep continues; Ctrl-C ends it.",
                 file=sys.stderr,
                 flush=True,
             )

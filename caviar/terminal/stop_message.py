@@ -39,7 +39,7 @@ def say(
         return
     if finals is None and reason == Stop.EXHAUSTED:
         who, count = type(sweep.searcher).__name__, len(controller.trials)
-        text = f"Ended ({reason}): {who} knows of {count} trials and no more."
+        text = f"Ended ({reason}): {who} has no more than these {count} trials."
     else:
         raised = _raised(reason, controller, sweep)
         line = _line(sweep, raised, recipe=recipe, name=name, script=script)

@@ -135,7 +135,7 @@ def test_a_space_that_is_exhausted():
     sweep = controller(space=CHOICES, searcher=Grid(), trials=64, max_epochs=1)
     drive(sweep, curve=lambda config, epoch: 0.5)
     text = said(sweep, Sweep(searcher=Grid()))
-    assert text == "\nEnded (nothing left to try): Grid knows of 12 trials and no more.\n"
+    assert text == "\nEnded (nothing left to try): Grid has no more than these 12 trials.\n"
 
 
 def test_nothing_is_said_when_the_last_trial_has_run():
