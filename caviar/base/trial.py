@@ -15,7 +15,7 @@ Mode = Literal["max", "min"]
 
 class Outcome(enum.StrEnum):
     """How a trial ended. Two have not: `RUNNING` is training, or waits for a session that resumes
-    it; `PAUSED` has left its worker to others, and goes on if the scheduler promotes it."""
+    it; `PAUSED` has left its worker to others, and continues if the scheduler promotes it."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -63,7 +63,7 @@ class TrialRecord:
     """When its worker was free of it, in the same seconds; None while it has not ended."""
 
     attempt: int = 0
-    """How often it went on after a pause, a failure or in another session: Ray's trials of it."""
+    """How often it continued after a pause, a failure or in another session: Ray's trials of it."""
     begun: list[int] = field(default_factory=list)
     """When it started and when it was promoted, in the count of all that happens."""
     over: int | None = None

@@ -116,7 +116,7 @@ class Budget:
         """Epochs trained before any of them."""
 
     def started(self, record: TrialRecord, trained: int) -> None:
-        """A trial starts, or goes on, after so many epochs over all trials."""
+        """A trial starts, or starts again, after so many epochs over all trials."""
         if not self._first:
             self._before = trained
         if len(self._first) < HOPELESS:

@@ -1,4 +1,4 @@
-"""Forks: a new trial that goes on from another one's checkpoint under a changed configuration.
+"""Forks: a new trial that continues from another one's checkpoint under a changed configuration.
 
 A configuration cannot change within a trial: the history says what each trial was trained with. So
 what others call an exploit or a restart is a trial of its own here, with the epoch it began at.
@@ -28,7 +28,7 @@ CHANGEABLE = frozenset(
         "label_smoothing", "decay_rate",
     }
 )  # fmt: skip
-"""Parameters whose values may differ between a checkpoint and the trial that goes on from it."""
+"""Parameters whose values may differ between a checkpoint and the trial that continues from it."""
 
 _FORKS = 2**32 - 1
 """Tells the random numbers of a fork's change from those of a proposal."""
@@ -139,7 +139,7 @@ def record(
 
 
 def ancestors(record: TrialRecord, records: Mapping[int, TrialRecord]) -> list[TrialRecord]:
-    """The trials whose training `record` goes on from, the first of them first."""
+    """The trials whose training `record` continues, the first of them first."""
     found: list[TrialRecord] = []
     while record.parent is not None and record.forked_at > 0:  # at 0 there was no checkpoint
         record = records[record.parent]

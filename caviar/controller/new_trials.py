@@ -1,4 +1,4 @@
-"""The searcher's side of a sweep: what it is asked for, and what it is told of the trials.
+"""The searcher's side of a sweep: what it is asked for, and what it observes of the trials.
 
 Forks are kept from it: their values are not those of their configurations alone.
 """

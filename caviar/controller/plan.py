@@ -65,7 +65,7 @@ class Log(Protocol):
         """An unfinished trial runs again: of an earlier session, after a failure or a pause."""
 
     def pause(self, record: TrialRecord) -> None:
-        """A trial has left its worker, and goes on if it is promoted."""
+        """A trial has left its worker, and continues if it is promoted."""
 
     def report(self, number: int, report: Report) -> None:
         """One epoch of a trial."""

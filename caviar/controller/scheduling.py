@@ -1,4 +1,4 @@
-"""The scheduler's side of a sweep: what it is told of the trials, and its verdicts."""
+"""The scheduler's side of a sweep: what it sees of the trials, and its verdicts."""
 
 from __future__ import annotations
 

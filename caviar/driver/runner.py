@@ -18,6 +18,7 @@ from caviar import trackers
 from caviar.base.errors import UsageError
 from caviar.controller.budget import Stop
 from caviar.controller.controller import SweepController
+from caviar.controller.lifecycle import Earlier
 from caviar.controller.plan import Log, Plan
 from caviar.driver import finals, loading, warm_start
 from caviar.driver.preparing import give_way, prepare, processes, request
@@ -348,9 +349,11 @@ def _controller(
         scheduler=scheduler,
         history=log,
         checkpoints=checkpoints.CheckpointFolder(folder / layout.TRIALS),
-        session=sessions.count(history),
-        spent=sessions.spent(history) + time.monotonic() - started,
-        gpu_seconds=sessions.gpu_seconds(history),
+        earlier=Earlier(
+            sessions=sessions.count(history),
+            seconds=sessions.spent(history) + time.monotonic() - started,
+            gpu_seconds=sessions.gpu_seconds(history),
+        ),
     )
     controller.learn(warm.rows)
     if sweep.resume:

@@ -13,6 +13,7 @@ from caviar.base.objective import Objective
 from caviar.controller.budget import Limits
 from caviar.controller.controller import SweepController
 from caviar.controller.job import EpochResult
+from caviar.controller.lifecycle import Earlier
 from caviar.controller.plan import Plan
 from caviar.schedulers import NoStopping
 from caviar.searchers import Random
@@ -195,9 +196,7 @@ def controller(
         scheduler=scheduler.build(max_epochs=asked.max_epochs, seed=asked.seed),
         history=history or InMemory(),
         checkpoints=Found(checkpoint),
-        session=session,
-        spent=spent,
-        gpu_seconds=gpu_seconds,
+        earlier=Earlier(sessions=session, seconds=spent, gpu_seconds=gpu_seconds),
         clock=clock or Clock(),
     )
 
