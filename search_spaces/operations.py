@@ -1,39 +1,21 @@
-"""New spaces from old ones: compose, prefix, override, fix, drop, tiers, zoom.
+"""The parameters of new spaces: prefix, override, fix, drop, tiers, zoom.
 
-Each leaves its argument alone and returns a space that went through all checks again.
+Each leaves its argument alone and returns the parameters of another space; the methods of
+`SearchSpace` of the same names build that space, which checks them together.
 """
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any
 
 from search_spaces.checks import inherited, parents
+from search_spaces.collection import Space
 from search_spaces.conditions import AllOf, Condition, Is, OneOf
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
 from search_spaces.text import did_you_mean, is_count, is_number
 
-if TYPE_CHECKING:
-    from search_spaces.space import SearchSpace
 
-
-def compose(
-    space: "SearchSpace", others: Sequence[Union["SearchSpace", Parameter]], name: str | None
-) -> "SearchSpace":
-    """All parameters in one space, named "a+b" unless said."""
-    parameters = list(space.parameters)
-    names = [space.name]
-    for other in others:
-        if isinstance(other, Float | Int | Choice | Fixed):
-            parameters.append(other)
-        elif isinstance(other, type(space)):
-            parameters.extend(other.parameters)
-            names.append(other.name)
-        else:
-            raise ValueError(f"compose joins spaces and parameters, got {other!r}")
-    return type(space)(name or "+".join(names), parameters)
-
-
-def prefix(space: "SearchSpace", prefix: str) -> "SearchSpace":
+def prefix(space: Space, prefix: str) -> list[Parameter]:
     """Every name, in conditions too, with `prefix` before it."""
     if not isinstance(prefix, str):
         raise ValueError(f"a prefix is a text such as 'encoder.', got {prefix!r}")
@@ -41,18 +23,13 @@ def prefix(space: "SearchSpace", prefix: str) -> "SearchSpace":
     def rename(name: str) -> str:
         return prefix + name
 
-    return type(space)(
-        space.name,
-        [
-            dataclasses.replace(
-                p, name=rename(p.name), when=p.when.renamed(rename) if p.when else None
-            )
-            for p in space.parameters
-        ],
-    )
+    return [
+        dataclasses.replace(p, name=rename(p.name), when=p.when.renamed(rename) if p.when else None)
+        for p in space.parameters
+    ]
 
 
-def override(space: "SearchSpace", name: str, changes: Mapping[str, Any]) -> "SearchSpace":
+def override(space: Space, name: str, changes: Mapping[str, Any]) -> list[Parameter]:
     """One parameter with other fields; children that can never take part then are left out."""
     parameter = known(space, name)
     fields = [f.name for f in dataclasses.fields(parameter) if f.init and f.name != "name"]
@@ -64,12 +41,12 @@ def override(space: "SearchSpace", name: str, changes: Mapping[str, Any]) -> "Se
     return _replaced(space, dataclasses.replace(parameter, **changes))
 
 
-def fix(space: "SearchSpace", name: str, value: Any) -> "SearchSpace":
+def fix(space: Space, name: str, value: Any) -> list[Parameter]:
     """One parameter held at a value it could have."""
     return _replaced(space, held_at(known(space, name), value))
 
 
-def drop(space: "SearchSpace", names: Sequence[str]) -> "SearchSpace":
+def drop(space: Space, names: Sequence[str]) -> list[Parameter]:
     """Without some parameters."""
     for name in names:
         known(space, name)
@@ -81,10 +58,10 @@ def drop(space: "SearchSpace", names: Sequence[str]) -> "SearchSpace":
                     f"{name}: cannot be dropped while {parameter.name} takes part when "
                     f"{parameter.when}: drop both, or fix {name}"
                 )
-    return type(space)(space.name, kept)
+    return kept
 
 
-def tiers(space: "SearchSpace", n: int) -> "SearchSpace":
+def tiers(space: Space, n: int) -> list[Parameter]:
     """The first n tiers searched, the rest (unranked ones too) held at their defaults.
 
     Held, not dropped: a configuration stays complete, and what a model trains with is written down.
@@ -103,16 +80,16 @@ def tiers(space: "SearchSpace", n: int) -> "SearchSpace":
             f"space {space.name!r} has nothing to search in its first {n} tiers: "
             + (f"its first one is {ranked[0]}" if ranked else "give its parameters a tier")
         )
-    return type(space)(space.name, possible(held))
+    return possible(held)
 
 
 def zoom(
-    space: "SearchSpace",
+    space: Space,
     configs: Iterable[Mapping[str, Any]],
     *,
     margin: float = 0.1,
     drop_options: bool = False,
-) -> "SearchSpace":
+) -> list[Parameter]:
     """Shrink every range to where the good configurations (best first) lie.
 
     In the scale's own coordinates: from their lowest to their highest unit coordinate, widened on
@@ -146,7 +123,7 @@ def zoom(
             narrowed.append(_zoomed_choice(parameter, values, drop_options))
         else:
             narrowed.append(_zoomed_number(parameter, values, margin))
-    return type(space)(space.name, possible(narrowed))
+    return possible(narrowed)
 
 
 def _zoomed_choice(parameter: Choice, values: Sequence[Any], drop_options: bool) -> Parameter:
@@ -181,12 +158,12 @@ def held_at(parameter: Parameter, value: Any) -> Fixed:
     )
 
 
-def _replaced(space: "SearchSpace", parameter: Parameter) -> "SearchSpace":
+def _replaced(space: Space, parameter: Parameter) -> list[Parameter]:
     changed = [parameter if p.name == parameter.name else p for p in space]
     left = possible(changed)
     if all(p.name != parameter.name for p in left):
         left = changed  # its own new condition is wrong: the space refuses it and says why
-    return type(space)(space.name, left)
+    return left
 
 
 def possible(parameters: Sequence[Parameter]) -> list[Parameter]:
@@ -215,7 +192,7 @@ def _trimmed(when: Condition, by_name: Mapping[str, Parameter]) -> Condition:
     return conditions[0] if len(conditions) == 1 else AllOf(*conditions)
 
 
-def known(space: "SearchSpace", name: str) -> Parameter:
+def known(space: Space, name: str) -> Parameter:
     """The parameter of a name; ValueError with a suggestion when there is none."""
     if name not in space:
         raise ValueError(

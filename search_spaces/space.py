@@ -30,11 +30,11 @@ import numpy as np
 from search_spaces import operations, storage, table
 from search_spaces.checks import topological_order
 from search_spaces.choice import Choice, Fixed
+from search_spaces.collection import Config
 from search_spaces.numeric import Float, Int
 from search_spaces.parameters import Parameter, Searched
 from search_spaces.text import did_you_mean
 
-Config = dict[str, Any]
 Key = tuple[tuple[str, int | float], ...]
 
 
@@ -234,19 +234,31 @@ class SearchSpace:
         """Whether two configurations would train the same model."""
         return self.key(a) == self.key(b)
 
-    def grid_size(self, points: int) -> int:
-        """How many configurations a grid with so many points an axis has; nothing is enumerated."""
-        from search_spaces.encoders import grid
-
-        return grid.size(self, points)
-
     # -- other spaces -----------------------------------------------------------------------------
 
     def compose(
         self, *others: Union["SearchSpace", Parameter], name: str | None = None
     ) -> "SearchSpace":
-        """This space and others as one; no name may occur twice."""
-        return operations.compose(self, others, name)
+        """This space and others as one; no name may occur twice.
+
+        Args:
+            others: spaces and parameters, which follow in this order.
+            name: of the new space; the spaces' names joined by + by default.
+
+        Raises:
+            ValueError: two parameters have one name, or something is neither space nor parameter.
+        """
+        parameters = list(self.parameters)
+        names = [self.name]
+        for other in others:
+            if isinstance(other, SearchSpace):
+                parameters.extend(other.parameters)
+                names.append(other.name)
+            elif isinstance(other, Float | Int | Choice | Fixed):
+                parameters.append(other)
+            else:
+                raise ValueError(f"compose joins spaces and parameters, got {other!r}")
+        return SearchSpace(name or "+".join(names), parameters)
 
     def __add__(self, other: Union["SearchSpace", Parameter]) -> "SearchSpace":
         if not isinstance(other, SearchSpace | Float | Int | Choice | Fixed):
@@ -259,23 +271,23 @@ class SearchSpace:
 
     def prefix(self, prefix: str) -> "SearchSpace":
         """Every parameter renamed to `prefix + name`, conditions included."""
-        return operations.prefix(self, prefix)
+        return SearchSpace(self.name, operations.prefix(self, prefix))
 
     def override(self, name: str, **changes: Any) -> "SearchSpace":
         """One parameter with some fields changed: low, high, scale, default, options, tier, …"""
-        return operations.override(self, name, changes)
+        return SearchSpace(self.name, operations.override(self, name, changes))
 
     def fix(self, name: str, value: Any) -> "SearchSpace":
         """One parameter held at a value; parameters that can never take part then are left out."""
-        return operations.fix(self, name, value)
+        return SearchSpace(self.name, operations.fix(self, name, value))
 
     def drop(self, *names: str) -> "SearchSpace":
         """Without these parameters; refused while another's condition looks at one of them."""
-        return operations.drop(self, names)
+        return SearchSpace(self.name, operations.drop(self, names))
 
     def tiers(self, n: int) -> "SearchSpace":
         """Search the first n tiers of importance only; all else is held at its default."""
-        return operations.tiers(self, n)
+        return SearchSpace(self.name, operations.tiers(self, n))
 
     def zoom(
         self,
@@ -285,7 +297,8 @@ class SearchSpace:
         drop_options: bool = False,
     ) -> "SearchSpace":
         """Shrink to the region of good configurations, best first; see `operations.zoom`."""
-        return operations.zoom(self, configs, margin=margin, drop_options=drop_options)
+        parameters = operations.zoom(self, configs, margin=margin, drop_options=drop_options)
+        return SearchSpace(self.name, parameters)
 
     # -- to look at and to keep -------------------------------------------------------------------
 
@@ -300,7 +313,7 @@ class SearchSpace:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "SearchSpace":
         """The space that `to_json` wrote; checked like any other."""
-        return storage.from_json(data)
+        return cls(*storage.from_json(data))
 
     def save(self, path: str | Path) -> None:
         """Write it to a JSON file."""
@@ -309,7 +322,10 @@ class SearchSpace:
     @classmethod
     def load(cls, path: str | Path) -> "SearchSpace":
         """Read it from a JSON file; ValueError, naming the file, when that holds none."""
-        return storage.load(path)
+        try:
+            return cls(*storage.from_json(storage.read(path)))
+        except ValueError as error:  # json's own error is one
+            raise ValueError(f"{path} holds no search space: {error}") from None
 
     @property
     def fingerprint(self) -> str:
@@ -318,8 +334,8 @@ class SearchSpace:
         Names, ranges, scales, defaults and conditions count; tiers, sources and the space's own
         name do not.
         """
-        told = [
+        described = [
             {key: value for key, value in entry.items() if key not in ("tier", "source")}
             for entry in self.to_json()["parameters"]
         ]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,14 +4,12 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from search_spaces.collection import Space
 from search_spaces.conditions import condition_from_json
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter
 from search_spaces.text import as_json, did_you_mean
-
-if TYPE_CHECKING:
-    from search_spaces.space import SearchSpace
 
 FORMAT = 1
 _KINDS: dict[str, type[Float] | type[Int] | type[Choice] | type[Fixed]] = {
@@ -19,7 +17,7 @@ _KINDS: dict[str, type[Float] | type[Int] | type[Choice] | type[Fixed]] = {
 }
 
 
-def to_json(space: "SearchSpace") -> dict[str, Any]:
+def to_json(space: Space) -> dict[str, Any]:
     """The whole space as JSON types: a format number, the name, the parameters in order."""
     return {
         "format": FORMAT,
@@ -37,25 +35,23 @@ def _entry(parameter: Parameter) -> dict[str, Any]:
     return dict(sorted(entry.items()))
 
 
-def from_json(data: Mapping[str, Any]) -> "SearchSpace":
-    """The space that `to_json` wrote; ValueError, naming the parameter, for anything else."""
-    from search_spaces.space import SearchSpace
-
+def from_json(data: object) -> tuple[str, list[Parameter]]:
+    """Name and parameters that `to_json` wrote; ValueError, naming the parameter, otherwise."""
     if not isinstance(data, Mapping) or not {"format", "name", "parameters"} <= set(data):
         raise ValueError(f"a saved space has format, name and parameters, got {_start(data)}")
     if data["format"] != FORMAT:
         raise ValueError(f"the format of a saved space must be {FORMAT}, got {data['format']!r}")
     if not isinstance(data["parameters"], list):
         raise ValueError(f"parameters must be a list, got {_start(data['parameters'])}")
-    return SearchSpace(data["name"], [_parameter(entry) for entry in data["parameters"]])
+    return data["name"], [_parameter(entry) for entry in data["parameters"]]
 
 
-def _start(value: Any) -> str:
+def _start(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def _parameter(entry: Any) -> Parameter:
+def _parameter(entry: object) -> Parameter:
     if not isinstance(entry, Mapping):
         raise ValueError(f"a saved parameter has kind, name and its range, got {_start(entry)}")
     told = dict(entry)
@@ -76,15 +72,12 @@ def _parameter(entry: Any) -> Parameter:
         raise ValueError(f"{told.get('name')}: {error}") from None
 
 
-def save(space: "SearchSpace", path: str | Path) -> None:
+def save(space: Space, path: str | Path) -> None:
     """Write a JSON file that a person can read and a later sweep can load."""
     text = json.dumps(to_json(space), indent=2, ensure_ascii=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 
-def load(path: str | Path) -> "SearchSpace":
-    """Read the file that `save` wrote."""
-    try:
-        return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
-    except ValueError as error:  # json's own error is one
-        raise ValueError(f"{path} holds no search space: {error}") from None
+def read(path: str | Path) -> object:
+    """The JSON of a file that `save` wrote; ValueError where it is none."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

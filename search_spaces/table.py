@@ -1,16 +1,12 @@
 """A space as a table of texts."""
 
-from typing import TYPE_CHECKING
-
+from search_spaces.collection import Space
 from search_spaces.text import show
-
-if TYPE_CHECKING:
-    from search_spaces.space import SearchSpace
 
 COLUMNS = ("parameter", "range", "scale", "default", "tier", "when", "source")
 
 
-def rows(space: "SearchSpace") -> list[tuple[str, ...]]:
+def rows(space: Space) -> list[tuple[str, ...]]:
     """One row a parameter, one text for each of COLUMNS."""
     found: list[tuple[str, ...]] = []
     for parameter in space.parameters:
@@ -29,7 +25,7 @@ def rows(space: "SearchSpace") -> list[tuple[str, ...]]:
     return found
 
 
-def text(space: "SearchSpace") -> str:
+def text(space: Space) -> str:
     """The table in plain characters, columns aligned."""
     lines = [COLUMNS, *rows(space)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]

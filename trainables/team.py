@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
@@ -26,11 +26,34 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from trainables.options import RESERVED_KEY
 
 if TYPE_CHECKING:
-    from trainables.loop_trainable import LoopTrainable
+    from trainables.loops import Loop
 
 _SIOCGIFADDR = 0x8915
 _GRACE_SECONDS = 5.0
 """How long the other workers have to fail too: of several errors the cause is told."""
+
+
+class Peer(Protocol):
+    """What a worker asks of the trainable that it holds: see `LoopTrainable`."""
+
+    config: dict[str, Any]
+
+    @property
+    def loop(self) -> Loop:
+        """What is trained now."""
+
+    @property
+    def end(self) -> Mapping[str, Any] | None:
+        """The report of a trial that has ended by itself."""
+
+    def join(self, rank: int, size: int, meeting: str) -> None:
+        """Meet the other workers."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Build the first trial."""
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Build another trial."""
 
 
 class WorkerError(Exception):
@@ -71,7 +94,7 @@ def interface_of(address: str) -> str | None:
 class Member:
     """A worker: one process of the group, with a trainable of its own that runs no trial."""
 
-    def __init__(self, kind: type[LoopTrainable]) -> None:
+    def __init__(self, kind: type[Peer]) -> None:
         self._peer = kind.__new__(kind)  # not built: Ray's part of it is for a trial's own actor
 
     def node(self) -> tuple[str, str]:
@@ -157,7 +180,7 @@ class Team:
     Raises RuntimeError when this actor has no such placement group.
     """
 
-    def __init__(self, kind: type[LoopTrainable], size: int) -> None:
+    def __init__(self, kind: type[Peer], size: int) -> None:
         group = get_current_placement_group()
         bundles = [] if group is None else group.bundle_specs
         if group is None or len(bundles) != size:

@@ -17,8 +17,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search_spaces.checks import parents
+from search_spaces.collection import Config
 from search_spaces.parameters import Parameter
-from search_spaces.space import Config, SearchSpace
+from search_spaces.space import SearchSpace
 from search_spaces.text import is_count
 
 LIMIT = 10_000

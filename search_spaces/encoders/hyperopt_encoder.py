@@ -23,9 +23,10 @@ from hyperopt import Trials, hp
 from hyperopt.fmin import generate_trial
 from hyperopt.pyll import scope
 
+from search_spaces.collection import Config
 from search_spaces.conditions import AtLeast, AtMost, Single
 from search_spaces.parameters import Choice, Fixed, Float, Int, Parameter, Searched
-from search_spaces.space import Config, SearchSpace
+from search_spaces.space import SearchSpace
 
 Value = float | int
 

@@ -25,9 +25,10 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from search_spaces.collection import Config
 from search_spaces.numeric import Float, Int
 from search_spaces.parameters import Choice, Fixed, Parameter, Searched
-from search_spaces.space import Config, SearchSpace
+from search_spaces.space import SearchSpace
 
 
 def suggest(space: SearchSpace, trial: Trial) -> Config:

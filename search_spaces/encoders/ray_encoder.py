@@ -10,8 +10,9 @@ from typing import Any
 
 from ray.tune.search.sample import Domain, choice, uniform
 
+from search_spaces.collection import Config
 from search_spaces.parameters import Choice
-from search_spaces.space import Config, SearchSpace
+from search_spaces.space import SearchSpace
 
 
 def encode(space: SearchSpace) -> dict[str, Domain]:

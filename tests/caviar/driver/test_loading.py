@@ -21,6 +21,7 @@ from caviar.ray import cluster
 from caviar.store import experiments
 from caviar.sweep.sweep import by_name
 from search_spaces import Choice, SearchSpace
+from search_spaces.encoders.grid import size
 from trainables import data
 from trainables.data import DataUnavailableError
 
@@ -141,9 +142,8 @@ def test_fixing_makes_a_grid_small_enough():
     with pytest.raises(UsageError, match="more than the limit"):
         loading.load_space(asked)
     fixed = ("units=8", "layers=2", "optimizer=adam")
-    assert loading.load_space(
-        Sweep(space=CONDITIONAL, searcher=Grid(points=100), fix=fixed)
-    ).grid_size(100) == (100 * 2)
+    space = loading.load_space(Sweep(space=CONDITIONAL, searcher=Grid(points=100), fix=fixed))
+    assert size(space, 100) == 100 * 2
 
 
 # The trainable.
