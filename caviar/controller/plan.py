@@ -41,7 +41,7 @@ class Plan:
     @classmethod
     def of(cls, sweep: Sweep, **others: Any) -> Plan:
         """What the options of a sweep say; `others` are fields of the plan that they do not."""
-        said: dict[str, Any] = {
+        asked: dict[str, Any] = {
             "objective": sweep.objective,
             "max_epochs": sweep.max_epochs,
             "trials": sweep.trials,
@@ -52,7 +52,7 @@ class Plan:
             "limits": sweep.limits,
             "gpus_per_trial": sweep.gpus_per_trial,
         }
-        return cls(**(said | others))
+        return cls(**(asked | others))
 
 
 class Log(Protocol):
