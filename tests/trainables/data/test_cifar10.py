@@ -12,7 +12,7 @@ import pytest
 
 from trainables.data import DataUnavailableError, cifar10, load
 
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "cifar10_6k.npz"
+SHARED = Path(__file__).parents[4] / "shared" / "data" / "cifar10_6k.npz"
 NAMES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 ROWS = 20  # of a batch
 
