@@ -41,6 +41,11 @@ _EARLY = {
 }
 
 
+def import_ray() -> None:
+    """Import Ray now: a second that may have to be spent before something else begins."""
+    import ray  # noqa: F401
+
+
 def prepare_environment(*, verbose: bool) -> None:
     """Set what Ray reads once, when it is imported or started; a variable that is set stays."""
     for name, value in (_QUIET | _EARLY).items():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from caviar.controller.controller import SweepController
 from caviar.controller.job import Job
-from caviar.driver.preparing import Prepared, request
 from caviar.ray import capacity, start
 from caviar.ray.interrupt import Interrupt
 from caviar.store import layout
@@ -17,43 +18,60 @@ from caviar.store.disk_space import Room
 from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep
 from caviar.terminal.progress import Progress
+from trainables.options import TrialOptions
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
 
 
-def search(
-    sweep: Sweep,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What all jobs of a sweep have in common."""
+
+    sweep: Sweep
+    trainable: type[Any]
+    data: Dataset
+    """As the trials get it."""
+    options: TrialOptions
+    request: capacity.Request
+    """What one job takes of the machines."""
+    private: bool
+    """Whether Ray runs for this sweep alone."""
+    room: Room | None
+    """For the checkpoints; None where nobody knows."""
+
+
+def run_jobs(
+    workload: Workload,
     controller: SweepController,
-    prepared: Prepared,
     console: Console,
     *,
     folder: Location,
     working: Path,
-    private: bool,
-    room: Room | None,
     interrupt: Interrupt,
 ) -> None:
-    """Run trials until the controller has no more.
-
-    Raises `NoRoomError` where their checkpoints may take more than `room`: before any epoch as
-    far as the models tell, else after the first that is too large.
+    """Run jobs until the controller has no more.
 
     Args:
-        sweep: its options.
-        controller: says which trial runs, and which goes on.
-        prepared: the class that trains, and its data.
+        workload: what they have in common.
+        controller: says which trial runs, and which continues.
         console: where the progress is shown.
         folder: the checkpoints go into its `trials`.
         working: the tracebacks go into its `errors`.
-        private: Ray runs for this sweep alone.
-        room: for the checkpoints; None where nobody knows.
         interrupt: what Ctrl-C asks.
+
+    Raises:
+        NoRoomError: where their checkpoints may take more than the room: before any epoch as far
+            as the models tell, otherwise after the first that is too large.
     """
     from ray import tune
 
     from caviar.ray import bridge
 
-    asked, concurrent = request(sweep, prepared), sweep.concurrent
+    sweep, room, asked = workload.sweep, workload.room, workload.request
+    private, concurrent = workload.private, sweep.concurrent
     trainable = tune.with_resources(
-        tune.with_parameters(prepared.trainable, data=prepared.data, options=prepared.options),
+        tune.with_parameters(workload.trainable, data=workload.data, options=workload.options),
         tune.PlacementGroupFactory(asked.bundles, strategy=asked.strategy),
     )
     jobs: dict[str, Job] = {}
@@ -70,7 +88,7 @@ def search(
             jobs=jobs,
             errors=working / layout.ERRORS,
             trials=folder / layout.TRIALS,
-            metrics=prepared.trainable.metrics,
+            metrics=workload.trainable.metrics,
             on_change=progress.changed,
             going=frozenset if private else going,
             most_bytes=math.inf if room is None else room.each,

@@ -28,7 +28,9 @@ from ray.train._internal.storage import StorageContext
 from without_ray import LINE, METRIC, checkpoint, drive
 
 from caviar import Sweep
-from caviar.base.trial import trial_seed
+from caviar.base.objective import Objective
+from caviar.base.trial import Report, TrialRecord, trial_seed
+from caviar.base.trials import Trials
 from caviar.controller.job import EpochResult
 from caviar.driver import finals, runner
 from caviar.ray.start import own_staging
@@ -187,12 +189,14 @@ def test_lower_is_better_where_asked(tmp_path):
 def test_the_default_takes_part_unless_it_cannot_or_another_is_to_be_beaten(
     leaders, default_is, brought, numbers
 ):
-    controller = SimpleNamespace(
-        leaders=lambda count: leaders[:count],
-        plan=SimpleNamespace(default_first=default_is.get("default_first", True)),
-        best_report=lambda number: None if default_is.get("diverged") else object(),
-        records={n: SimpleNamespace(config={"x": float(n)}) for n in range(3)},
-    )
+    trials = Trials(Objective("value", "max"))
+    for number in range(3):
+        value = -float(leaders.index(number)) if number in leaders else -9.0
+        reported = number in leaders or not default_is.get("diverged")
+        reports = [Report(1, {"value": value}, number, 0.0)] if reported else []
+        trials.add(TrialRecord(number, {"x": float(number)}, 0, reports=reports))
+    plan = SimpleNamespace(default_first=default_is.get("default_first", True))
+    controller = SimpleNamespace(trials=trials, plan=plan)
     found = finals.candidates(controller, 2, brought)
     assert [number for number, _ in found] == numbers
     assert [config["x"] for _, config in found] == [9.0 if n is None else n for n in numbers]
@@ -232,10 +236,10 @@ def run_sweep(tmp_path, monkeypatch):
     monkeypatch.setattr("caviar.ray.capacity.check", lambda *args, **options: 1)
 
     def run_sweep(curve):
-        def search(sweep, which, *args, **options):
-            drive(which, curve=curve)
+        def run_jobs(workload, controller, *args, **options):
+            drive(controller, curve=curve)
 
-        monkeypatch.setattr(runner, "search", search)
+        monkeypatch.setattr(runner, "run_jobs", run_jobs)
         sweep = asked(dataset="digits", space="ng", trials=2, finalists=2, storage=tmp_path)
         return runner.run(replace(sweep, name="x"), recipe="random_search")
 

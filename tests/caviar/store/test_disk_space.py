@@ -196,7 +196,7 @@ def test_what_cannot_be_taken_back_does_not_hide_the_refusal(check):
         raise OSError(28, "No space left on device")
 
     with (
-        pytest.raises(disk_space.NoRoomError, match=r"9.9 GB are free|may take"),
+        pytest.raises(disk_space.NoRoomError, match=r"may take .* GB"),
         runner._if_refused(Sweep(), undo),
     ):
         check(1.0, free=9.9)
