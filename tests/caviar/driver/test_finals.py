@@ -25,7 +25,7 @@ from commands import (
     wait_for,
 )
 from ray.train._internal.storage import StorageContext
-from without_ray import LINE, METRIC, checkpoint, drive
+from without_ray import LINE, METRIC, OneByOne, checkpoint, drive
 
 from caviar import Sweep
 from caviar.base.objective import Objective
@@ -240,6 +240,7 @@ def run_sweep(tmp_path, monkeypatch):
             drive(controller, curve=curve)
 
         monkeypatch.setattr(runner, "run_jobs", run_jobs)
+        monkeypatch.setattr(runner, "SweepController", OneByOne)
         sweep = asked(dataset="digits", space="ng", trials=2, finalists=2, storage=tmp_path)
         return runner.run(replace(sweep, name="x"), recipe="random_search")
 
