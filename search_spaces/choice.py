@@ -10,13 +10,24 @@ from search_spaces.described import UNSET, Described
 from search_spaces.text import as_json, canonical, is_number, own, show
 
 
-def _is_whole(raw: Any) -> bool:
+def _is_whole(raw: object) -> bool:
     return isinstance(raw, numbers.Integral) and not isinstance(raw, bool)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice(Described):
     """One of several JSON values, each with the same chance.
+
+    Args:
+        name: letters, digits, "_" and ".": its key in a configuration.
+        options: JSON values that differ, at least one.
+        default: option of the default configuration; the first by default.
+        tier: order of importance, 1 first; None, the default, when the source gives none.
+        source: the document that gives the range, and a remark; empty by default.
+        when: the condition under which it takes part; None, the default, for always.
+
+    Raises:
+        ValueError: no options, equal ones, one that is no JSON value, or a default that is none.
 
     >>> Choice(name="filters", options=[[32, 64], [64, 128]]).decode(1)
     [64, 128]
@@ -59,7 +70,7 @@ class Choice(Described):
             )
         return own(self.options[raw])
 
-    def encode(self, value: Any) -> int:
+    def encode(self, value: object) -> int:
         """The number of an option."""
         try:
             return self._number[canonical(value)]
@@ -67,11 +78,11 @@ class Choice(Described):
             options = ", ".join(show(option) for option in self.options)
             raise self.refuse(f"must be one of {options}, got {value!r}") from None
 
-    def normal(self, value: Any) -> Any:
+    def normal(self, value: object) -> Any:
         """The option as the space holds it; ValueError when there is none like it."""
         return own(self.options[self.encode(value)])
 
-    def token(self, value: Any) -> int:
+    def token(self, value: object) -> int:
         """What makes two values the same one: the number of the option."""
         return self.encode(value)
 
@@ -96,7 +107,18 @@ class Choice(Described):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fixed(Described):
-    """One JSON value that is part of every configuration (where its condition holds)."""
+    """One JSON value that is part of every configuration (where its condition holds).
+
+    Args:
+        name: letters, digits, "_" and ".": its key in a configuration.
+        value: the JSON value.
+        tier: order of importance, 1 first; None, the default, when the source gives none.
+        source: the document that gives the range, and a remark; empty by default.
+        when: the condition under which it takes part; None, the default, for always.
+
+    Raises:
+        ValueError: the value is no JSON value, or the name is not made of these characters.
+    """
 
     kind: ClassVar[str] = "fixed"
 
@@ -114,7 +136,7 @@ class Fixed(Described):
         """Its value."""
         return own(self.value)
 
-    def normal(self, value: Any) -> Any:
+    def normal(self, value: object) -> Any:
         """The value; ValueError when it is another one."""
         try:
             same = canonical(value) == canonical(self.value)
@@ -124,7 +146,7 @@ class Fixed(Described):
             raise self.refuse(f"is fixed at {show(self.value)}, got {value!r}")
         return own(self.value)
 
-    def token(self, value: Any) -> int:
+    def token(self, value: object) -> int:
         """Nothing distinguishes two of them."""
         self.normal(value)
         return 0

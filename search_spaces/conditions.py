@@ -32,10 +32,11 @@ class _OnOne:
                 f"{type(self).__name__}('optimizer', ...)"
             )
 
-    def tests(self, value: Any) -> bool:
+    def tests(self, value: object) -> bool:
+        """Whether a value of the other parameter fulfils it."""
         raise NotImplementedError
 
-    def holds(self, config: Mapping[str, Any]) -> bool:
+    def holds(self, config: Mapping[str, object]) -> bool:
         return self.name in config and self.tests(config[self.name])
 
     def single(self) -> tuple[Any, ...]:
@@ -45,7 +46,15 @@ class _OnOne:
 
 @dataclass(frozen=True, slots=True)
 class Is(_OnOne):
-    """The other parameter has this value."""
+    """The other parameter has this value.
+
+    Args:
+        name: of the other parameter.
+        value: a JSON value that it can have; a continuous number needs `AtLeast` or `AtMost`.
+
+    Raises:
+        ValueError: the name is no text, or the value no JSON value.
+    """
 
     value: Any
 
@@ -57,13 +66,13 @@ class Is(_OnOne):
         """The values it names."""
         return (self.value,)
 
-    def tests(self, value: Any) -> bool:
+    def tests(self, value: object) -> bool:
         return same_value(value, self.value)
 
     def renamed(self, rename: Callable[[str], str]) -> "Is":
         return Is(rename(self.name), self.value)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"is": [self.name, self.value]}
 
     def __str__(self) -> str:
@@ -72,7 +81,15 @@ class Is(_OnOne):
 
 @dataclass(frozen=True, slots=True)
 class OneOf(_OnOne):
-    """The other parameter has one of these values."""
+    """The other parameter has one of these values.
+
+    Args:
+        name: of the other parameter.
+        values: JSON values that it can have, at least one.
+
+    Raises:
+        ValueError: there are no values, or one is no JSON value.
+    """
 
     values: tuple[Any, ...]
 
@@ -89,13 +106,13 @@ class OneOf(_OnOne):
         """The values it names."""
         return self.values
 
-    def tests(self, value: Any) -> bool:
+    def tests(self, value: object) -> bool:
         return any(same_value(value, mine) for mine in self.values)
 
     def renamed(self, rename: Callable[[str], str]) -> "OneOf":
         return OneOf(rename(self.name), self.values)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"one_of": [self.name, list(self.values)]}
 
     def __str__(self) -> str:
@@ -104,7 +121,15 @@ class OneOf(_OnOne):
 
 @dataclass(frozen=True, slots=True)
 class AtLeast(_OnOne):
-    """The other parameter, a number, is this or more."""
+    """The other parameter, a number, is this or more.
+
+    Args:
+        name: of the other parameter.
+        value: the bound, finite and in natural units, included up to float noise.
+
+    Raises:
+        ValueError: the bound is no finite number.
+    """
 
     value: float
 
@@ -112,13 +137,13 @@ class AtLeast(_OnOne):
         _OnOne.__post_init__(self)
         _need_number(self.name, self.value)
 
-    def tests(self, value: Any) -> bool:
+    def tests(self, value: object) -> bool:
         return is_number(value) and (value >= self.value or _close(value, self.value))
 
     def renamed(self, rename: Callable[[str], str]) -> "AtLeast":
         return AtLeast(rename(self.name), self.value)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"at_least": [self.name, self.value]}
 
     def __str__(self) -> str:
@@ -127,7 +152,15 @@ class AtLeast(_OnOne):
 
 @dataclass(frozen=True, slots=True)
 class AtMost(_OnOne):
-    """The other parameter, a number, is this or less."""
+    """The other parameter, a number, is this or less.
+
+    Args:
+        name: of the other parameter.
+        value: the bound, finite and in natural units, included up to float noise.
+
+    Raises:
+        ValueError: the bound is no finite number.
+    """
 
     value: float
 
@@ -135,13 +168,13 @@ class AtMost(_OnOne):
         _OnOne.__post_init__(self)
         _need_number(self.name, self.value)
 
-    def tests(self, value: Any) -> bool:
+    def tests(self, value: object) -> bool:
         return is_number(value) and (value <= self.value or _close(value, self.value))
 
     def renamed(self, rename: Callable[[str], str]) -> "AtMost":
         return AtMost(rename(self.name), self.value)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"at_most": [self.name, self.value]}
 
     def __str__(self) -> str:
@@ -153,7 +186,14 @@ Single = Is | OneOf | AtLeast | AtMost
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Every one of several conditions holds."""
+    """Every one of several conditions holds.
+
+    Args:
+        conditions: two or more; an `AllOf` among them counts as its parts.
+
+    Raises:
+        ValueError: there are fewer than two, or something is no condition.
+    """
 
     conditions: tuple[Single, ...]
 
@@ -170,7 +210,7 @@ class AllOf:
             )
         object.__setattr__(self, "conditions", flat)
 
-    def holds(self, config: Mapping[str, Any]) -> bool:
+    def holds(self, config: Mapping[str, object]) -> bool:
         return all(condition.holds(config) for condition in self.conditions)
 
     def single(self) -> tuple[Single, ...]:
@@ -179,7 +219,7 @@ class AllOf:
     def renamed(self, rename: Callable[[str], str]) -> "AllOf":
         return AllOf(*(condition.renamed(rename) for condition in self.conditions))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"all_of": [condition.to_json() for condition in self.conditions]}
 
     def __str__(self) -> str:

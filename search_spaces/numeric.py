@@ -171,6 +171,20 @@ class _Number(Described):
 class Float(_Number):
     """A real number on a linear, log or log1m scale, with an optional step.
 
+    Args:
+        name: letters, digits, "_" and ".": its key in a configuration.
+        low: the lowest value, included; above 0 on a log scale.
+        high: the highest value, included; above low, and below 1 on a log1m scale.
+        scale: "linear" (default), "log" (uniform in log x) or "log1m" (uniform in log(1 - x)).
+        step: distance of neighbouring values from low on; None, the default, for all values.
+        default: value of the default configuration; the middle of the scale by default.
+        tier: order of importance, 1 first; None, the default, when the source gives none.
+        source: the document that gives the range, and a remark; empty by default.
+        when: the condition under which it takes part; None, the default, for always.
+
+    Raises:
+        ValueError: a range, scale, step or default that is impossible, with the parameter's name.
+
     >>> Float(name="learning_rate", low=1e-4, high=1.0, scale="log").default
     0.01
     """
@@ -191,7 +205,21 @@ class Float(_Number):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Int(_Number):
-    """A whole number on a linear or log scale; `step` is 1 unless said.
+    """A whole number on a linear or log scale.
+
+    Args:
+        name: letters, digits, "_" and ".": its key in a configuration.
+        low: the lowest value, included; 1 or more on a log scale.
+        high: the highest value, included; low plus a whole number of steps.
+        scale: "linear" (default) or "log".
+        step: distance of neighbouring values; 1 by default.
+        default: value of the default configuration; the middle of the scale by default.
+        tier: order of importance, 1 first; None, the default, when the source gives none.
+        source: the document that gives the range, and a remark; empty by default.
+        when: the condition under which it takes part; None, the default, for always.
+
+    Raises:
+        ValueError: a range, scale, step or default that is impossible, with the parameter's name.
 
     >>> Int(name="units", low=10, high=784, scale="log").default
     86

@@ -40,7 +40,16 @@ Key = tuple[tuple[str, int | float], ...]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SearchSpace:
-    """A named, ordered, immutable collection of parameters; everything is checked here, at once."""
+    """A named, ordered, immutable collection of parameters; everything is checked here, at once.
+
+    Args:
+        name: of the space; not empty.
+        parameters: `Float`, `Int`, `Choice` and `Fixed`, in any order, with names that differ.
+
+    Raises:
+        ValueError: a name occurs twice, or a condition is on an unknown parameter, can never hold
+            or is part of a circle.
+    """
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -149,7 +158,7 @@ class SearchSpace:
 
         return self.walk(draw)
 
-    def encode(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def encode(self, config: Mapping[str, object]) -> dict[str, Any]:
         """The coordinates of a configuration: `decode(encode(config))` is `config` again."""
         self.validate(config)
         return {p.name: p.encode(config[p.name]) for p in self.searched if p.name in config}
@@ -173,19 +182,19 @@ class SearchSpace:
         }
         return self.decode(draws)
 
-    def active(self, config: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    def active(self, config: Mapping[str, object]) -> tuple[Parameter, ...]:
         """The parameters that take part in a configuration, in order."""
         return tuple(p for p in self.parameters if p.when is None or p.when.holds(config))
 
-    def validate(self, config: Mapping[str, Any]) -> None:
+    def validate(self, config: Mapping[str, object]) -> None:
         """Raises ValueError, naming the parameter, unless this is a configuration of this space."""
         self.complete(config)
 
-    def complete(self, config: Mapping[str, Any]) -> Config:
+    def complete(self, config: Mapping[str, object]) -> Config:
         """The configuration in this space's own types and order; ValueError as from `validate`."""
         return self._normal(config, fill=False)
 
-    def fill(self, partial: Mapping[str, Any]) -> Config:
+    def fill(self, partial: Mapping[str, object]) -> Config:
         """A whole configuration: what is given, and the defaults of the rest that is active.
 
         >>> from search_spaces import get
@@ -194,7 +203,7 @@ class SearchSpace:
         """
         return self._normal(partial, fill=True)
 
-    def _normal(self, config: Mapping[str, Any], *, fill: bool) -> Config:
+    def _normal(self, config: Mapping[str, object], *, fill: bool) -> Config:
         if not isinstance(config, Mapping):
             raise ValueError(
                 f"a configuration of space {self.name!r} is a dict from names to values, got "
@@ -225,12 +234,12 @@ class SearchSpace:
             return found
         return {name: found[name] for name in self._by_name if name in found}
 
-    def key(self, config: Mapping[str, Any]) -> Key:
+    def key(self, config: Mapping[str, object]) -> Key:
         """A hashable that equal configurations share, float noise (1e-9 of the range) aside."""
         config = self.complete(config)
         return tuple((name, self._by_name[name].token(value)) for name, value in config.items())
 
-    def same(self, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    def same(self, a: Mapping[str, object], b: Mapping[str, object]) -> bool:
         """Whether two configurations would train the same model."""
         return self.key(a) == self.key(b)
 
@@ -278,7 +287,15 @@ class SearchSpace:
         return SearchSpace(self.name, operations.override(self, name, changes))
 
     def fix(self, name: str, value: Any) -> "SearchSpace":
-        """One parameter held at a value; parameters that can never take part then are left out."""
+        """One parameter held at a value; parameters that can never take part then are left out.
+
+        Args:
+            name: of the parameter.
+            value: one that it can have, in natural units.
+
+        Raises:
+            ValueError: there is no such parameter, or it cannot have the value.
+        """
         return SearchSpace(self.name, operations.fix(self, name, value))
 
     def drop(self, *names: str) -> "SearchSpace":
@@ -286,7 +303,14 @@ class SearchSpace:
         return SearchSpace(self.name, operations.drop(self, names))
 
     def tiers(self, n: int) -> "SearchSpace":
-        """Search the first n tiers of importance only; all else is held at its default."""
+        """Search the first n tiers of importance only; all else is held at its default.
+
+        Args:
+            n: 1 or more.
+
+        Raises:
+            ValueError: n is no such number, or these tiers have nothing to search.
+        """
         return SearchSpace(self.name, operations.tiers(self, n))
 
     def zoom(
@@ -296,7 +320,16 @@ class SearchSpace:
         margin: float = 0.1,
         drop_options: bool = False,
     ) -> "SearchSpace":
-        """Shrink to the region of good configurations, best first; see `operations.zoom`."""
+        """Shrink to the region of good configurations; see `operations.zoom`.
+
+        Args:
+            configs: at least one, the best first: it becomes the default.
+            margin: added on either side, a share of the old range within 0 … 1; 0.1 by default.
+            drop_options: whether options that no good configuration has are left out.
+
+        Raises:
+            ValueError: no configurations, one that is not of this space, or a margin out of range.
+        """
         parameters = operations.zoom(self, configs, margin=margin, drop_options=drop_options)
         return SearchSpace(self.name, parameters)
 

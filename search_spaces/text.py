@@ -6,7 +6,7 @@ import json
 import math
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -22,7 +22,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(known)}" if known else "there are none"
 
 
-def show(value: Any) -> str:
+def show(value: object) -> str:
     """A value as a person writes it: 0.0001, 1e-06, relu, [64, 32].
 
     >>> show(0.1 + 0.2), show("relu"), show([64, 32])
@@ -37,12 +37,12 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """True for int, float and NumPy's scalars; a bool is not a number here."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: object) -> bool:
     """True for a whole number, 1 or more.
 
     >>> is_count(3), is_count(0), is_count(True), is_count(2.0)
@@ -70,12 +70,12 @@ def as_json(value: Any) -> Any:
     raise TypeError(f"JSON has no {type(value).__name__}")
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """One text for equal JSON values, another for unequal ones: True, 1 and "1" all differ."""
     return json.dumps(as_json(value), sort_keys=True)
 
 
-def same_value(a: Any, b: Any) -> bool:
+def same_value(a: object, b: object) -> bool:
     """Equality as conditions mean it: numbers by value (2 is 2.0), all else as JSON.
 
     >>> same_value(2, 2.0), same_value(True, 1), same_value([1], (1,))

@@ -1,4 +1,4 @@
-"""What a trial is told besides its hyperparameters: the sweep's options, facts about it.
+"""What a trial gets besides its hyperparameters: the options of the sweep, facts about the trial.
 
 Neither Ray nor torch is imported here: the driver builds these before any worker exists.
 """
@@ -30,8 +30,8 @@ class DeviceOptions:
     tf32: bool = True
     """On a GPU, what stays float32 is multiplied with 10 bits of mantissa."""
     channels_last: bool | None = None
-    """Images in the memory layout that tensor cores want; None does so on a GPU, but not for a
-    model of one's own: what lies so cannot be flattened by view()."""
+    """Images in the memory layout that tensor cores want; by default on a GPU for the built-in
+    models only, because tensors in this layout cannot be flattened by view()."""
     fused: bool = True
     """sgd, adam and adamw update the weights in one pass (torch has such kernels for every device);
     without, and for the other optimizers, in one pass an operation."""
@@ -126,15 +126,15 @@ class TrialOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialInfo:
-    """What one trial knows about itself, from the reserved key `_trial` of its configuration."""
+    """Facts about one trial, from the reserved key `_trial` of its configuration."""
 
     number: int = 0
     """The trial's number in its sweep, from 0."""
     seed: int = 0
     """Seed of the initial weights, the order of the batches and the dropout masks."""
     restore_from: str | None = None
-    """A checkpoint directory, or the URI of one in an object store, from which this trial goes on;
-    None starts it afresh."""
+    """A checkpoint directory, or the URI of one in an object store, from which this trial
+    continues; None starts it afresh."""
     fork: bool = False
     """The checkpoint is another trial's: its weights and the state of its optimizer are taken, its
     hyperparameters, its seed and its best epoch are not."""
