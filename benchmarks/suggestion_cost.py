@@ -34,7 +34,7 @@ from caviar.searchers import (
     Random,
     SearcherOptions,
 )
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 from search_spaces import Config
 from search_spaces.encoders import optuna_encoder
 
@@ -56,7 +56,7 @@ SEARCHERS: dict[str, SearcherOptions] = {
 PLAIN = "plain Optuna TPE"
 
 
-def told(number: int, config: Config) -> Told:
+def observation(number: int, config: Config) -> Observation:
     """How a trial ends: two in three after an epoch, few at the last, one in twenty breaks."""
     epochs = (1, 1, 3, 1, 1, 9, 1, 1, 3, MAX_EPOCHS)[number % 10]
     value = float(np.sin(number))
@@ -64,7 +64,7 @@ def told(number: int, config: Config) -> Told:
     outcome = Outcome.COMPLETED if epochs == MAX_EPOCHS else Outcome.STOPPED_EARLY
     if number % 20 == 8:  # those too that a thinned model keeps, every 2^k-th
         outcome = Outcome.FAILED
-    return Told(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS)
+    return Observation(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS)
 
 
 def ours(options: SearcherOptions, trials: int) -> float:
@@ -72,12 +72,12 @@ def ours(options: SearcherOptions, trials: int) -> float:
     searcher = options.build(SPACE, mode="max", seed=0)
     rng = np.random.default_rng(0)
     for number in range(trials):
-        searcher.tell(number, told(number, SPACE.sample(rng)))
+        searcher.observe(number, observation(number, SPACE.sample(rng)))
 
     def suggest(number: int) -> None:
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         assert config is not None
-        searcher.tell(number, told(number, config))
+        searcher.observe(number, observation(number, config))
 
     return median_cost(suggest, trials, SUGGESTIONS)
 

@@ -20,7 +20,7 @@ from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 
 from caviar.base.trial import Mode, Outcome
-from caviar.searchers.base import Searcher, Told, proposal_seed
+from caviar.searchers.base import Observation, Searcher, proposal_seed
 from search_spaces import Float, Int, SearchSpace
 
 _METRIC = "objective"
@@ -55,23 +55,23 @@ class RayOptuna(Searcher):
             seed=None if sampler else proposal_seed(seed, 0, 0),
         )
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+    def suggest(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
         return _inside(self.space, self._search.suggest(str(number)))
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+    def register(self, number: int, config: Mapping[str, Any]) -> None:
         # The row that runs instead of the proposal.
         study = self._search._ot_study
         trial_id = self._search._ot_trials[str(number)]._trial_id
         study._storage._get_trial(trial_id).params = dict(config)
 
-    def tell(self, number: int, told: Told) -> None:
-        if self._pruned and told.outcome is Outcome.STOPPED_EARLY:
+    def observe(self, number: int, observation: Observation) -> None:
+        if self._pruned and observation.outcome is Outcome.STOPPED_EARLY:
             trial = self._search._ot_trials[str(number)]
-            for epoch, value in told.curve.items():
+            for epoch, value in observation.curve.items():
                 trial.report(value, epoch)
             self._search._ot_study.tell(trial, state=TrialState.PRUNED)
             return
-        _feed(self._search, number, told)
+        _feed(self._search, number, observation)
 
 
 class RayHyperOpt(Searcher):
@@ -87,19 +87,19 @@ class RayHyperOpt(Searcher):
             random_state_seed=proposal_seed(seed, 0, 0),
         )
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+    def suggest(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
         return _inside(self.space, self._search.suggest(str(number)))
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+    def register(self, number: int, config: Mapping[str, Any]) -> None:
         document = self._search._get_hyperopt_trial(str(number))
         document["misc"]["vals"] = {name: [value] for name, value in config.items()}
 
-    def tell(self, number: int, told: Told) -> None:
-        _feed(self._search, number, told)
+    def observe(self, number: int, observation: Observation) -> None:
+        _feed(self._search, number, observation)
 
 
-def _feed(search: Any, number: int, told: Told) -> None:
-    results = [{_METRIC: v, "training_iteration": e} for e, v in told.curve.items()]
+def _feed(search: Any, number: int, observation: Observation) -> None:
+    results = [{_METRIC: v, "training_iteration": e} for e, v in observation.curve.items()]
     for result in results[:-1]:
         search.on_trial_result(str(number), result)
     search.on_trial_complete(str(number), results[-1])

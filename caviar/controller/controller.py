@@ -13,8 +13,8 @@ from caviar.base.trial import Outcome, Report, TrialRecord, happened
 from caviar.controller.job import Decision, EpochResult, Job, Member
 from caviar.controller.lifecycle import Lifecycle
 from caviar.controller.resuming import CONSEQUENCES, reached
-from caviar.schedulers.base import Fork, Promote, Start, Verdict
-from caviar.searchers.base import Told
+from caviar.schedulers.base import Action, Fork, Promote, Start
+from caviar.searchers.base import Observation
 
 
 class SweepController(Lifecycle):
@@ -103,7 +103,7 @@ class SweepController(Lifecycle):
             self._ending[number] = Outcome.DIVERGED
         elif result.done:
             self._ending[number] = Outcome.COMPLETED
-        elif verdict is not Verdict.GO_ON and not self._scheduling.is_baseline(number):
+        elif verdict is not Action.CONTINUE and not self._scheduling.is_baseline(number):
             self._ending[number] = CONSEQUENCES[verdict]
             self.decision_log.decided(record, self._ending[number], self.elapsed)
         ending = self._ending.get(number)
@@ -113,7 +113,7 @@ class SweepController(Lifecycle):
             return Decision(continues=False, save=True)
         if ending is None:
             # A scheduler pauses where others may fork from a trial: there it needs a checkpoint.
-            save = self.keeping.due(number) or verdict is Verdict.PAUSE
+            save = self.keeping.due(number) or verdict is Action.PAUSE
         else:
             kept = not result.diverged and self.keeping.keeps(number)
             save = kept or ending is Outcome.PAUSED
@@ -137,7 +137,7 @@ class SweepController(Lifecycle):
         self._history.report(record.number, report)
         self._new_trials.show(record, report)
         self._budget.look_at_value(self.trials.best_value(record.number))
-        self._scheduling.tell(record, report)
+        self._scheduling.observe(record, report)
         self.decision_log.listen(self.elapsed)
 
     def end(
@@ -191,7 +191,7 @@ class SweepController(Lifecycle):
 
     # Learning from earlier sweeps, and resuming.
 
-    def learn(self, rows: Sequence[Told]) -> None:
+    def learn(self, rows: Sequence[Observation]) -> None:
         """Teach the searcher what earlier sweeps found, before the first trial."""
         self._new_trials.learn(rows)
 
@@ -208,14 +208,14 @@ class SweepController(Lifecycle):
             record = self.trials[number]
             if isinstance(what, Report):
                 self.trials.report(number, what)
-            self._scheduling.tell(record, what)
+            self._scheduling.observe(record, what)
             self._order = order + 1
-        self._scheduler.said()  # noted in the sessions before
+        self._scheduler.messages()  # noted in the sessions before
         for number, record in self.trials.items():
             if self._checkpoints.newest(number) is not None:
                 self.keeping.saved.add(number)
             if not record.unfinished:
-                self._new_trials.tell(record)
+                self._new_trials.observe(record)
                 continue
             self._new_trials.again(record)
             if record.outcome is Outcome.PAUSED:
@@ -236,7 +236,7 @@ class SweepController(Lifecycle):
         number, at, plan = record.number, record.epoch, self.plan
         _, saved = self._checkpoints.newest(number) or (None, 0)
         verdict = (
-            Verdict.GO_ON
+            Action.CONTINUE
             if self._scheduling.is_baseline(number)
             else self._scheduling.verdict(number, at)
         )

@@ -43,7 +43,7 @@ class DecisionLog:
 
     def listen(self, at: float) -> None:
         """Note what searcher and scheduler explain, `at` seconds into the sweep."""
-        for line in [*self._searcher.said(), *self._scheduler.said()]:
+        for line in [*self._searcher.messages(), *self._scheduler.messages()]:
             self._note(DecisionEvent(kind=Kind.MESSAGE, at=at, message=line))
             self._messages.append(line)
 

@@ -174,7 +174,7 @@ class Lifecycle:
         record.begun = [self._tick()]
         self.trials.add(record)
         self._new_trials.runs(record)
-        self._scheduling.tell(record, Event.START)
+        self._scheduling.observe(record, Event.START)
         self._history.start(record, self._space)
         self.decision_log.listen(self.elapsed)
         return self._assign(record)
@@ -185,7 +185,7 @@ class Lifecycle:
         self.decision_log.decided(record, Outcome.RUNNING, self.elapsed)
         record.begun.append(self._tick())
         self._paused.discard(number)
-        self._scheduling.tell(record, Event.PROMOTE)
+        self._scheduling.observe(record, Event.PROMOTE)
         self._close()
         return self._again(record)
 
@@ -240,7 +240,7 @@ class Lifecycle:
         record.ended = round(self.elapsed if at is None else at, 3)
         record.over = self._tick()
         self.just_ended.append(record.number)
-        self._scheduling.tell(record, Event.END)
+        self._scheduling.observe(record, Event.END)
         self._history.end(record, self.trials.best_value(record.number))
-        self._new_trials.tell(record)
+        self._new_trials.observe(record)
         self.decision_log.listen(self.elapsed)

@@ -11,7 +11,7 @@ from typing import Any
 
 from caviar.base.trial import Report, TrialRecord
 from caviar.controller.plan import Plan
-from caviar.searchers.base import Searcher, Told
+from caviar.searchers.base import Observation, Searcher
 from caviar.searchers.suggestions import Suggestions
 from search_spaces import SearchSpace
 
@@ -45,7 +45,7 @@ class NewTrials:
         self._suggestions.runs(record.config)
         self._begun += record.parent is None
 
-    def learn(self, rows: Sequence[Told]) -> None:
+    def learn(self, rows: Sequence[Observation]) -> None:
         """Tell the searcher of trials of earlier sweeps, in their order, before the first trial.
 
         Their numbers are below 0, the latest next to trial 0: no number of this sweep's trials is
@@ -53,13 +53,13 @@ class NewTrials:
         those that the plan runs again.
         """
         for number, row in enumerate(rows, start=-len(rows)):
-            self._searcher.tell(number, row)
+            self._searcher.observe(number, row)
             self._suggestions.runs(row.config)
 
     def again(self, record: TrialRecord) -> None:
         """An unfinished trial of an earlier session, with what it has reported."""
         if record.parent is None:
-            self._searcher.restart(record.number, record.config)
+            self._searcher.register(record.number, record.config)
         for report in record.reports:
             self.show(record, report)
 
@@ -69,13 +69,13 @@ class NewTrials:
         if math.isfinite(value) and record.parent is None:
             self._searcher.report(record.number, report.epoch, value)
 
-    def tell(self, record: TrialRecord) -> None:
+    def observe(self, record: TrialRecord) -> None:
         """A trial has ended."""
         if record.parent is None:
-            told = Told(
+            observation = Observation(
                 config=record.config,
                 outcome=record.outcome,
                 curve=record.curve(self._plan.objective.metric),
                 max_epochs=self._plan.max_epochs,
             )
-            self._searcher.tell(record.number, told)
+            self._searcher.observe(record.number, observation)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from caviar.base.trial import Outcome, TrialRecord
 from caviar.controller.job import Member
 from caviar.controller.plan import Checkpoints
-from caviar.schedulers.base import Verdict
+from caviar.schedulers.base import Action
 
-CONSEQUENCES = {Verdict.STOP: Outcome.STOPPED_EARLY, Verdict.PAUSE: Outcome.PAUSED}
+CONSEQUENCES = {Action.STOP: Outcome.STOPPED_EARLY, Action.PAUSE: Outcome.PAUSED}
 
 
 def member(record: TrialRecord, checkpoints: Checkpoints) -> Member:
@@ -26,7 +26,7 @@ def member(record: TrialRecord, checkpoints: Checkpoints) -> Member:
 
 
 def reached(
-    record: TrialRecord, verdict: Verdict, *, metric: str, max_epochs: int
+    record: TrialRecord, verdict: Action, *, metric: str, max_epochs: int
 ) -> Outcome | None:
     """What an unfinished trial had come to with its last report; None where it was to go on.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from caviar.base.trial import Event, Report, TrialRecord
 from caviar.controller.plan import Plan
-from caviar.schedulers.base import Scheduler, Verdict
+from caviar.schedulers.base import Action, Scheduler
 
 
 class Scheduling:
@@ -14,9 +14,9 @@ class Scheduling:
         self._plan = plan
         self._objective = plan.objective
         self._scheduler = scheduler
-        self._verdicts: dict[int, tuple[int, Verdict]] = {}
+        self._verdicts: dict[int, tuple[int, Action]] = {}
 
-    def tell(self, record: TrialRecord, what: Event | Report) -> None:
+    def observe(self, record: TrialRecord, what: Event | Report) -> None:
         """What happened to a trial."""
         number = record.number
         if isinstance(what, Report):
@@ -31,10 +31,10 @@ class Scheduling:
         else:
             self._scheduler.end(number)
 
-    def verdict(self, number: int, epoch: int) -> Verdict:
+    def verdict(self, number: int, epoch: int) -> Action:
         """The verdict on a trial at an epoch, if that was its last; then it may be told again."""
-        judged_at, verdict = self._verdicts.get(number, (epoch, Verdict.GO_ON))
-        return verdict if judged_at == epoch else Verdict.GO_ON
+        judged_at, verdict = self._verdicts.get(number, (epoch, Action.CONTINUE))
+        return verdict if judged_at == epoch else Action.CONTINUE
 
     def is_baseline(self, number: int) -> bool:
         """The default configuration is what the winner has to beat: it is measured to the end."""

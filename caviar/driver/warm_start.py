@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.base.trial import Mode, Outcome, TrialRecord
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 from caviar.store import experiments, sessions
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
@@ -41,7 +41,7 @@ _DATA = ("dataset", "target", "train_size", "val_size", "standardise", "folds", 
 class WarmStart:
     """Trials of earlier sweeps, in the order in which they ran, and one line a sweep about them."""
 
-    rows: Sequence[Told] = ()
+    rows: Sequence[Observation] = ()
     lines: Sequence[str] = ()
     checksums: Sequence[str | None] = ()
     """Of the data of each sweep, in the order of the lines; none where they are not known, or the
@@ -86,7 +86,7 @@ def noted(
         return warm
     before = history.get(_KEY, {"rows": [], "lines": []})
     rows = [
-        Told(
+        Observation(
             config=space.complete(row["config"]),
             outcome=Outcome(row["outcome"]),
             curve={int(epoch): value for epoch, value in row["curve"].items()},
@@ -97,7 +97,7 @@ def noted(
     return WarmStart(rows, before["lines"])
 
 
-def _to_json(row: Told) -> dict[str, Any]:
+def _to_json(row: Observation) -> dict[str, Any]:
     curve = {str(epoch): value for epoch, value in row.curve.items()}
     return {"config": row.config, "outcome": row.outcome.value, "curve": curve}
 
@@ -107,7 +107,7 @@ def load(sweep: Sweep, space: SearchSpace) -> WarmStart:
 
     Raises `UsageError` where there is no such sweep.
     """
-    rows: list[Told] = []
+    rows: list[Observation] = []
     lines = []
     checksums = []
     for name in dict.fromkeys(sweep.warm_start):
@@ -134,7 +134,7 @@ def select(
     *,
     metric: str,
     max_epochs: int,
-) -> tuple[list[Told], list[str]]:
+) -> tuple[list[Observation], list[str]]:
     """The records that count in `space`, and of each of the others why it does not."""
     used, why_not = [], []
     for record in records:
@@ -147,7 +147,7 @@ def select(
 
 def _row(
     record: TrialRecord, earlier: SearchSpace, space: SearchSpace, metric: str, max_epochs: int
-) -> Told:
+) -> Observation:
     """A record as evidence; raises ValueError, which says why, where it is none."""
     if record.unfinished:
         raise ValueError("unfinished")
@@ -166,7 +166,7 @@ def _row(
         outcome = Outcome.COMPLETED
     if not curve and outcome not in _BROKEN:
         raise ValueError(f"without {metric}")
-    return Told(config=config, outcome=outcome, curve=curve, max_epochs=max_epochs)
+    return Observation(config=config, outcome=outcome, curve=curve, max_epochs=max_epochs)
 
 
 def _counted(used: int, of: int, why_not: Sequence[str]) -> str:

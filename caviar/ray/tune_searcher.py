@@ -29,7 +29,7 @@ from ray.tune.search import Searcher as RaySearcher
 from caviar.base.errors import UsageError
 from caviar.base.trial import Mode, Outcome
 from caviar.searchers import SearcherOptions
-from caviar.searchers.base import Searcher, Told
+from caviar.searchers.base import Observation, Searcher
 from caviar.searchers.suggestions import Suggestions
 from search_spaces import SearchSpace
 
@@ -134,7 +134,7 @@ class TuneSearcher(RaySearcher):
             trial.outcome = Outcome.STOPPED_EARLY
         else:
             trial.outcome = Outcome.COMPLETED
-        self._searcher.tell(trial.number, self._told(trial))
+        self._searcher.observe(trial.number, self._observation(trial))
 
     def _add(self, trial_id: str, config: Mapping[str, Any]) -> _Trial:
         trial = _Trial(len(self._trials), dict(config))
@@ -165,7 +165,7 @@ class TuneSearcher(RaySearcher):
                 self._names[trial_id] = trial.number
                 return trial
         trial = self._add(trial_id, config)
-        self._searcher.restart(trial.number, config)
+        self._searcher.register(trial.number, config)
         return trial
 
     def _noted(self, trial: _Trial, result: Mapping[str, Any]) -> tuple[int, float | None]:
@@ -176,9 +176,11 @@ class TuneSearcher(RaySearcher):
         trial.curve[epoch] = float(value)
         return epoch, float(value)
 
-    def _told(self, trial: _Trial) -> Told:
+    def _observation(self, trial: _Trial) -> Observation:
         whole = self._max_epochs or max(trial.curve, default=1)
-        return Told(config=trial.config, outcome=trial.outcome, curve=trial.curve, max_epochs=whole)
+        return Observation(
+            config=trial.config, outcome=trial.outcome, curve=trial.curve, max_epochs=whole
+        )
 
     # Save and restore.
 
@@ -211,9 +213,9 @@ class TuneSearcher(RaySearcher):
             trial.curve = {int(epoch): float(value) for epoch, value in said["curve"]}
             trial.outcome = Outcome(said["outcome"])
             if trial.outcome is not Outcome.RUNNING:
-                self._searcher.tell(trial.number, self._told(trial))
+                self._searcher.observe(trial.number, self._observation(trial))
                 continue
-            self._searcher.restart(trial.number, trial.config)
+            self._searcher.register(trial.number, trial.config)
             for epoch, value in trial.curve.items():
                 if math.isfinite(value):
                     self._searcher.report(trial.number, epoch, value)

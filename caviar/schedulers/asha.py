@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import random
 
-from caviar.schedulers.base import Scheduler, Verdict
+from caviar.schedulers.base import Action, Scheduler
 from caviar.schedulers.hyperband import starts
 from caviar.schedulers.reasons import BelowCut, NotFinite, Reason
 from caviar.schedulers.rungs import Rung, rungs
@@ -62,7 +62,7 @@ class AsyncHalving(Scheduler):
         draw = random.Random(f"{self._seed} {trial}")
         return draw.choices(range(len(self._brackets)), self._weights)[0]
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         if not math.isfinite(score):
             score = -math.inf
         goes_on = True
@@ -76,7 +76,7 @@ class AsyncHalving(Scheduler):
                 self._why[trial] = reason
             rung.record(trial, score, passes=goes_on)
             break
-        return Verdict.GO_ON if goes_on else Verdict.STOP
+        return Action.CONTINUE if goes_on else Action.STOP
 
     def _against(self, rung: Rung, score: float) -> Reason | None:
         """What keeps a trial from going on; None where it goes on."""

@@ -15,10 +15,10 @@ from caviar.schedulers.reasons import Reason
 from search_spaces import SearchSpace
 
 
-class Verdict(enum.Enum):
+class Action(enum.Enum):
     """What becomes of a trial after a report."""
 
-    GO_ON = "go on"
+    CONTINUE = "continue"
     STOP = "stop"
     PAUSE = "pause"
     """It is saved and leaves its worker; it goes on when the scheduler promotes it, if ever."""
@@ -87,7 +87,7 @@ class Scheduler(ABC):
         """All that `trial` reports of `epoch`, just before `report`."""
 
     @abstractmethod
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         """What becomes of `trial`, which has just finished `epoch` with `score`."""
 
     def end(self, trial: int) -> None:  # noqa: B027
@@ -108,7 +108,7 @@ class Scheduler(ABC):
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         """What is printed before the start: rows of (what, how much), for `trials` trials."""
 
-    def said(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Lines for a person about what it has decided since it was asked last; most say nothing.
 
         Each is said once. Two spaces at the start of a line set it below the one before.

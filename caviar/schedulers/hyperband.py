@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Set
 
-from caviar.schedulers.base import Move, Promote, Scheduler, Start, Verdict
+from caviar.schedulers.base import Action, Move, Promote, Scheduler, Start
 from caviar.schedulers.reasons import NotFinite, Ranked, Reason, Waits
 from caviar.schedulers.rungs import rungs
 
@@ -81,15 +81,15 @@ class _Bracket:
         self._closed = True
         self._advance()
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         if epoch not in self._scores or epoch == self.rungs[-1][1]:
-            return Verdict.GO_ON if score > -math.inf else Verdict.STOP
+            return Action.CONTINUE if score > -math.inf else Action.STOP
         self._scores[epoch][trial] = score
         level = self._level
         self._advance()
         if score == -math.inf or trial in self.losers:
-            return Verdict.STOP
-        return Verdict.GO_ON if trial in self.members and self._level > level else Verdict.PAUSE
+            return Action.STOP
+        return Action.CONTINUE if trial in self.members and self._level > level else Action.PAUSE
 
     def leave(self, trial: int) -> None:
         """A trial has ended: nobody waits for it."""
@@ -189,7 +189,7 @@ class SynchronousHyperBand(Scheduler):
         if bracket.open:  # nothing is left that could fill it
             bracket.close()
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         return self._of[trial].report(trial, epoch, score if math.isfinite(score) else -math.inf)
 
     def end(self, trial: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from caviar.schedulers.base import Scheduler, Verdict
+from caviar.schedulers.base import Action, Scheduler
 from caviar.schedulers.reasons import BelowMedian, NotFinite, Reason
 
 
@@ -28,7 +28,7 @@ class MedianStopping(Scheduler):
         self._means: dict[int, dict[int, float]] = {}
         self._why: dict[int, Reason] = {}
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         broken = not math.isfinite(score)
         # -inf stays in the sum, so that a broken curve's mean is the worst from there on.
         self._sums[trial] = self._sums.get(trial, 0.0) + (-math.inf if broken else score)
@@ -38,18 +38,18 @@ class MedianStopping(Scheduler):
         here = self._means.setdefault(epoch, {})
         here[trial] = self._sums[trial] / self._counts[trial]
         if epoch < self._grace:
-            return Verdict.GO_ON
+            return Action.CONTINUE
         if broken:
             self._why[trial] = NotFinite()
-            return Verdict.STOP
+            return Action.STOP
         others = [mean for other, mean in here.items() if other != trial]
         if len(others) < self._least:
-            return Verdict.GO_ON
+            return Action.CONTINUE
         median = statistics.median(others)
         if self._best[trial] >= median:
-            return Verdict.GO_ON
+            return Action.CONTINUE
         self._why[trial] = BelowMedian(self._best[trial], median)
-        return Verdict.STOP
+        return Action.STOP
 
     def why(self, trial: int) -> Reason | None:
         return self._why.get(trial)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from caviar.schedulers.base import Scheduler, Verdict
+from caviar.schedulers.base import Action, Scheduler
 
 
 class FullFidelity(Scheduler):
@@ -11,8 +11,8 @@ class FullFidelity(Scheduler):
     def __init__(self, max_epochs: int) -> None:
         self._max_epochs = max_epochs
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
-        return Verdict.GO_ON
+    def report(self, trial: int, epoch: int, score: float) -> Action:
+        return Action.CONTINUE
 
     def table(self, trials: int | None) -> list[tuple[str, str]]:
         return [("every trial", f"{self._max_epochs} epochs")]

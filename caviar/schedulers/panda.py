@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from caviar.base.format import configuration, number
 from caviar.base.trial import Mode
 from caviar.schedulers.adjustments import Adjustment, adjustments
-from caviar.schedulers.base import Fork, Move, Scheduler, Start, Verdict
+from caviar.schedulers.base import Action, Fork, Move, Scheduler, Start
 from caviar.schedulers.learning_curve import Curve, Finding, State, look
 from search_spaces import SearchSpace
 
@@ -87,7 +87,7 @@ class Babysitter(Scheduler):
         """The last good one: it has a checkpoint, and waits."""
         self._stale = 0
         self._finished = False
-        self._said: list[str] = []
+        self._messages: list[str] = []
 
     def know(self, space: SearchSpace, mode: Mode) -> None:
         self._space = space
@@ -102,9 +102,9 @@ class Babysitter(Scheduler):
             ("the end", f"at epoch {self._max_epochs}, or {self._patience} rounds without a gain"),
         ]
 
-    def said(self) -> list[str]:
-        said, self._said = self._said, []
-        return said
+    def messages(self) -> list[str]:
+        messages, self._messages = self._messages, []
+        return messages
 
     # What runs next.
 
@@ -130,7 +130,7 @@ class Babysitter(Scheduler):
         self._round.append(quantum)
         if parent is not None:
             changed = adjustment.words or "nothing changed"
-            self._said.append(f"  trial {trial} goes on from trial {parent}: {changed}")
+            self._messages.append(f"  trial {trial} goes on from trial {parent}: {changed}")
 
     def dropped(self, paused: Set[int]) -> Iterable[int]:
         wanted = {quantum.trial for quantum in self._round}
@@ -154,19 +154,19 @@ class Babysitter(Scheduler):
                 losses[epoch] = metrics[name]
         quantum.seconds += metrics.get("epoch_seconds", 0.0)
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         quantum = self._quanta[trial]
         quantum.curve.scores[epoch] = score
         if not math.isfinite(score):
             quantum.broken = True
             self._ended(quantum)
-            return Verdict.STOP
+            return Action.STOP
         trained = epoch - quantum.begins
         long = trained >= self._quantum_epochs or quantum.seconds >= self._quantum_seconds
         if not long and epoch < self._max_epochs:
-            return Verdict.GO_ON
+            return Action.CONTINUE
         self._ended(quantum)
-        return Verdict.PAUSE
+        return Action.PAUSE
 
     def end(self, trial: int) -> None:
         quantum = self._quanta[trial]
@@ -185,7 +185,7 @@ class Babysitter(Scheduler):
     def _decide(self) -> None:
         self._rounds += 1
         tried, self._round = self._round, []
-        self._said.append(f"round {self._rounds}, up to epoch {max(q.last for q in tried)}")
+        self._messages.append(f"round {self._rounds}, up to epoch {max(q.last for q in tried)}")
         for quantum in tried:
             self._say_result(quantum)
         best = max(tried, key=lambda q: (q.best()[0], -q.trial))
@@ -196,10 +196,10 @@ class Babysitter(Scheduler):
             return
         if best.best()[0] > before:
             self._model = best
-            self._said.append(f"  the model is now that of trial {best.trial}")
+            self._messages.append(f"  the model is now that of trial {best.trial}")
         elif self._model is not None:
-            self._said.append(f"  the model stays that of trial {self._model.trial}")
-        self._said.append(f"  {finding.state.value}: {finding.words}")
+            self._messages.append(f"  the model stays that of trial {self._model.trial}")
+        self._messages.append(f"  {finding.state.value}: {finding.words}")
         self._plan(finding.state, self._model or best)
 
     def _plan(self, state: State, model: _Quantum) -> None:
@@ -234,14 +234,14 @@ class Babysitter(Scheduler):
         )
         score, epoch = quantum.best()
         result = f"{number(self._sign * score)} at epoch {epoch}" if score > -math.inf else "broken"
-        self._said.append(f"  trial {quantum.trial} ({what}): {result}")
+        self._messages.append(f"  trial {quantum.trial} ({what}): {result}")
 
     def _finish(self, why: str) -> None:
         self._finished = True
-        self._said.append(f"  done: {why}")
+        self._messages.append(f"  done: {why}")
         if self._model is not None:
             config = configuration(self._model.adjustment.config)
-            self._said.append(f"  the model is that of trial {self._model.trial}: {config}")
+            self._messages.append(f"  the model is that of trial {self._model.trial}: {config}")
 
 
 def _best_of(quantum: _Quantum) -> float:

@@ -17,7 +17,7 @@ import math
 import random
 from collections.abc import Set
 
-from caviar.schedulers.base import Change, Fork, Move, Promote, Scheduler, Start, Verdict
+from caviar.schedulers.base import Action, Change, Fork, Move, Promote, Scheduler, Start
 from caviar.schedulers.reasons import NotFinite, Ranked, Reason
 
 
@@ -90,17 +90,17 @@ class PopulationBased(Scheduler):
     def promote(self, trial: int) -> None:
         self._waiting.discard(trial)
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         self._members[trial] = epoch
         if trial in self._waiting:
             self._staying.add(trial)
         if math.isfinite(score):
             self._got_on.add(trial)
         if epoch % self._interval or epoch >= self._max_epochs:
-            return Verdict.GO_ON
+            return Action.CONTINUE
         self._scores[trial] = score if math.isfinite(score) else -math.inf
         self._waiting.add(trial)
-        return Verdict.PAUSE
+        return Action.PAUSE
 
     def end(self, trial: int) -> None:
         # A fork that fails at once leaves no vacancy: it would be forked again for ever.

@@ -17,7 +17,7 @@ import bisect
 import math
 from collections.abc import Iterable, Set
 
-from caviar.schedulers.base import Move, Promote, Scheduler, Start, Verdict
+from caviar.schedulers.base import Action, Move, Promote, Scheduler, Start
 from caviar.schedulers.reasons import NotFinite, Ranked, Reason
 from caviar.schedulers.rungs import rungs
 
@@ -104,17 +104,17 @@ class PromotedHalving(Scheduler):
         for rung in self._rungs:
             rung.promote(trial)
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         rung = next((r for r in self._rungs if r.epoch == epoch), None)
         broken = not math.isfinite(score)
         if rung is not None:
             rung.record(trial, -math.inf if broken else score)
             if rung.candidate(self._factor) == trial:
                 rung.promote(trial)
-                return Verdict.GO_ON
+                return Action.CONTINUE
         if broken:
-            return Verdict.STOP
-        return Verdict.GO_ON if rung is None else Verdict.PAUSE
+            return Action.STOP
+        return Action.CONTINUE if rung is None else Action.PAUSE
 
     def end(self, trial: int) -> None:
         for rung in self._rungs:

@@ -1,4 +1,4 @@
-"""The interface of every searcher: ask for a configuration, tell what became of it."""
+"""The interface of every searcher: suggest a configuration, observe what became of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search_spaces import SearchSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Observation:
     """What a searcher learns of a trial that has ended."""
 
     config: Mapping[str, Any]
@@ -35,9 +35,10 @@ class Told:
 class Searcher(ABC):
     """Proposes configurations in natural units.
 
-    `number` is the trial's number in the sweep. A searcher is told of trials that it never
-    proposed too: the default configuration, and on resume every trial of the earlier sessions.
-    Told the same trials in the order of their numbers, a fresh one proposes what the old one would.
+    `number` is the trial's number in the sweep. A searcher observes trials too that it never
+    suggested: the default configuration, and on resume every trial of the earlier sessions. With
+    the same observations in the order of their numbers, a fresh one suggests what the old one
+    would.
     """
 
     def __init__(self, space: SearchSpace, *, mode: Mode, seed: int) -> None:
@@ -46,7 +47,7 @@ class Searcher(ABC):
         self.seed = seed
 
     @abstractmethod
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+    def suggest(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
         """The configuration of trial `number`; None when there is nothing left to propose.
 
         `attempt` counts up when the configuration proposed before has run already.
@@ -55,17 +56,17 @@ class Searcher(ABC):
     def report(self, number: int, epoch: int, value: float) -> None:  # noqa: B027
         """Learn from one more epoch of a running trial. `value` is finite."""
 
-    def tell(self, number: int, told: Told) -> None:  # noqa: B027 - a searcher may ignore results
-        """Learn from a trial that has ended. `told.config` is what ran."""
+    def observe(self, number: int, observation: Observation) -> None:  # noqa: B027 - a searcher may ignore results
+        """Learn from a trial that has ended. `observation.config` is what ran."""
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
+    def register(self, number: int, config: Mapping[str, Any]) -> None:  # noqa: B027
         """Trial `number` runs this configuration, whatever was proposed for it.
 
         The default configuration, a random draw, a trial of an earlier session that is pending
         again, or a replay that has no curve for the proposal and runs its nearest neighbour.
         """
 
-    def said(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Lines for a person about what it has decided since it was asked last; most say nothing.
 
         Each is said once. Two spaces at the start of a line set it below the one before.

@@ -33,7 +33,7 @@ class Feasibility:
         self._known: tuple[Floats, Floats, Floats] | None = None
         """The rows of the sound and of the broken trials, and the weights of the parameters."""
 
-    def tell(self, number: int, row: Floats, *, broke: bool) -> None:
+    def observe(self, number: int, row: Floats, *, broke: bool) -> None:
         """Trial `number`, whose configuration lies at `row`, broke; or it did not, so far."""
         if np.array_equal(self._rows[broke].get(number, ()), row, equal_nan=True):
             return

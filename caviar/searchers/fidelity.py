@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from caviar.base.trial import Mode, Outcome
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 
 _BEST = 25
 
@@ -78,7 +78,7 @@ class FidelityLevels:
         self._best[number] = best
         self._scores.setdefault(epoch, {})[number] = best
 
-    def tell(self, number: int, told: Told) -> None:
+    def observe(self, number: int, observation: Observation) -> None:
         """A trial has ended; what was reported of it before is said again.
 
         A trial that failed may have been tried again: the last that is told of it counts.
@@ -88,14 +88,14 @@ class FidelityLevels:
             scores.pop(number, None)
         self._broken.discard(number)
         self._stopped.pop(number, None)
-        if told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
+        if observation.outcome in (Outcome.FAILED, Outcome.DIVERGED):
             self._broken.add(number)
             return
-        finite = {e: v for e, v in told.curve.items() if math.isfinite(v)}
+        finite = {e: v for e, v in observation.curve.items() if math.isfinite(v)}
         for epoch in sorted(finite):
             self.report(number, epoch, finite[epoch])
-        if told.outcome is Outcome.STOPPED_EARLY:
-            self._stopped[number] = max(told.curve, default=0)
+        if observation.outcome is Outcome.STOPPED_EARLY:
+            self._stopped[number] = max(observation.curve, default=0)
 
     def highest(self, enough: int) -> FidelityLevel | None:
         """The highest epoch that `enough` trials have reached which did not break.

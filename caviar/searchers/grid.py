@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from caviar.base.trial import Mode
-from caviar.searchers.base import Searcher, Told
+from caviar.searchers.base import Observation, Searcher
 from search_spaces import SearchSpace
 
 
@@ -20,15 +20,15 @@ class GridSearcher(Searcher):
         self._seen: set[Any] = set()
         self._left: Iterator[dict[str, Any]] = iter(grid(space, points))
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+    def suggest(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
         for config in self._left:
             if self.space.key(config) not in self._seen:
                 self._seen.add(self.space.key(config))
                 return config
         return None
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+    def register(self, number: int, config: Mapping[str, Any]) -> None:
         self._seen.add(self.space.key(config))
 
-    def tell(self, number: int, told: Told) -> None:
-        self._seen.add(self.space.key(told.config))
+    def observe(self, number: int, observation: Observation) -> None:
+        self._seen.add(self.space.key(observation.config))

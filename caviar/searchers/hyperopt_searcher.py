@@ -54,8 +54,8 @@ class HyperOptSearcher(ModelSearcher):
         )
         return hyperopt_encoder.from_vals(self.space, docs[0]["misc"]["vals"])
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        super().restart(number, config)
+    def register(self, number: int, config: Mapping[str, Any]) -> None:
+        super().register(number, config)
         self._vals[number] = hyperopt_encoder.to_vals(self.space, config)
 
     def _show(self, level: FidelityLevel) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from caviar.base.trial import Mode, Outcome
-from caviar.searchers.base import NearDefault, Searcher, Told
+from caviar.searchers.base import NearDefault, Observation, Searcher
 from caviar.searchers.coordinates import Coordinates, Floats
 from caviar.searchers.feasibility import Feasibility
 from caviar.searchers.fidelity import FidelityLevel, FidelityLevels
@@ -55,7 +55,7 @@ class ModelSearcher(Searcher):
     def propose(self, level: FidelityLevel, rng: np.random.Generator) -> dict[str, Any]:
         """A configuration by the model of this level, which has two trials or more."""
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
+    def suggest(self, number: int, attempt: int = 0) -> dict[str, Any]:
         rng = np.random.default_rng([self.seed, number, attempt])
         level = self._levels.highest(max(2, self._common.startup_trials))
         explores = rng.random() < self._common.random_share
@@ -66,7 +66,7 @@ class ModelSearcher(Searcher):
             config = self.space.sample(rng)
         else:
             config = self._sound(level.thinned(_MOST_MODELLED), rng)
-        self.restart(number, config)
+        self.register(number, config)
         return config
 
     def _sound(self, level: FidelityLevel, rng: np.random.Generator) -> dict[str, Any]:
@@ -79,16 +79,16 @@ class ModelSearcher(Searcher):
             config = self.propose(level, rng) if more else self.space.sample(rng)
         return config
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+    def register(self, number: int, config: Mapping[str, Any]) -> None:
         self.configs[number] = config
         self.rows[number] = self.coordinates.of(config)
 
     def report(self, number: int, epoch: int, value: float) -> None:
         self._levels.report(number, epoch, value)
-        self.feasibility.tell(number, self.rows[number], broke=False)
+        self.feasibility.observe(number, self.rows[number], broke=False)
 
-    def tell(self, number: int, told: Told) -> None:
-        self.restart(number, told.config)
-        self._levels.tell(number, told)
-        broke = told.outcome in (Outcome.FAILED, Outcome.DIVERGED)
-        self.feasibility.tell(number, self.rows[number], broke=broke)
+    def observe(self, number: int, observation: Observation) -> None:
+        self.register(number, observation.config)
+        self._levels.observe(number, observation)
+        broke = observation.outcome in (Outcome.FAILED, Outcome.DIVERGED)
+        self.feasibility.observe(number, self.rows[number], broke=broke)

@@ -85,8 +85,8 @@ class OptunaSearcher(ModelSearcher):
         numbers = {n: d for n, d in always.items() if not isinstance(d, CategoricalDistribution)}
         return CmaSampler(numbers, tpe, seed=seed)
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
-        super().restart(number, config)
+    def register(self, number: int, config: Mapping[str, Any]) -> None:
+        super().register(number, config)
         self._made.pop(number, None)
 
     def _show(self, level: FidelityLevel) -> None:

@@ -28,7 +28,7 @@ class QuasiRandomSearcher(Searcher):
         self._coordinates = Coordinates(space)
         self._points: Floats = np.empty((0, len(space.searched)))
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any]:
+    def suggest(self, number: int, attempt: int = 0) -> dict[str, Any]:
         if attempt > 0:  # the point has run already, as may happen where there are few values
             return self.space.sample(np.random.default_rng([self.seed, number, attempt]))
         if number >= len(self._points):

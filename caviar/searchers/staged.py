@@ -12,7 +12,7 @@ from typing import Any
 from caviar.base.format import number
 from caviar.base.trial import Mode, Outcome
 from caviar.searchers import narrowing
-from caviar.searchers.base import Searcher, Told
+from caviar.searchers.base import Observation, Searcher
 from caviar.searchers.options import SearcherOptions
 from search_spaces import SearchSpace
 
@@ -42,7 +42,7 @@ class StagedSearcher(Searcher):
         self._scores: dict[int, float] = {}
         """The best of each trial that may win; higher is better."""
         self._configs: dict[int, Mapping[str, Any]] = {}
-        self._told: dict[int, Told] = {}
+        self._observed: dict[int, Observation] = {}
         self._reports: dict[int, list[tuple[int, float]]] = {}
         self._stage = -1
         self._best: list[int] = []
@@ -50,7 +50,7 @@ class StagedSearcher(Searcher):
         """The searcher of this stage; None before the first proposal."""
         self._known: set[int] = set()
         """Trials that it was told of: those inside its space."""
-        self._said: list[str] = []
+        self._messages: list[str] = []
 
     @abstractmethod
     def options(self, stage: int) -> SearcherOptions:
@@ -65,9 +65,9 @@ class StagedSearcher(Searcher):
     def headline(self, stage: int) -> str:
         """What is said of a stage as it begins, without its number."""
 
-    def ask(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
+    def suggest(self, number: int, attempt: int = 0) -> dict[str, Any] | None:
         searcher = self._enter(bisect_right(self._starts, number) - 1)
-        config = searcher.ask(number, attempt)
+        config = searcher.suggest(number, attempt)
         if config is None:
             return None
         config = self.space.complete(config)
@@ -75,7 +75,7 @@ class StagedSearcher(Searcher):
         self._known.add(number)
         return config
 
-    def restart(self, number: int, config: Mapping[str, Any]) -> None:
+    def register(self, number: int, config: Mapping[str, Any]) -> None:
         self._configs[number] = config
         self._pass_on(number)
 
@@ -85,20 +85,20 @@ class StagedSearcher(Searcher):
         if self._inner is not None and number in self._known:
             self._inner.report(number, epoch, value)
 
-    def tell(self, number: int, told: Told) -> None:
-        best = told.best(self.mode)
-        if best is None or told.outcome in (Outcome.FAILED, Outcome.DIVERGED):
+    def observe(self, number: int, observation: Observation) -> None:
+        best = observation.best(self.mode)
+        if best is None or observation.outcome in (Outcome.FAILED, Outcome.DIVERGED):
             self._scores.pop(number, None)
         else:
             self._scores[number] = self._sign * best
-        self._configs[number] = told.config
-        self._told[number] = told
+        self._configs[number] = observation.config
+        self._observed[number] = observation
         self._reports.pop(number, None)
         self._pass_on(number)
 
-    def said(self) -> list[str]:
-        said, self._said = self._said, []
-        return said
+    def messages(self) -> list[str]:
+        messages, self._messages = self._messages, []
+        return messages
 
     # The stages.
 
@@ -143,10 +143,10 @@ class StagedSearcher(Searcher):
         if inner is None or not _inside(inner.space, config):
             return
         self._known.add(number)
-        if number in self._told:
-            inner.tell(number, self._told[number])
+        if number in self._observed:
+            inner.observe(number, self._observed[number])
             return
-        inner.restart(number, config)
+        inner.register(number, config)
         for epoch, value in self._reports.get(number, []):
             inner.report(number, epoch, value)
 
@@ -158,16 +158,16 @@ class StagedSearcher(Searcher):
         if before is not None:
             moved = "; ".join(narrowing.lines(before, space))
             if moved:  # else only the default did
-                self._said.append(f"stage {stage + 1} moves with later results: {moved}")
+                self._messages.append(f"stage {stage + 1} moves with later results: {moved}")
             return
-        self._said.append(f"stage {stage + 1} of {len(self._starts)}: {self.headline(stage)}")
+        self._messages.append(f"stage {stage + 1} of {len(self._starts)}: {self.headline(stage)}")
         if self._best:
             first, *others = self._best
             value = number(self._sign * self._scores[first])
             beside = f", beside it {', '.join(map(str, others))}" if others else ""
-            self._said.append(f"  the best so far is trial {first} with {value}{beside}")
+            self._messages.append(f"  the best so far is trial {first} with {value}{beside}")
         earlier = self.space if stage == 0 else self._space(stage - 1)
-        self._said += [f"  {line}" for line in narrowing.lines(earlier, space)]
+        self._messages += [f"  {line}" for line in narrowing.lines(earlier, space)]
 
 
 def _inside(space: SearchSpace, config: Mapping[str, Any]) -> bool:

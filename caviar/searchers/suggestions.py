@@ -45,7 +45,7 @@ class Suggestions:
         if number < len(self._first):
             return self._instead(number, self._first[number])
         for attempt in range(_SEARCHER_TRIES):
-            config = self._searcher.ask(number, attempt)
+            config = self._searcher.suggest(number, attempt)
             if config is None or self._is_new(config):
                 return config
         rng = np.random.default_rng([self._seed, number, _SEARCHER_TRIES])
@@ -60,5 +60,5 @@ class Suggestions:
 
     def _instead(self, number: int, config: Mapping[str, Any]) -> dict[str, Any]:
         """The searcher knows what runs instead of a proposal of its own."""
-        self._searcher.restart(number, config)
+        self._searcher.register(number, config)
         return dict(config)

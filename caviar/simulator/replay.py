@@ -16,7 +16,7 @@ from caviar.controller.controller import SweepController
 from caviar.controller.events import DecisionEvent
 from caviar.controller.job import EpochResult, Job
 from caviar.controller.plan import Plan
-from caviar.schedulers.base import Fork, Move, Scheduler, Verdict
+from caviar.schedulers.base import Action, Fork, Move, Scheduler
 from caviar.searchers.base import Searcher
 from caviar.simulator.rows import RowSearcher
 from caviar.simulator.table import CurveTable
@@ -236,10 +236,10 @@ class _UntilKnown(Scheduler):
     def promote(self, trial: int) -> None:
         self._inner.promote(trial)
 
-    def report(self, trial: int, epoch: int, score: float) -> Verdict:
+    def report(self, trial: int, epoch: int, score: float) -> Action:
         verdict = self._inner.report(trial, epoch, score)
         known = epoch < int(self._table.known[self._rows.rows[trial]])
-        return verdict if known else Verdict.STOP
+        return verdict if known else Action.STOP
 
     def end(self, trial: int) -> None:
         self._inner.end(trial)

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-from caviar.searchers.base import Searcher, Told
+from caviar.searchers.base import Observation, Searcher
 from caviar.searchers.coordinates import Coordinates, Floats
 from caviar.simulator.table import CurveTable
 from search_spaces import Config
@@ -60,14 +60,14 @@ class RowSearcher(Searcher):
         self._ran: set[Hashable] = set()
         self._keys = _keys(table)
 
-    def ask(self, number: int, attempt: int = 0) -> Config | None:
-        wish = self._inner.ask(number, attempt)
+    def suggest(self, number: int, attempt: int = 0) -> Config | None:
+        wish = self._inner.suggest(number, attempt)
         row = None if wish is None else self._new(wish)
         if row is None:
             return None
         self.rows[number] = row
         config = dict(self._table.configs[row])
-        self._inner.restart(number, config)
+        self._inner.register(number, config)
         return config
 
     def _new(self, wish: Config) -> int | None:
@@ -81,11 +81,11 @@ class RowSearcher(Searcher):
     def report(self, number: int, epoch: int, value: float) -> None:
         self._inner.report(number, epoch, value)
 
-    def tell(self, number: int, told: Told) -> None:
-        self._inner.tell(number, told)
+    def observe(self, number: int, observation: Observation) -> None:
+        self._inner.observe(number, observation)
 
-    def restart(self, number: int, config: Mapping[str, object]) -> None:
+    def register(self, number: int, config: Mapping[str, object]) -> None:
         row = self._new(dict(config))
         assert row is not None, "a simulation starts what the table holds"
         self.rows[number] = row
-        self._inner.restart(number, config)
+        self._inner.register(number, config)

@@ -4,7 +4,7 @@ import dataclasses
 
 from caviar.base.trial import Outcome
 from caviar.searchers import Grid, ImportanceStaged
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 from search_spaces import SearchSpace
 
 MAX_EPOCHS = 9
@@ -25,11 +25,11 @@ def build(options, space, *, mode="max", seed=0):
     return options.build(space, mode=mode, seed=seed)
 
 
-def told(config, value, outcome=Outcome.COMPLETED):
+def observation(config, value, outcome=Outcome.COMPLETED):
     """The end of a trial with a rising curve; one that did not complete ends at epoch 3."""
     last = MAX_EPOCHS if outcome is Outcome.COMPLETED else 3
     curve = {epoch: value - 1 / epoch for epoch in range(1, last + 1)}
-    return Told(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS)
+    return Observation(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS)
 
 
 def worth(config):
@@ -48,9 +48,9 @@ def run(searcher, numbers, *, value=worth):
     """Ask for these trials and tell each before the next, with all outcomes; the proposals."""
     proposals = []
     for number in numbers:
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         if config is None:
             break
         proposals.append(config)
-        searcher.tell(number, told(config, value(config), outcome_of(number)))
+        searcher.observe(number, observation(config, value(config), outcome_of(number)))
     return proposals

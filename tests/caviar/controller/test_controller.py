@@ -28,7 +28,7 @@ from without_ray import (
 from caviar.base.trial import Outcome, trial_seed
 from caviar.controller.job import Decision
 from caviar.schedulers import Asha, NoStopping
-from caviar.schedulers.base import Scheduler, Verdict
+from caviar.schedulers.base import Action, Scheduler
 from caviar.searchers import Grid, HyperOpt, Optuna, Random
 from caviar.searchers.base import Searcher
 
@@ -50,7 +50,7 @@ class StopsAll(Scheduler):
         return self
 
     def report(self, trial, epoch, score):
-        return Verdict.STOP
+        return Action.STOP
 
     def table(self, trials):
         return []
@@ -66,11 +66,11 @@ class Repeats(Searcher):
         super().__init__(space, mode=mode, seed=seed)
         return self
 
-    def ask(self, number, attempt=0):
+    def suggest(self, number, attempt=0):
         self.asked.append((number, attempt))
         return self.space.default()
 
-    def restart(self, number, config):
+    def register(self, number, config):
         self.restarted.append((number, dict(config)))
 
 

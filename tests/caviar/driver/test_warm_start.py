@@ -28,7 +28,7 @@ from caviar.driver import warm_start
 from caviar.driver.warm_start import WarmStart
 from caviar.schedulers import Asha
 from caviar.searchers import CoarseToFine, Grid, HyperOpt, Optuna, Parzen, Random
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 from caviar.store import sessions
 from search_spaces import Choice
 from trainables.data import load
@@ -60,7 +60,9 @@ def test_a_trial_of_the_same_space_counts_with_its_curve(outcome):
     used, why_not = select(record(0, {"learning_rate": 0.5}, {1: 0.2, 3: 0.4}, outcome=outcome))
     assert why_not == []
     assert used == [
-        Told(config={"learning_rate": 0.5}, outcome=outcome, curve={1: 0.2, 3: 0.4}, max_epochs=9)
+        Observation(
+            config={"learning_rate": 0.5}, outcome=outcome, curve={1: 0.2, 3: 0.4}, max_epochs=9
+        )
     ]
 
 
@@ -124,7 +126,9 @@ def test_spaces_that_differ(earlier, space, config, expected):
         assert used == []
         assert why_not[0].startswith("outside the space (optimizer")
     else:
-        assert [dict(told.config) for told in used] == [{"learning_rate": 0.5, **expected}]
+        assert [dict(observation.config) for observation in used] == [
+            {"learning_rate": 0.5, **expected}
+        ]
 
 
 # From sweeps on disk.
@@ -232,7 +236,9 @@ def evidence(count=40, *, best=0.02, space=LINE, epochs=9, seed=7):
         config = space.sample(rng)
         value = 1 - abs(math.log10(config["learning_rate"] / best)) / 4
         curve = {epoch: value * (1 - 0.5**epoch) for epoch in range(1, epochs + 1)}
-        rows.append(Told(config=config, outcome=Outcome.COMPLETED, curve=curve, max_epochs=epochs))
+        rows.append(
+            Observation(config=config, outcome=Outcome.COMPLETED, curve=curve, max_epochs=epochs)
+        )
     return rows
 
 
@@ -265,7 +271,7 @@ def test_every_model_takes_evidence_of_a_conditional_space(searcher, space):
 
 def test_configurations_of_the_evidence_are_not_run_again():
     rows = [
-        Told(config=config, outcome=Outcome.COMPLETED, curve={1: 0.5}, max_epochs=1)
+        Observation(config=config, outcome=Outcome.COMPLETED, curve={1: 0.5}, max_epochs=1)
         for config in (CHOICES.sample(np.random.default_rng(n)) for n in range(5))
     ]
     known = {CHOICES.key(row.config) for row in rows} - {CHOICES.key(CHOICES.default())}
@@ -300,17 +306,19 @@ def test_a_resumed_sweep_has_the_same_evidence(searcher):
 # The best of them again.
 
 
-def told(value, rate, *, outcome=Outcome.COMPLETED):
-    return Told(config={"learning_rate": rate}, outcome=outcome, curve={1: value}, max_epochs=9)
+def observation(value, rate, *, outcome=Outcome.COMPLETED):
+    return Observation(
+        config={"learning_rate": rate}, outcome=outcome, curve={1: value}, max_epochs=9
+    )
 
 
 ROWS = [
-    told(0.5, 0.1),
-    told(0.9, 0.2),
-    told(0.7, 0.01),  # the default
-    told(0.8, 0.3),
-    told(0.6, 0.2),  # a second time, with another seed
-    told(0.99, 0.4, outcome=Outcome.DIVERGED),
+    observation(0.5, 0.1),
+    observation(0.9, 0.2),
+    observation(0.7, 0.01),  # the default
+    observation(0.8, 0.3),
+    observation(0.6, 0.2),  # a second time, with another seed
+    observation(0.99, 0.4, outcome=Outcome.DIVERGED),
 ]
 
 

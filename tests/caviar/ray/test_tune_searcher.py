@@ -67,9 +67,9 @@ def test_it_proposes_what_the_searcher_proposes_that_was_told_the_same(options):
     keys = {CONDITIONAL.key(config) for config in configs}
     assert len(keys) == 10
     plain = build(options, CONDITIONAL)
-    plain.restart(0, configs[0])
+    plain.register(0, configs[0])
     if isinstance(options, Random | QuasiRandom):  # of which it is clear without being told
-        assert [plain.ask(n) for n in range(1, 10)] == configs[1:]
+        assert [plain.suggest(n) for n in range(1, 10)] == configs[1:]
 
 
 @every_searcher
@@ -136,7 +136,7 @@ def test_the_sweep_is_finished_when_every_configuration_has_run():
 
 def test_without_the_default_the_first_trial_is_the_searchers():
     first = wrapped(Random(), default_first=False).suggest("t0")
-    assert first == build(Random(), CONDITIONAL).ask(0)
+    assert first == build(Random(), CONDITIONAL).suggest(0)
 
 
 def test_a_trial_of_a_lost_state_is_learnt_from_by_its_configuration(caplog):
@@ -286,16 +286,16 @@ def test_an_interrupted_tuner_is_restored_with_its_errored_trials(tmp_path):
         return json.loads(found[0].removeprefix("RESULT "))
 
     (tmp_path / "results").mkdir()
-    _, told = session("first")
-    outcomes = [trial["outcome"] for trial in told]
+    _, observation = session("first")
+    outcomes = [trial["outcome"] for trial in observation]
     ended = {"f": "failed", "c": "completed"}
     assert outcomes[:6] == [ended[letter] for letter in "cfcffc"]
     assert len(outcomes) < 8 or "running" in outcomes, "the interruption came too late"
-    rows, told = session("second")
-    outcomes = [trial["outcome"] for trial in told]
+    rows, observation = session("second")
+    outcomes = [trial["outcome"] for trial in observation]
     assert outcomes == [ended[letter] for letter in "ccccfccc"]
     assert len(rows) == 8
     # Every trial is accounted for, by Ray and by the searcher, and none was launched twice.
-    failed = {CONDITIONAL.key(t["config"]): t["outcome"] == "failed" for t in told}
+    failed = {CONDITIONAL.key(t["config"]): t["outcome"] == "failed" for t in observation}
     assert len(failed) == 8
     assert {CONDITIONAL.key(row["config"]): row["error"] for row in rows} == failed

@@ -6,7 +6,7 @@ from without_ray import InMemory, controller, open_history, report, resumed, sav
 
 from caviar.base.trial import Outcome, TrialRecord
 from caviar.controller.forks import Perturb, Scale, ancestors, changeable, scaled, schedule
-from caviar.schedulers.base import Fork, Scheduler, Start, Verdict
+from caviar.schedulers.base import Action, Fork, Scheduler, Start
 from caviar.searchers.base import Searcher
 from search_spaces import AtLeast, Choice, Fixed, Float, Int, SearchSpace, get
 
@@ -116,7 +116,7 @@ class ForksOnce(Scheduler):
         self.owed = self.owed and parent is None
 
     def report(self, trial, epoch, score):
-        return Verdict.STOP if (trial, epoch) == (1, 2) else Verdict.GO_ON
+        return Action.STOP if (trial, epoch) == (1, 2) else Action.CONTINUE
 
     def end(self, trial):
         self.owed = self.owed or trial == 1
@@ -135,16 +135,16 @@ class Counts(Searcher):
         super().__init__(space, mode=mode, seed=seed)
         return self
 
-    def ask(self, number, attempt=0):
+    def suggest(self, number, attempt=0):
         return self.space.sample(np.random.default_rng([number, attempt]))
 
     def report(self, number, epoch, value):
         self.heard.add(number)
 
-    def tell(self, number, told):
+    def observe(self, number, observation):
         self.heard.add(number)
 
-    def restart(self, number, config):
+    def register(self, number, config):
         self.heard.add(number)
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from caviar import UsageError
 from caviar.schedulers import HyperBand
-from caviar.schedulers.base import Promote, Start, Verdict
+from caviar.schedulers.base import Action, Promote, Start
 from caviar.schedulers.hyperband import SynchronousHyperBand, brackets
 from caviar.schedulers.rungs import rungs
 
-GO_ON, STOP, PAUSE = Verdict.GO_ON, Verdict.STOP, Verdict.PAUSE
+CONTINUE, STOP, PAUSE = Action.CONTINUE, Action.STOP, Action.PAUSE
 
 
 def test_the_brackets_of_81_epochs_by_algorithm_1():
@@ -84,17 +84,17 @@ def test_a_bracket_by_hand():
         assert trials.report(trial, 1, score) is PAUSE
         assert trials.promoted(new=True) == [], "the ninth is not there yet"
     # 9 // 3 = 3 go on: 0.95, 0.9, 0.8. The last one need not pause.
-    assert trials.report(8, 1, 0.95) is GO_ON
+    assert trials.report(8, 1, 0.95) is CONTINUE
     assert trials.drop() == [0, 2, 4, 5, 6, 7]
     assert trials.promoted() == [1, 3]
-    assert trials.report(8, 2, 0.95) is GO_ON
+    assert trials.report(8, 2, 0.95) is CONTINUE
     assert trials.report(8, 3, 0.5) is PAUSE
     assert trials.report(1, 3, 0.6) is PAUSE
     # One of three goes on, and the last is not it.
     assert trials.report(3, 3, 0.4) is STOP
     assert trials.drop() == [8]
     assert trials.promoted() == [1]
-    assert trials.report(1, 9, 0.1) is GO_ON
+    assert trials.report(1, 9, 0.1) is CONTINUE
 
 
 def test_free_workers_fill_the_next_brackets():
@@ -102,11 +102,11 @@ def test_free_workers_fill_the_next_brackets():
     trials.start(9 + 5 + 3 + 1)
     for trial in range(9, 14):
         # The second bracket's first rung is epoch 3.
-        assert trials.report(trial, 1, 0.0) is GO_ON
+        assert trials.report(trial, 1, 0.0) is CONTINUE
     verdicts = [trials.report(trial, 3, trial / 100) for trial in range(9, 14)]
     # 5 // 3 = 1, the best of them: 13, the last. The other bracket is not asked.
-    assert verdicts == [PAUSE] * 4 + [GO_ON]
-    assert trials.report(14, 3, 0.0) is GO_ON, "bracket 2 stops nothing"
+    assert verdicts == [PAUSE] * 4 + [CONTINUE]
+    assert trials.report(14, 3, 0.0) is CONTINUE, "bracket 2 stops nothing"
     assert trials.report(17, 1, 0.0) is PAUSE, "and the first kind comes again"
 
 

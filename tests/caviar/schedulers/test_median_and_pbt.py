@@ -8,7 +8,7 @@ import pytest
 from caviar import UsageError
 from caviar.driver import preparing
 from caviar.schedulers import Asha, HyperBand, Median, Panda, Pbt
-from caviar.schedulers.base import Fork, Promote, Start, Verdict
+from caviar.schedulers.base import Action, Fork, Promote, Start
 from caviar.schedulers.median import MedianStopping
 from caviar.searchers import Grid, Optuna, Parzen, Random
 from caviar.sweep import compatibility
@@ -16,7 +16,7 @@ from caviar.sweep.sweep import Sweep
 from search_spaces import Choice, SearchSpace, get
 from trainables import EstimatorTrainable, GeneratorTrainable, TorchTrainable
 
-GO_ON, STOP, PAUSE = Verdict.GO_ON, Verdict.STOP, Verdict.PAUSE
+CONTINUE, STOP, PAUSE = Action.CONTINUE, Action.STOP, Action.PAUSE
 
 
 def test_the_median_of_running_means_by_hand():
@@ -24,21 +24,21 @@ def test_the_median_of_running_means_by_hand():
     curves = {0: [0.25, 0.75], 1: [0.5, 0.5], 2: [0.75, 1.0]}  # running means 0.5, 0.5, 0.875
     for trial, curve in curves.items():
         for epoch, score in enumerate(curve, start=1):
-            assert scheduler.report(trial, epoch, score) is GO_ON, "fewer than three others"
-    assert scheduler.report(3, 1, 0.0) is GO_ON, "within the grace"
+            assert scheduler.report(trial, epoch, score) is CONTINUE, "fewer than three others"
+    assert scheduler.report(3, 1, 0.0) is CONTINUE, "within the grace"
     assert scheduler.report(3, 2, 0.49) is STOP  # below the median, 0.5
     # Now 0.245, 0.5, 0.5, 0.875: the median of four is 0.5, and 0.5 is not below it.
-    assert scheduler.report(4, 1, 0.5) is GO_ON
-    assert scheduler.report(4, 2, 0.0) is GO_ON, "its best counts, not its last"
+    assert scheduler.report(4, 1, 0.5) is CONTINUE
+    assert scheduler.report(4, 2, 0.0) is CONTINUE, "its best counts, not its last"
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_the_median_rule_stops_what_is_not_finite_and_counts_it_as_the_worst(score):
     scheduler = MedianStopping(grace=1, least=3, max_epochs=9)
     assert [scheduler.report(n, 1, score) for n in range(2)] == [STOP, STOP]
-    assert scheduler.report(2, 1, 0.5) is GO_ON
+    assert scheduler.report(2, 1, 0.5) is CONTINUE
     # The others' means are -inf, -inf and 0.5.
-    assert scheduler.report(3, 1, 0.1) is GO_ON
+    assert scheduler.report(3, 1, 0.1) is CONTINUE
 
 
 def population(**changes):
@@ -60,7 +60,7 @@ def test_the_weakest_member_is_replaced_by_a_fork_of_the_strongest():
     scheduler = population()
     assert scheduler.next(new=True, paused=set()) == Start()
     scheduler.start(0, None)
-    assert scheduler.report(0, 1, 0.9) is GO_ON, "no interval ends there"
+    assert scheduler.report(0, 1, 0.9) is CONTINUE, "no interval ends there"
     paused = reached(several := population(), [0.5, 0.1, 0.9, 0.4])
     assert paused == {0, 1, 2, 3}
     moves = []
@@ -186,12 +186,12 @@ class OwnLoop(Estimator):
 
 @pytest.mark.parametrize("scheduler", [Pbt(), Panda()])
 def test_forks_of_estimators_are_refused_before_the_first_trial(scheduler):
-    told = (
+    observation = (
         f"With {type(scheduler).__name__} trials go on from checkpoints of others, and those of "
         "Estimator do not hold what was trained: choose another scheduler."
     )
     sweep = Sweep(dataset="digits", trainable=Estimator, scheduler=scheduler, trials=5)
-    with pytest.raises(UsageError, match=f"^{told}$"):
+    with pytest.raises(UsageError, match=f"^{observation}$"):
         preparing.prepare(sweep, ARCHITECTURE, None)
 
 

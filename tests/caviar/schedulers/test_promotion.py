@@ -7,10 +7,10 @@ from without_ray import Clock, InMemory, controller, report, saved_as
 
 from caviar.base.trial import Outcome
 from caviar.schedulers import Asha
-from caviar.schedulers.base import Promote, Start, Verdict
+from caviar.schedulers.base import Action, Promote, Start
 from caviar.schedulers.promotion import PromotedHalving
 
-GO_ON, STOP, PAUSE = Verdict.GO_ON, Verdict.STOP, Verdict.PAUSE
+CONTINUE, STOP, PAUSE = Action.CONTINUE, Action.STOP, Action.PAUSE
 
 
 def halving(**changes):
@@ -42,10 +42,10 @@ def test_promotions_by_hand():
     assert moves() == Start()
     # Three more: room for one more, taken by the best of those that wait.
     assert [arrives(n, 1, s) for n, s in ((3, 0.45), (4, 0.2))] == [PAUSE, PAUSE]
-    assert arrives(5, 1, 0.6) is GO_ON, "it is the next to be promoted: no need to pause"
+    assert arrives(5, 1, 0.6) is CONTINUE, "it is the next to be promoted: no need to pause"
     assert moves() == Start()
     # No trial is promoted between the rungs.
-    assert arrives(0, 2, 0.7) is GO_ON
+    assert arrives(0, 2, 0.7) is CONTINUE
     # Rung 3 has 0 and 5, later 6; the higher rung goes first.
     assert arrives(0, 3, 0.7) is PAUSE
     assert arrives(5, 3, 0.8) is PAUSE
@@ -64,7 +64,7 @@ def test_promotions_by_hand():
 
 def test_no_more_than_one_in_three_is_promoted_even_when_ranks_shift():
     scheduler = halving()
-    promoted = sum(scheduler.report(n, 1, float(n)) is GO_ON for n in range(90))
+    promoted = sum(scheduler.report(n, 1, float(n)) is CONTINUE for n in range(90))
     # Each is the best of all before it, so each would go on by the algorithm alone.
     assert promoted == 30
 
@@ -93,7 +93,7 @@ def test_a_trial_that_has_ended_is_not_promoted():
 def test_the_best_hundred_of_a_rung_wait():
     scheduler = halving()
     verdicts = [scheduler.report(n, 1, -float(n)) for n in range(150)]
-    assert verdicts.count(GO_ON) == 0
+    assert verdicts.count(CONTINUE) == 0
     paused = set(range(150))
     assert sorted(scheduler.dropped(paused)) == list(range(100, 150))
     assert list(scheduler.dropped({5, 120})) == [120]

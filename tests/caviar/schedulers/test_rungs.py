@@ -6,12 +6,12 @@ import pytest
 
 from caviar import UsageError
 from caviar.schedulers.asha import AsyncHalving
-from caviar.schedulers.base import Verdict
+from caviar.schedulers.base import Action
 from caviar.schedulers.rungs import Rung, rungs
 
 
 def goes_on(scheduler, trial, epoch, score):
-    return scheduler.report(trial, epoch, score) is Verdict.GO_ON
+    return scheduler.report(trial, epoch, score) is Action.CONTINUE
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from without_ray import CHOICES, LINE, InMemory, accuracy, controller, report, r
 from caviar.base.trial import Outcome
 from caviar.controller.events import Kind
 from caviar.schedulers import Asha, HyperBand, Median, NoStopping, Pbt
-from caviar.schedulers.base import Verdict
+from caviar.schedulers.base import Action
 from caviar.searchers import Grid, Random
 
 SCHEDULERS = {
@@ -294,7 +294,7 @@ def explained(scheduler, *moves):
         scheduler.start(trial, None)
     found = []
     for trial, epoch, score in moves:
-        if scheduler.report(trial, epoch, score) is not Verdict.GO_ON:
+        if scheduler.report(trial, epoch, score) is not Action.CONTINUE:
             found.append(scheduler.why(trial).words("max"))
     return found
 
@@ -351,7 +351,7 @@ def test_population_based_training_says_who_gives_way_and_not_who_waits_for_a_tu
     moves = [(n, 2, score) for n, score in enumerate((0.1, 0.5, 0.4, 0.3))]
     for trial, epoch, score in moves:
         scheduler.start(trial, None)
-        assert scheduler.report(trial, epoch, score) is Verdict.PAUSE
+        assert scheduler.report(trial, epoch, score) is Action.PAUSE
     assert [scheduler.why(n) for n in (1, 2, 3)] == [None] * 3
     assert scheduler.why(0).words("max") == (
         "0.1 is number 4 of 4 there, and the last 1 give way to changed copies of the first"

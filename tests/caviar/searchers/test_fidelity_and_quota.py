@@ -7,17 +7,17 @@ import pytest
 from caviar.base.trial import Outcome
 from caviar.schedulers import Asha
 from caviar.schedulers.asha import AsyncHalving
-from caviar.schedulers.base import Verdict
-from caviar.searchers.base import Told
+from caviar.schedulers.base import Action
+from caviar.searchers.base import Observation
 from caviar.searchers.fidelity import FidelityLevel, FidelityLevels
 
 
 def goes_on(scheduler, trial, epoch, score):
-    return scheduler.report(trial, epoch, score) is Verdict.GO_ON
+    return scheduler.report(trial, epoch, score) is Action.CONTINUE
 
 
-def told(curve, outcome=Outcome.STOPPED_EARLY):
-    return Told(config={}, outcome=outcome, curve=curve, max_epochs=9)
+def observation(curve, outcome=Outcome.STOPPED_EARLY):
+    return Observation(config={}, outcome=outcome, curve=curve, max_epochs=9)
 
 
 def test_the_highest_epoch_with_enough_trials_is_compared():
@@ -42,37 +42,37 @@ def test_a_loss_becomes_a_score():
 @pytest.mark.parametrize("outcome", [Outcome.DIVERGED, Outcome.FAILED])
 def test_what_broke_is_the_worst_everywhere_and_counts_for_no_level(outcome):
     levels = FidelityLevels("max")
-    levels.tell(0, told({1: 0.9, 2: math.nan}, outcome))
-    levels.tell(1, told({1: 0.2, 2: 0.3}))
-    levels.tell(2, told({}, outcome))
-    levels.tell(3, told({1: 0.1}))
+    levels.observe(0, observation({1: 0.9, 2: math.nan}, outcome))
+    levels.observe(1, observation({1: 0.2, 2: 0.3}))
+    levels.observe(2, observation({}, outcome))
+    levels.observe(3, observation({1: 0.1}))
     assert levels.highest(2) == FidelityLevel(1, {0: -math.inf, 1: 0.2, 2: -math.inf, 3: 0.1})
     assert levels.highest(1) == FidelityLevel(2, {0: -math.inf, 1: 0.3, 2: -math.inf}, stopped=(3,))
 
 
 def test_what_was_stopped_before_a_level_is_not_forgotten():
     levels = FidelityLevels("max")
-    levels.tell(4, told({1: 0.9}, Outcome.COMPLETED))  # of a sweep with fewer epochs, say
-    levels.tell(3, told({1: 0.2}))
+    levels.observe(4, observation({1: 0.9}, Outcome.COMPLETED))  # of a sweep with fewer epochs, say
+    levels.observe(3, observation({1: 0.2}))
     levels.report(2, 1, 0.1)  # still running, it may get there
-    levels.tell(1, told({1: 0.1, 2: math.nan}, Outcome.DIVERGED))
-    levels.tell(0, told({1: 0.3, 2: 0.4}))
-    levels.tell(5, told({1: 0.3, 2: 0.4, 3: 0.5}, Outcome.COMPLETED))
+    levels.observe(1, observation({1: 0.1, 2: math.nan}, Outcome.DIVERGED))
+    levels.observe(0, observation({1: 0.3, 2: 0.4}))
+    levels.observe(5, observation({1: 0.3, 2: 0.4, 3: 0.5}, Outcome.COMPLETED))
     assert levels.highest(4).stopped == (), "all are at epoch 1"
     assert levels.highest(2) == FidelityLevel(2, {0: 0.4, 1: -math.inf, 5: 0.4}, stopped=(3,))
     assert levels.highest(1).stopped == (0, 3)
     assert levels.highest(2).in_order() == [(0, 0.4), (1, -math.inf), (3, None), (5, 0.4)]
-    levels.tell(3, told({1: 0.2, 2: 0.3}, Outcome.FAILED))  # told again, otherwise
+    levels.observe(3, observation({1: 0.2, 2: 0.3}, Outcome.FAILED))  # told again, otherwise
     assert levels.highest(2).stopped == ()
 
 
 def test_where_most_break_the_first_epoch_is_compared():
     levels = FidelityLevels("max")
     for number in range(3):
-        levels.tell(number, told({}, Outcome.FAILED))
-    levels.tell(3, told({1: 0.2, 2: 0.3}))
+        levels.observe(number, observation({}, Outcome.FAILED))
+    levels.observe(3, observation({1: 0.2, 2: 0.3}))
     assert levels.highest(4) is None, "a single sound one"
-    levels.tell(4, told({1: 0.1}))
+    levels.observe(4, observation({1: 0.1}))
     assert levels.highest(6) is None, "5 of the 6"
     every = {**dict.fromkeys(range(3), -math.inf), 3: 0.2, 4: 0.1}
     assert levels.highest(5) == FidelityLevel(1, every)
@@ -80,18 +80,18 @@ def test_where_most_break_the_first_epoch_is_compared():
 
 def test_a_trial_that_broke_and_was_tried_again_is_sound():
     levels = FidelityLevels("max")
-    levels.tell(0, told({1: 0.9}, Outcome.FAILED))
-    levels.tell(0, told({1: 0.4, 2: 0.2}))
+    levels.observe(0, observation({1: 0.9}, Outcome.FAILED))
+    levels.observe(0, observation({1: 0.4, 2: 0.2}))
     assert levels.highest(1) == FidelityLevel(2, {0: 0.4})
-    levels.tell(0, told({1: 0.4, 2: math.nan}, Outcome.DIVERGED))
+    levels.observe(0, observation({1: 0.4, 2: math.nan}, Outcome.DIVERGED))
     assert levels.highest(1) is None
 
 
 def test_a_trial_that_is_told_twice_counts_once():
     levels = FidelityLevels("max")
     levels.report(0, 1, 0.4)
-    levels.tell(0, told({1: 0.4, 2: 0.2}))
-    levels.tell(0, told({1: 0.4, 2: 0.2}))
+    levels.observe(0, observation({1: 0.4, 2: 0.2}))
+    levels.observe(0, observation({1: 0.4, 2: 0.2}))
     assert levels.highest(1) == FidelityLevel(2, {0: 0.4})
     assert levels.highest(2) is None
 

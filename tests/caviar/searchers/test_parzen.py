@@ -8,7 +8,7 @@ import pytest
 from caviar import UsageError
 from caviar.base.trial import Outcome
 from caviar.searchers import HyperOpt, Optuna, Parzen
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 from caviar.searchers.coordinates import Coordinates
 from caviar.searchers.kernel_density import Parzen as Density
 from search_spaces import Choice, Float, Int, Is, SearchSpace
@@ -114,7 +114,9 @@ def taught(options, *, trials=60, space=WIDE, epochs=1, quality=None, outcome=No
         value = quality(config)
         curve = dict.fromkeys(range(1, epochs + 1), value)
         how = outcome(config) if outcome else Outcome.COMPLETED
-        searcher.tell(number, Told(config=config, outcome=how, curve=curve, max_epochs=epochs))
+        searcher.observe(
+            number, Observation(config=config, outcome=how, curve=curve, max_epochs=epochs)
+        )
     return searcher
 
 
@@ -125,7 +127,7 @@ def good(config):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_proposes_where_trials_were_good(model):
     searcher = taught(model(random_share=0.0), quality=good)
-    near = [abs(math.log10(searcher.ask(60 + n)["learning_rate"]) + 3) < 1 for n in range(30)]
+    near = [abs(math.log10(searcher.suggest(60 + n)["learning_rate"]) + 3) < 1 for n in range(30)]
     # Half the space is that near; chance alone gives 15 ± 3.
     assert sum(near) >= 25
 
@@ -139,7 +141,7 @@ def test_a_model_stays_away_from_what_breaks_however_good_it_was(model):
         return math.nan if config["learning_rate"] > 0.01 else 0.5
 
     searcher = taught(model(random_share=0.0), quality=quality, outcome=outcome)
-    broke = [searcher.ask(60 + n)["learning_rate"] > 0.01 for n in range(30)]
+    broke = [searcher.suggest(60 + n)["learning_rate"] > 0.01 for n in range(30)]
     assert sum(broke) <= 6
 
 
@@ -150,9 +152,11 @@ def test_values_of_another_epoch_do_not_count(model):
     # Many short trials with wonderful values near a learning rate of 1.
     for number in range(60, 160):
         config = WIDE.fill({"learning_rate": float(10 ** rng.uniform(-0.5, 0))})
-        told = Told(config=config, outcome=Outcome.STOPPED_EARLY, curve={1: 9.0}, max_epochs=3)
-        searcher.tell(number, told)
-    near = [abs(math.log10(searcher.ask(160 + n)["learning_rate"]) + 3) < 1 for n in range(30)]
+        observation = Observation(
+            config=config, outcome=Outcome.STOPPED_EARLY, curve={1: 9.0}, max_epochs=3
+        )
+        searcher.observe(number, observation)
+    near = [abs(math.log10(searcher.suggest(160 + n)["learning_rate"]) + 3) < 1 for n in range(30)]
     assert sum(near) >= 25
 
 
@@ -162,12 +166,14 @@ def test_what_ran_counts_not_what_was_proposed(model):
     rng = np.random.default_rng(4)
     for number in range(30):
         ran = WIDE.sample(rng)
-        one.ask(number)
-        one.restart(number, ran)
+        one.suggest(number)
+        one.register(number, ran)
         for searcher in (one, other):
-            told = Told(config=ran, outcome=Outcome.COMPLETED, curve={1: good(ran)}, max_epochs=1)
-            searcher.tell(number, told)
-    assert one.ask(30) == other.ask(30)
+            observation = Observation(
+                config=ran, outcome=Outcome.COMPLETED, curve={1: good(ran)}, max_epochs=1
+            )
+            searcher.observe(number, observation)
+    assert one.suggest(30) == other.suggest(30)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -177,9 +183,9 @@ def test_a_running_trial_teaches_as_one_that_has_ended(model):
     rng = np.random.default_rng(1)
     for number in range(60):
         config = WIDE.sample(rng)
-        running.restart(number, config)
+        running.register(number, config)
         running.report(number, 1, good(config))
-    assert [running.ask(60 + n) for n in range(5)] == [ended.ask(60 + n) for n in range(5)]
+    assert [running.suggest(60 + n) for n in range(5)] == [ended.suggest(60 + n) for n in range(5)]
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -65,13 +65,13 @@ class Listener(Searcher):
         super().__init__(CONDITIONAL, mode="max", seed=0)
         self.shown = []
 
-    def ask(self, number, attempt=0):
+    def suggest(self, number, attempt=0):
         return CONDITIONAL.fill({"units": number + 1})
 
     def report(self, number, epoch, value):
         self.shown.append((number, epoch, value))
 
-    def restart(self, number, config):
+    def register(self, number, config):
         self.shown.append((number, config["units"]))
 
 

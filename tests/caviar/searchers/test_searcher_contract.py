@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import pytest
-from asking import MAX_EPOCHS, OUTCOMES, build, fitting, outcome_of, run, told, worth
+from asking import MAX_EPOCHS, OUTCOMES, build, fitting, observation, outcome_of, run, worth
 from without_ray import CHOICES, CONDITIONAL, LINE, controller, drive
 
 import search_spaces
@@ -25,7 +25,7 @@ from caviar.searchers import (
     QuasiRandom,
     Random,
 )
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 from search_spaces import Fixed, SearchSpace
 
 pytestmark = pytest.mark.timeout(120)
@@ -99,14 +99,14 @@ def test_another_attempt_is_another_proposal(options, space):
     searcher, again = build(options, space), build(options, space)
     run(searcher, range(1, 9))
     run(again, range(1, 9))
-    proposals = [searcher.ask(9, attempt) for attempt in range(6)]
-    assert proposals == [again.ask(9, attempt) for attempt in range(6)]
+    proposals = [searcher.suggest(9, attempt) for attempt in range(6)]
+    assert proposals == [again.suggest(9, attempt) for attempt in range(6)]
     if space is not CHOICES:  # a model over few choices may insist on its favourite
         assert len({str(config) for config in proposals}) == 6 or None in proposals
     if proposals[-1] is not None:  # only the last attempt runs, and is told
-        searcher.tell(9, told(proposals[-1], 0.5))
-        again.tell(9, told(proposals[-1], 0.5))
-        assert searcher.ask(10) == again.ask(10)
+        searcher.observe(9, observation(proposals[-1], 0.5))
+        again.observe(9, observation(proposals[-1], 0.5))
+        assert searcher.suggest(10) == again.suggest(10)
 
 
 @every_pair
@@ -116,24 +116,24 @@ def test_another_configuration_may_take_the_place_of_a_proposal(options, space):
         run(one, range(1, 8))
     drawn = space.sample(np.random.default_rng(99))
     if not isinstance(options, Grid):  # which does not come back to what it has proposed
-        searcher.ask(8)
-    searcher.restart(8, drawn)
-    again.restart(8, drawn)
+        searcher.suggest(8)
+    searcher.register(8, drawn)
+    again.register(8, drawn)
     for one in (searcher, again):
-        one.tell(8, told(drawn, 0.9))
-    assert searcher.ask(9) == again.ask(9)
+        one.observe(8, observation(drawn, 0.9))
+    assert searcher.suggest(9) == again.suggest(9)
 
 
 @every_pair
 def test_many_trials_may_be_pending(options, space):
     searcher = build(options, space)
-    proposals = [searcher.ask(number) for number in range(1, 13)]
+    proposals = [searcher.suggest(number) for number in range(1, 13)]
     for config in filter(None, proposals):
         space.validate(config)
     for number, config in reversed(list(enumerate(proposals, start=1))):
         if config is not None:
-            searcher.tell(number, told(config, worth(config)))
-    following = searcher.ask(13)
+            searcher.observe(number, observation(config, worth(config)))
+    following = searcher.suggest(13)
     if following is not None:
         space.validate(following)
 
@@ -144,7 +144,7 @@ def test_trials_of_others_are_learnt_from(options, space):
     searcher = build(options, space)
     for number in range(12):
         config = space.sample(rng)
-        searcher.tell(number, told(config, worth(config), outcome_of(number)))
+        searcher.observe(number, observation(config, worth(config), outcome_of(number)))
     proposals = run(searcher, range(12, 16))
     for config in proposals:
         space.validate(config)
@@ -170,9 +170,9 @@ def test_any_curve_may_be_told(options, space, curve):
     searcher = build(options, space)
     run(searcher, range(1, 7))
     for number, outcome in enumerate(OUTCOMES, start=7):
-        config = searcher.ask(number)
-        ended = Told(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS)
-        searcher.tell(number, ended)
+        config = searcher.suggest(number)
+        ended = Observation(config=config, outcome=outcome, curve=curve, max_epochs=MAX_EPOCHS)
+        searcher.observe(number, ended)
     for config in run(searcher, range(11, 14)):
         space.validate(config)
 
@@ -182,15 +182,15 @@ def test_less_is_more_when_the_mode_is_min(options, space):
     most = run(build(options, space, mode="max"), range(1, 16))
     searcher, least = build(options, space, mode="min"), []
     for number in range(1, 16):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         if config is None:
             break
         least.append(config)
-        up = told(config, worth(config), outcome_of(number))
+        up = observation(config, worth(config), outcome_of(number))
         down = {epoch: -value for epoch, value in up.curve.items()}
-        searcher.tell(
+        searcher.observe(
             number,
-            Told(config=config, outcome=up.outcome, curve=down, max_epochs=MAX_EPOCHS),
+            Observation(config=config, outcome=up.outcome, curve=down, max_epochs=MAX_EPOCHS),
         )
     assert least == most
 
@@ -200,25 +200,25 @@ def test_a_replayed_searcher_proposes_what_the_uninterrupted_one_would(options, 
     """Four trials side by side, and another searcher that takes over before every proposal."""
     searcher = build(options, space)
     default = space.default()
-    searcher.restart(0, default)
+    searcher.register(0, default)
     pending, ended = {0: default}, {}
     rng = np.random.default_rng(0)
     for number in range(1, 20):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         replayed = build(options, space)
         for before in range(number):
             if before in ended:
-                replayed.tell(before, ended[before])
+                replayed.observe(before, ended[before])
             else:
-                replayed.restart(before, pending[before])
-        assert replayed.ask(number) == config
+                replayed.register(before, pending[before])
+        assert replayed.suggest(number) == config
         if config is None:
             break
         pending[number] = config
         if len(pending) == 4:
             done = int(rng.choice(list(pending)))
-            ended[done] = told(pending[done], worth(pending.pop(done)), outcome_of(done))
-            searcher.tell(done, ended[done])
+            ended[done] = observation(pending[done], worth(pending.pop(done)), outcome_of(done))
+            searcher.observe(done, ended[done])
 
 
 @every_searcher
@@ -232,15 +232,15 @@ def test_fixed_parameters_are_part_of_every_proposal(options, space):
 def test_a_trial_may_stop_at_any_epoch(options, space):
     searcher = build(options, space)
     for number in range(2 * MAX_EPOCHS):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         last = number % MAX_EPOCHS + 1
         curve = {epoch: worth(config) - 1 / epoch for epoch in range(1, last + 1)}
         ended = Outcome.COMPLETED if last == MAX_EPOCHS else Outcome.STOPPED_EARLY
-        searcher.tell(
-            number, Told(config=config, outcome=ended, curve=curve, max_epochs=MAX_EPOCHS)
+        searcher.observe(
+            number, Observation(config=config, outcome=ended, curve=curve, max_epochs=MAX_EPOCHS)
         )
     for number in range(2 * MAX_EPOCHS, 2 * MAX_EPOCHS + 3):
-        space.validate(searcher.ask(number))
+        space.validate(searcher.suggest(number))
 
 
 @every_searcher
@@ -249,15 +249,17 @@ def test_the_last_word_about_a_retried_trial_counts(options, space, ended):
     """It failed, ran again, and then completed or failed for good."""
     retried, once = build(options, space), build(options, space)
     for number in range(8):
-        config = retried.ask(number)
-        assert once.ask(number) == config
+        config = retried.suggest(number)
+        assert once.suggest(number) == config
         if number == 3:
-            retried.tell(number, told(config, 0.9, Outcome.FAILED))
-            retried.restart(number, config)
+            retried.observe(number, observation(config, 0.9, Outcome.FAILED))
+            retried.register(number, config)
             retried.report(number, 1, 0.1)
         for searcher in (retried, once):
-            searcher.tell(number, told(config, 0.9, ended if number == 3 else Outcome.COMPLETED))
-    assert [retried.ask(n) for n in (8, 9)] == [once.ask(n) for n in (8, 9)]
+            searcher.observe(
+                number, observation(config, 0.9, ended if number == 3 else Outcome.COMPLETED)
+            )
+    assert [retried.suggest(n) for n in (8, 9)] == [once.suggest(n) for n in (8, 9)]
 
 
 @pytest.mark.parametrize(

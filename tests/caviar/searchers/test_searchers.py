@@ -7,14 +7,14 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from asking import MAX_EPOCHS, build, run, told
+from asking import MAX_EPOCHS, build, observation, run
 from without_ray import CHOICES, CONDITIONAL, LINE
 
 import search_spaces
 from caviar import UsageError
 from caviar.base.trial import Outcome
 from caviar.searchers import Grid, HyperOpt, Optuna, Parzen, QuasiRandom, Random
-from caviar.searchers.base import NearDefault, Told
+from caviar.searchers.base import NearDefault, Observation
 from caviar.searchers.coordinates import Coordinates
 from caviar.searchers.feasibility import Feasibility
 from search_spaces import Choice, Float, Is, SearchSpace
@@ -44,12 +44,13 @@ def test_a_model_finds_the_optimum_sooner_than_chance(options, mode, sign, space
         for seed in range(3):
             searcher = build(options, space, mode=mode, seed=seed)
             for number in range(1, 51):
-                config = searcher.ask(number)
+                config = searcher.suggest(number)
                 value = sign * (1 - abs(unit(config) - 0.8))
                 curve = {MAX_EPOCHS: value}
                 done = Outcome.COMPLETED
-                searcher.tell(
-                    number, Told(config=config, outcome=done, curve=curve, max_epochs=MAX_EPOCHS)
+                searcher.observe(
+                    number,
+                    Observation(config=config, outcome=done, curve=curve, max_epochs=MAX_EPOCHS),
                 )
                 if number > 25:
                     found.append(abs(unit(config) - 0.8))
@@ -81,7 +82,7 @@ def broken(options, space, seed, outcome, best_at):
     searcher = build(options, space, seed=seed)
     count = 0
     for number in range(60):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         value = 1 - abs(config["x"] - best_at)
         if config["x"] <= EDGE:
             curve, ended = dict.fromkeys(range(1, 4), value), Outcome.COMPLETED
@@ -90,7 +91,9 @@ def broken(options, space, seed, outcome, best_at):
         else:  # better than all others, for an epoch
             curve, ended = {1: value + 1, 2: NAN}, outcome
         count += ended is outcome
-        searcher.tell(number, Told(config=config, outcome=ended, curve=curve, max_epochs=3))
+        searcher.observe(
+            number, Observation(config=config, outcome=ended, curve=curve, max_epochs=3)
+        )
     return count
 
 
@@ -128,12 +131,12 @@ def test_what_is_expected_to_break_by_hand():
     feasibility = Feasibility(coordinates)
     asked = np.array([at(0.4, 0.0, 0), at(0.6, 0.0, 0), at(0.6, 0.0, 1, 0.5)])
     assert feasibility.expected(asked).tolist() == [False] * 3, "nothing is known"
-    feasibility.tell(0, at(1.0, 0.0, 0), broke=True)
+    feasibility.observe(0, at(1.0, 0.0, 0), broke=True)
     assert feasibility.expected(asked).tolist() == [True] * 3, "nothing else is known"
-    feasibility.tell(1, at(0.0, 0.0, 0), broke=False)
+    feasibility.observe(1, at(0.0, 0.0, 0), broke=False)
     # The edge is half way between the two, at 0.5; only x tells them apart, and counts alone.
     assert feasibility.expected(asked).tolist() == [False, True, True]
-    feasibility.tell(2, at(0.6, 0.0, 1, 0.5), broke=False)
+    feasibility.observe(2, at(0.6, 0.0, 1, 0.5), broke=False)
     # Now x, kind and z count: one of two sound trials has kind b and a z, no broken one has. Their
     # distribution functions are 1/2 apart, those of x are 1 apart: weights 1/4 and 1.
     # The second is 0.4 from the broken one, and (1/4)·√2 = 0.354 from the new sound one.
@@ -141,16 +144,18 @@ def test_what_is_expected_to_break_by_hand():
     further = np.array([at(0.66, 0.0, 0), at(0.66, 0.0, 1, 0.5)])
     # 0.34 from the broken one; √(0.06² + 2/16) = 0.359 and 0.06 from the sound one
     assert feasibility.expected(further).tolist() == [True, False]
-    feasibility.tell(0, at(1.0, 0.0, 0), broke=False)
+    feasibility.observe(0, at(1.0, 0.0, 0), broke=False)
     assert not feasibility.expected(asked).any(), "tried again, and it did not break"
 
 
 def test_where_only_what_breaks_is_left_something_is_proposed_all_the_same():
     searcher = build(Parzen(startup_trials=2), ONE)
     for number in range(30):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         ONE.validate(config)
-        searcher.tell(number, Told(config=config, outcome=Outcome.FAILED, curve={}, max_epochs=3))
+        searcher.observe(
+            number, Observation(config=config, outcome=Outcome.FAILED, curve={}, max_epochs=3)
+        )
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -165,14 +170,16 @@ def test_a_model_does_not_forget_where_nothing_survives(model):
         searcher = build(model(), TWO, seed=seed)
         luck = np.random.default_rng(seed).random(80) / 10
         for number in range(80):
-            config = searcher.ask(number)
+            config = searcher.suggest(number)
             if config["x"] < 0.5:
                 curve, outcome = {1: luck[number]}, Outcome.STOPPED_EARLY
                 stopped += [number] * (number >= 40)
             else:
                 curve = {epoch: epoch + luck[number] for epoch in (1, 2, 3)}
                 outcome = Outcome.COMPLETED
-            searcher.tell(number, Told(config=config, outcome=outcome, curve=curve, max_epochs=3))
+            searcher.observe(
+                number, Observation(config=config, outcome=outcome, curve=curve, max_epochs=3)
+            )
     # 4 are drawn from the whole space, 2 of them there.
     assert len(stopped) <= 3 * 10
 
@@ -180,7 +187,7 @@ def test_a_model_does_not_forget_where_nothing_survives(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_start_up_trials_are_drawn_in_turn_near_the_default_and_from_the_whole_space(model):
     searcher = build(model(startup_trials=40), LINE)
-    units = {n: unit(searcher.ask(n)) for n in range(40)}
+    units = {n: unit(searcher.suggest(n)) for n in range(40)}
     near = [units[n] for n in range(1, 40, 2)]
     whole = [units[n] for n in range(0, 40, 2)]
     # The default 0.01 is the middle of 1e-4 … 1; 0.15 of the scale to either side.
@@ -210,8 +217,8 @@ def test_optuna_does_not_lie_about_pending_trials():
     for searcher in (alone, beside):
         run(searcher, range(1, 20))
     for number in range(20, 26):
-        beside.restart(number, {"learning_rate": 0.1})
-    assert beside.ask(30) == alone.ask(30)
+        beside.register(number, {"learning_rate": 0.1})
+    assert beside.suggest(30) == alone.suggest(30)
 
 
 # Random search.
@@ -220,8 +227,8 @@ def test_optuna_does_not_lie_about_pending_trials():
 def test_a_random_draw_depends_on_the_seed_and_the_number_alone():
     one, other = build(Random(), CONDITIONAL), build(Random(), CONDITIONAL)
     run(one, range(1, 10))
-    assert one.ask(20) == other.ask(20)
-    assert one.ask(20) != one.ask(21)
+    assert one.suggest(20) == other.suggest(20)
+    assert one.suggest(20) != one.suggest(21)
 
 
 # Quasi-random search.
@@ -229,7 +236,7 @@ def test_a_random_draw_depends_on_the_seed_and_the_number_alone():
 
 def test_sixty_four_points_leave_no_part_of_an_axis_out():
     searcher = build(QuasiRandom(), CONDITIONAL, seed=3)
-    configs = [searcher.ask(number) for number in range(64)]
+    configs = [searcher.suggest(number) for number in range(64)]
     axes = [CONDITIONAL.encode(config) for config in configs]
     cells = sorted(int(64 * axis["learning_rate"]) for axis in axes)
     assert cells == list(range(64)), "one in each 64th of the scale"
@@ -242,11 +249,11 @@ def test_sixty_four_points_leave_no_part_of_an_axis_out():
 
 def test_a_quasi_random_trial_depends_on_the_seed_and_the_number_alone():
     walked = build(QuasiRandom(), CONDITIONAL, seed=3)
-    points = [walked.ask(number) for number in range(200)]  # beyond the points drawn at first
+    points = [walked.suggest(number) for number in range(200)]  # beyond the points drawn at first
     for number in (0, 63, 64, 199):
         jumped = build(QuasiRandom(), CONDITIONAL, seed=3)
-        assert jumped.ask(number) == points[number]
-    assert build(QuasiRandom(), CONDITIONAL, seed=4).ask(5) != points[5]
+        assert jumped.suggest(number) == points[number]
+    assert build(QuasiRandom(), CONDITIONAL, seed=4).suggest(5) != points[5]
 
 
 def test_more_parameters_than_a_sequence_has_axes_are_refused():
@@ -263,11 +270,11 @@ def distance(options, space, seed, *, trials, of=lambda config: config["x"]):
     searcher = build(options, space, seed=seed)
     found = []
     for number in range(trials):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         found.append(abs(of(config) - 0.8))
         curve = {1: -found[-1]}
-        searcher.tell(
-            number, Told(config=config, outcome=Outcome.COMPLETED, curve=curve, max_epochs=1)
+        searcher.observe(
+            number, Observation(config=config, outcome=Outcome.COMPLETED, curve=curve, max_epochs=1)
         )
     return np.mean(found[trials // 2 :])
 
@@ -328,8 +335,8 @@ def test_a_grid_is_walked_in_the_order_of_the_space_without_the_default():
         ],
     )
     searcher = build(Grid(points=3), space)
-    searcher.restart(0, space.default())  # as a sweep does
-    proposals = [searcher.ask(number) for number in range(1, 8)]
+    searcher.register(0, space.default())  # as a sweep does
+    proposals = [searcher.suggest(number) for number in range(1, 8)]
     expected = [("relu", 0.01), ("relu", 1.0), *(("tanh", rate) for rate in (0.01, 0.1, 1.0))]
     assert [tuple(config.values()) for config in proposals[:5]] == [
         (activation, pytest.approx(rate)) for activation, rate in expected
@@ -341,8 +348,8 @@ def test_a_grid_skips_what_has_run_or_is_running():
     everything = run(build(Grid(), CHOICES), range(1, 50))
     assert len(everything) == 2 * 2 * 3
     searcher = build(Grid(), CHOICES)
-    searcher.tell(1, told(everything[3], 0.5))
-    searcher.restart(2, everything[7])
+    searcher.observe(1, observation(everything[3], 0.5))
+    searcher.register(2, everything[7])
     left = [config for i, config in enumerate(everything) if i not in (3, 7)]
     assert run(searcher, range(3, 50)) == left
 
@@ -401,6 +408,6 @@ def test_impossible_options_are_refused(options, values, message):
     ],
 )
 def test_the_best_of_a_curve_is_finite(curve, most, least):
-    ended = Told(config={}, outcome=Outcome.COMPLETED, curve=curve, max_epochs=3)
+    ended = Observation(config={}, outcome=Outcome.COMPLETED, curve=curve, max_epochs=3)
     assert ended.best("max") == most
     assert ended.best("min") == least

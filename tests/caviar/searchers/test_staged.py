@@ -11,22 +11,22 @@ from caviar import UsageError
 from caviar.base.trial import Outcome
 from caviar.schedulers import Asha
 from caviar.searchers import CoarseToFine, ImportanceStaged, Parzen, Random
-from caviar.searchers.base import Told
+from caviar.searchers.base import Observation
 from caviar.searchers.staged_options import tiers
 from search_spaces import Choice, Fixed, Float, Int, Is, SearchSpace
 
 MLP = search_spaces.get("mlp")
 
 
-def told(config, value, outcome=Outcome.COMPLETED):
-    return Told(config=config, outcome=outcome, curve={1: value}, max_epochs=9)
+def observation(config, value, outcome=Outcome.COMPLETED):
+    return Observation(config=config, outcome=outcome, curve={1: value}, max_epochs=9)
 
 
 def searcher(options, space=LINE, *, mode="max", results=()):
     """A searcher that was told these (configuration, value), as trials 0, 1, …"""
     found = options.build(space, mode=mode, seed=0)
     for number, (config, value) in enumerate(results):
-        found.tell(number, told(config, value))
+        found.observe(number, observation(config, value))
     return found
 
 
@@ -41,7 +41,7 @@ def stage_of(number, results, **options):
     """The space that trial `number` is drawn from."""
     options = CoarseToFine(**{"stage_trials": 4, "best": 2, **options})
     found = searcher(options, results=results)
-    found.ask(number)
+    found.suggest(number)
     return found._inner.space
 
 
@@ -96,7 +96,7 @@ def test_choices_that_none_of_the_best_has_are_dropped():
         (config("tanh", 64, 32), 0.1),
     ]
     found = searcher(CoarseToFine(stage_trials=4, best=2), CHOICES, results=results)
-    proposals = [found.ask(number) for number in range(4, 40)]
+    proposals = [found.suggest(number) for number in range(4, 40)]
     assert {c["activation"] for c in proposals} == {"relu"}
     assert {c["units"] for c in proposals} == {8, 16}
 
@@ -104,21 +104,21 @@ def test_choices_that_none_of_the_best_has_are_dropped():
 def test_a_stage_that_has_nothing_left_to_search_searches_everything():
     best = ({"activation": "relu", "batch_size": 32, "units": 8}, 0.9)
     found = searcher(CoarseToFine(stage_trials=2, best=1), CHOICES, results=[best, best])
-    assert len({str(found.ask(number)) for number in range(2, 40)}) > 6
+    assert len({str(found.suggest(number)) for number in range(2, 40)}) > 6
 
 
 def test_no_worker_waits_at_a_boundary():
     """The second stage begins in the whole space while nothing is known, and moves as it is."""
     found = searcher(CoarseToFine(stage_trials=4, best=2))
     for number in range(4):
-        found.restart(number, {"learning_rate": 0.1})
-    found.ask(4)
+        found.register(number, {"learning_rate": 0.1})
+    found.suggest(4)
     assert found._inner.space == LINE
     found.report(0, 1, 0.5)
-    found.ask(5)
+    found.suggest(5)
     assert found._inner.space == LINE, "one of the two best is not known yet"
     found.report(1, 1, 0.4)
-    found.ask(6)
+    found.suggest(6)
     assert found._inner.space["learning_rate"].high == pytest.approx(10**-0.6)
 
 
@@ -126,15 +126,15 @@ def test_no_worker_waits_at_a_boundary():
 def test_what_failed_is_not_among_the_best(outcome):
     found = searcher(CoarseToFine(stage_trials=3, best=1), results=FOUR[:2])
     found.report(2, 1, 0.99)
-    found.tell(2, told({"learning_rate": 1.0}, 0.99, outcome))
-    found.ask(3)
+    found.observe(2, observation({"learning_rate": 1.0}, 0.99, outcome))
+    found.suggest(3)
     assert found._inner.space["learning_rate"].default == 0.01
 
 
 @pytest.mark.parametrize(("mode", "best"), [("max", 0.1), ("min", 0.001)])
 def test_the_mode_says_what_is_best(mode, best):
     found = searcher(CoarseToFine(stage_trials=4, best=1), mode=mode, results=FOUR)
-    found.ask(4)
+    found.suggest(4)
     assert found._inner.space["learning_rate"].default == best
 
 
@@ -153,12 +153,12 @@ def test_who_searches_in_a_stage(options, kinds):
 
 def test_the_searcher_of_a_stage_learns_from_the_trials_inside_it():
     found = searcher(CoarseToFine(stage_trials=4, best=2), results=FOUR)
-    found.restart(4, {"learning_rate": 0.05})
+    found.register(4, {"learning_rate": 0.05})
     found.report(4, 1, 0.7)
-    found.ask(5)
+    found.suggest(5)
     assert sorted(found._inner.configs) == [1, 2, 4, 5]
     assert found._inner._levels.highest(3).scores == {1: 0.8, 2: 0.9, 4: 0.7}
-    found.restart(5, {"learning_rate": 0.9})  # another one ran, outside
+    found.register(5, {"learning_rate": 0.9})  # another one ran, outside
     found.report(5, 1, 0.3)
     found.report(4, 2, 0.75)
     assert found._inner._levels.highest(1).scores == {4: 0.75}
@@ -170,24 +170,28 @@ def test_the_searcher_of_a_stage_learns_from_the_trials_inside_it():
 
 def test_what_is_said_of_each_stage():
     found = searcher(CoarseToFine(stage_trials=4, best=2), results=FOUR)
-    assert found.said() == []
-    found.ask(3)
-    assert found.said() == ["stage 1 of 3: random search of the whole space"]
-    assert found.said() == [], "once"
-    found.ask(4)
-    assert found.said() == [
+    assert found.messages() == []
+    found.suggest(3)
+    assert found.messages() == ["stage 1 of 3: random search of the whole space"]
+    assert found.messages() == [], "once"
+    found.suggest(4)
+    assert found.messages() == [
         "stage 2 of 3: parzen search, closer",
         "  the best so far is trial 2 with 0.9, beside it 1",
         "  learning_rate 0.0001 … 1 -> 0.003981 … 0.2512",
     ]
-    found.ask(5)
-    assert found.said() == []
-    found.tell(4, told({"learning_rate": 0.05}, 1.0))  # of this stage: it does not move its own
-    found.ask(6)
-    assert found.said() == []
-    found.tell(0, told({"learning_rate": 0.001}, 0.85))  # ends late, and better than thought
-    found.ask(7)
-    assert found.said() == [
+    found.suggest(5)
+    assert found.messages() == []
+    found.observe(
+        4, observation({"learning_rate": 0.05}, 1.0)
+    )  # of this stage: it does not move its own
+    found.suggest(6)
+    assert found.messages() == []
+    found.observe(
+        0, observation({"learning_rate": 0.001}, 0.85)
+    )  # ends late, and better than thought
+    found.suggest(7)
+    assert found.messages() == [
         "stage 2 moves with later results: learning_rate 0.003981 … 0.2512 -> 0.0003981 … 0.2512"
     ]
 
@@ -230,8 +234,8 @@ def importance(stage, winner, **options):
     found = searcher(ImportanceStaged(stage_trials=2, **options), RANKED)
     for number in range(2 * stage):
         value = 0.9 if number == 1 else 0.1
-        found.tell(number, told(winner if number == 1 else DEFAULT, value))
-    found.ask(2 * stage)
+        found.observe(number, observation(winner if number == 1 else DEFAULT, value))
+    found.suggest(2 * stage)
     return found._inner.space
 
 
@@ -316,8 +320,8 @@ def test_without_a_margin_earlier_tiers_are_fixed_at_the_winner():
 
 def test_each_stage_says_what_it_searches_what_is_fixed_and_who_won():
     found = searcher(ImportanceStaged(stage_trials=2), RANKED)
-    found.ask(0)
-    assert found.said() == [
+    found.suggest(0)
+    assert found.messages() == [
         "stage 1 of 4: tier 1 of importance: learning_rate",
         "  momentum 0 … 1 -> 0.5 fixed",
         "  units_1 0 … 100 -> 50 fixed",
@@ -326,10 +330,10 @@ def test_each_stage_says_what_it_searches_what_is_fixed_and_who_won():
         "  layers 1, 2 -> 1 fixed",
         "  activation relu, tanh -> relu fixed",
     ]
-    found.tell(0, told(DEFAULT, 0.5))
-    found.tell(1, told({**DEFAULT, "learning_rate": 0.1}, 0.75))
-    found.ask(2)
-    assert found.said() == [
+    found.observe(0, observation(DEFAULT, 0.5))
+    found.observe(1, observation({**DEFAULT, "learning_rate": 0.1}, 0.75))
+    found.suggest(2)
+    assert found.messages() == [
         "stage 2 of 4: tier 2 of importance: momentum, units_1, units_2",
         "  the best so far is trial 1 with 0.75",
         "  learning_rate 0.0001 … 1 -> 0.03981 … 0.2512",

@@ -161,7 +161,7 @@ def test_rays_searchers_are_told_the_last_value_of_what_ran(name, mode):
     from search_quality_parts import ray_searchers
 
     from caviar.base.trial import Outcome
-    from caviar.searchers.base import Told
+    from caviar.searchers.base import Observation
     from search_spaces import Float, Int, SearchSpace
 
     space = SearchSpace(
@@ -176,18 +176,20 @@ def test_rays_searchers_are_told_the_last_value_of_what_ran(name, mode):
     searcher = getattr(ray_searchers, name)(space, mode=mode, seed=0)
     rng = np.random.default_rng(0)
     for number in range(40):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         space.validate(config)
         ran = space.sample(rng)
-        searcher.restart(number, ran)
+        searcher.register(number, ran)
         # Best where the learning rate is 0.001; the first value would say the opposite.
         value = abs(math.log10(ran["learning_rate"]) + 3) * (1 if mode == "min" else -1)
         curve = {1: -value, 2: value}
-        told = Told(config=ran, outcome=Outcome.STOPPED_EARLY, curve=curve, max_epochs=9)
-        searcher.tell(number, told)
+        observation = Observation(
+            config=ran, outcome=Outcome.STOPPED_EARLY, curve=curve, max_epochs=9
+        )
+        searcher.observe(number, observation)
     near = 0
     for number in range(40, 60):
-        config = searcher.ask(number)
+        config = searcher.suggest(number)
         near += abs(math.log10(config["learning_rate"]) + 3) < 1
     # Half the space is that near; chance alone gives 10 ± 2.2.
     assert near >= 15

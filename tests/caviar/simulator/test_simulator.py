@@ -51,16 +51,16 @@ class Wishes(Searcher):
         super().__init__(space, mode=mode, seed=0)
         self.wishes = wishes
         self.reported = []
-        self.told = {}
+        self.observation = {}
 
-    def ask(self, number, attempt=0):
+    def suggest(self, number, attempt=0):
         return {"x": self.wishes[number]} if number < len(self.wishes) else None
 
     def report(self, number, epoch, value):
         self.reported.append((number, epoch, value))
 
-    def tell(self, number, told):
-        self.told[number] = told
+    def observe(self, number, observation):
+        self.observation[number] = observation
 
 
 def run(of, wishes, *, scheduler=None, workers=2, **options):
@@ -96,7 +96,7 @@ def test_a_proposal_becomes_the_nearest_row_that_has_not_run():
     # 0.4 is 0.04 away, then 0.5 (0.06), then 0.0 (0.44), then 1.0 (0.56); then none is left.
     ran = [record.config["x"] for record in replay.controller.trials.values()]
     assert ran == [0.4, 0.5, 0.0, 1.0]
-    assert [searcher.told[n].config["x"] for n in range(4)] == ran
+    assert [searcher.observation[n].config["x"] for n in range(4)] == ran
     assert replay.best.tolist() == [0.2, 0.3, 0.3, 0.4]
 
 
@@ -125,16 +125,16 @@ def test_the_searcher_learns_of_running_trials_and_of_their_ends():
     _, searcher = run(of, [0.0, 0.1], workers=1, scheduler=Asha(quota=False))
     # Trial 1 is below trial 0 at the first rung and stops there.
     assert searcher.reported == [(0, 1, 0.3), (0, 2, 0.4), (0, 3, 0.5), (1, 1, 0.1)]
-    assert searcher.told[0].outcome is Outcome.COMPLETED
-    assert searcher.told[1].outcome is Outcome.STOPPED_EARLY
-    assert searcher.told[1].curve == {1: 0.1}
+    assert searcher.observation[0].outcome is Outcome.COMPLETED
+    assert searcher.observation[1].outcome is Outcome.STOPPED_EARLY
+    assert searcher.observation[1].curve == {1: 0.1}
 
 
 def test_a_row_that_is_not_finite_diverges_there():
     of = table([[0.3, math.nan, 0.9], [0.1, 0.2, 0.2]])
     replay, searcher = run(of, [0.0, 0.1], workers=1)
     assert replay.trials.tolist() == [0, 0, 1, 1, 1]
-    assert searcher.told[0].outcome is Outcome.DIVERGED
+    assert searcher.observation[0].outcome is Outcome.DIVERGED
     assert (0, 2, math.nan) not in searcher.reported
     assert replay.best.tolist() == [0.3, 0.3, 0.3, 0.3, 0.3]
 
@@ -173,7 +173,7 @@ def test_a_trial_stops_where_its_record_ends():
     assert of.objectives[:2].tolist() == [0.7, 0.4]
     assert math.isnan(of.objectives[2])
     replay, searcher = run(of, [0.1, 0.2, 0.3], workers=1)
-    assert {n: told.outcome for n, told in searcher.told.items()} == {
+    assert {n: observation.outcome for n, observation in searcher.observation.items()} == {
         0: Outcome.COMPLETED,
         1: Outcome.STOPPED_EARLY,
         2: Outcome.DIVERGED,
