@@ -114,7 +114,7 @@ def babysit(model, options=None, *, workers=1, fails=(), **changes):
     found = sweep(history, options, **changes)
     for _ in steps(found, model, workers=workers, fails=fails):
         pass
-    words = found.words()
+    words = found.decision_log.messages()
     assert [event.message for event in history.decisions] == words
     return found, words
 

@@ -199,16 +199,16 @@ def test_what_is_said_of_each_stage():
 def test_the_conductor_writes_down_and_passes_on_what_is_said():
     history = InMemory()
     sweep = controller(history, searcher=CoarseToFine(stage_trials=3), trials=9)
-    assert sweep.words() == []
+    assert sweep.decision_log.messages() == []
     drive(sweep)
-    words = sweep.words()
+    words = sweep.decision_log.messages()
     assert [line for line in words if not line.startswith(" ")] == [
         "stage 1 of 3: random search of the whole space",
         "stage 2 of 3: parzen search, closer",
         "stage 3 of 3: parzen search, closer",
     ]
     assert [event.message for event in history.decisions] == words
-    assert sweep.words() == []
+    assert sweep.decision_log.messages() == []
 
 
 # Importance.
@@ -358,7 +358,9 @@ def test_a_sweep_runs_through_all_stages(options, space):
     sweep = controller(space=space, searcher=asked, scheduler=Asha(), trials=30)
     drive(sweep)
     assert len(sweep.trials) == 30
-    begun = [w.split()[1] for w in sweep.words() if w.startswith("stage") and " of " in w]
+    begun = [
+        w.split()[1] for w in sweep.decision_log.messages() if w.startswith("stage") and " of " in w
+    ]
     assert begun == [str(n + 1) for n in range(len(begun))]
     assert len(begun) == (
         len(tiers(space)) if isinstance(options, ImportanceStaged) else options.stages
