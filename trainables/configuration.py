@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trainables.checks import did_you_mean
+from trainables.understood import NotUnderstoodError
 
 _SPELLING = 0.8  # how alike two names are that mean the same; units_1 and units_2 are not meant
 
@@ -65,7 +66,7 @@ class Hyperparameters(Mapping[str, Any]):
                 hint = f"{elsewhere[name]} does: name it as the trainable. "
             else:
                 hint = did_you_mean(name, self._asked)
-            raise ValueError(
+            raise NotUnderstoodError(
                 f"{who} does not understand the hyperparameter {name!r}. {hint}"
                 f"It reads {', '.join(sorted(self._asked))}."
             )
@@ -81,7 +82,7 @@ class Hyperparameters(Mapping[str, Any]):
         for name in self.unread():
             meant = difflib.get_close_matches(name, missing, n=1, cutoff=_SPELLING)
             if meant:
-                raise ValueError(
+                raise NotUnderstoodError(
                     f"{who} does not understand the hyperparameter {name!r}. "
                     f"Did you mean {meant[0]!r}?"
                 )

@@ -7,6 +7,11 @@ really read.
 
 from collections.abc import Iterable
 
+
+class NotUnderstoodError(ValueError):
+    """A trainable does not read a hyperparameter of its configuration or of the search space."""
+
+
 _TRAINING = frozenset(
     {
         "batch_size", "augment", "loss", "label_smoothing",
@@ -42,7 +47,7 @@ def check_names(trainable: str, names: Iterable[str]) -> None:
         return
     homes = sorted({home for name in missing for home in readers(name)})
     hint = f"{' and '.join(homes)} would" if homes else "no built-in trainable does"
-    raise ValueError(
+    raise NotUnderstoodError(
         f"{trainable} does not understand the hyperparameter{'s' * (len(missing) > 1)} "
         f"{', '.join(missing)}, and {hint}."
     )

@@ -19,7 +19,9 @@ from caviar.store.summary import versions
 from caviar.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
+    from trainables import LoopTrainable
     from trainables.data import Dataset
+    from trainables.options import TrialOptions
 
 Rows = Literal["train", "train+val"]
 NOTES = "retrain.json"
@@ -50,6 +52,22 @@ class Plan:
     def notes(self, sweep: Sweep) -> list[str]:
         """What a person should know of what may go another way than in the sweep."""
         return [*self._of_fork(), *self._of_schedule(sweep)]
+
+    def to_json(self) -> dict[str, object]:
+        """As in `retrain.json`."""
+        return {
+            "trial": self.record.number,
+            "config": self.record.config,
+            "seed": self.seed,
+            "forked_at": self.record.forked_at,
+            "ancestors": [
+                {"trial": one.number, "config": one.config, "forked_at": one.forked_at}
+                for one in self.ancestors
+            ],
+            "rows": self.rows,
+            "epochs": self.epochs,
+            "schedule_over": self.schedule_over,
+        }
 
     def _of_fork(self) -> list[str]:
         if not self.ancestors:
@@ -190,21 +208,17 @@ def run(
     Returns what is in `retrain.json`. Raises `UsageError` where nothing can be written there or
     the class cannot train on these rows, `TrainingFailed` where the training comes to nothing.
     """
-    from trainables import EstimatorTrainable
-    from trainables.loops import is_out_of_memory
-
     _, options = loading.for_trials(replace(sweep, folds=1, max_epochs=asked.schedule_over), data)
     options = replace(
         options,
         metric=sweep.metric.removesuffix("_std"),
         keep="last" if asked.rows == "train+val" else "best",
     )
-    record = asked.record
     with (
         whole_folder(out) as part,
         in_process.rebuilt(
             trainable,
-            record,
+            asked.record,
             seed=asked.seed,
             data=data,
             options=options,
@@ -219,46 +233,15 @@ def run(
             curve.append(row["metrics"])
             on_epoch(row["epoch"], row["metrics"])
         running.save_checkpoint(str(part))
-        try:
-            test = running.score()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            # The training is done, and these are the first rows that were only looked at.
-            test = in_process.score(
-                trainable,
-                record.config,
-                checkpoint=str(part),
-                number=record.number,
-                data=data,
-                options=options,
-                gpus=0,
-            )
-        estimator = None
-        if isinstance(running, EstimatorTrainable):
-            try:
-                running.save_estimator(part / ESTIMATOR)
-                estimator = ESTIMATOR
-            except ValueError as error:  # the scores are worth keeping
-                estimator = f"not written: {error}"
+        test = _scored(running, asked.record, trainable, part, data=data, options=options)
         found = {
             "experiment": str(experiment.place),
             "recipe": experiment.recipe,
-            "trial": record.number,
-            "config": record.config,
-            "seed": asked.seed,
-            "forked_at": record.forked_at,
-            "ancestors": [
-                {"trial": one.number, "config": one.config, "forked_at": one.forked_at}
-                for one in asked.ancestors
-            ],
-            "rows": asked.rows,
-            "epochs": asked.epochs,
-            "schedule_over": asked.schedule_over,
+            **asked.to_json(),
             "data": data.describe(),
             "data_checksum": data.checksum,
             **inputs,
-            "estimator": estimator,
+            "estimator": _save_estimator(running, part),
             "test": None if test is None else finite(test),
             "curve": [finite(metrics) for metrics in curve],
             "options": sessions.describe(sweep),
@@ -266,3 +249,47 @@ def run(
         }
         layout.write_json(found, part / NOTES)
     return found
+
+
+def _scored(
+    running: LoopTrainable,
+    record: TrialRecord,
+    trainable: type[LoopTrainable],
+    folder: Path,
+    *,
+    data: Dataset,
+    options: TrialOptions,
+) -> Mapping[str, float] | None:
+    """The metrics of the test rows; on the CPU, by the checkpoint, where the memory is too small.
+
+    The training is done, and these are the first rows that were only looked at.
+    """
+    from trainables.loops import is_out_of_memory
+
+    try:
+        return running.score()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return in_process.score(
+            trainable,
+            record.config,
+            checkpoint=str(folder),
+            number=record.number,
+            data=data,
+            options=options,
+            gpus=0,
+        )
+
+
+def _save_estimator(running: LoopTrainable, folder: Path) -> str | None:
+    """Write the fitted estimator, where there is one; its file, or why it could not be written."""
+    from trainables import EstimatorTrainable
+
+    if not isinstance(running, EstimatorTrainable):
+        return None
+    try:
+        running.save_estimator(folder / ESTIMATOR)
+    except ValueError as error:  # the scores are worth keeping
+        return f"not written: {error}"
+    return ESTIMATOR

@@ -7,13 +7,12 @@ and no scheduler learns of them, none is stopped early, and what was cut off goe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caviar.base.trial import Mode, Outcome, TrialRecord
+from caviar.base.trial import Outcome
 from caviar.controller.budget import Limits
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Plan
@@ -139,22 +138,21 @@ def _controller(
 def _finalists(entries: Sequence[Mapping[str, Any]], controller: SweepController) -> list[Finalist]:
     """The entries of each configuration together, the best mean first."""
     found: list[Finalist] = []
-    mode = controller.plan.objective.direction
+    objective = controller.plan.objective
     for config in _different([entry["config"] for entry in entries]):
         numbers = [n for n, entry in enumerate(entries) if entry["config"] == config]
         scores = {n: _score(controller, n) for n in numbers}
         known = {n: score for n, score in scores.items() if score is not None}
-        first = max if mode == "max" else min
         found.append(
             Finalist(
                 trial=next(entries[n]["trial"] for n in numbers),
                 config=config,
                 scores={controller.trials[n].seed: score for n, score in known.items()},
                 asked=len(numbers),
-                best=first(known, key=lambda n: known[n]) if known else None,
+                best=objective.ranked(known)[0] if known else None,
             )
         )
-    return sorted(found, key=lambda one: (not one.is_whole, _rank(one.mean, mode)))
+    return sorted(found, key=lambda one: (not one.is_whole, objective.rank(one.mean)))
 
 
 def _different(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -165,14 +163,8 @@ def _different(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _rank(mean: float, mode: Mode) -> float:
-    if not math.isfinite(mean):
-        return math.inf
-    return -mean if mode == "max" else mean
-
-
 def _score(controller: SweepController, number: int) -> float | None:
-    record: TrialRecord | None = controller.trials.get(number)
+    record = controller.trials.get(number)
     if record is None or record.outcome is not Outcome.COMPLETED:
         return None
     best = controller.trials.best_report(number)

@@ -172,7 +172,7 @@ def distributes(trainable: type[Any]) -> bool:
 
 
 def _another_trainable(error: ValueError) -> UsageError:
-    if "does not understand" in str(error):
+    if isinstance(error, understood.NotUnderstoodError):
         return UsageError(f"{error} Leave --trainable out, or name one that does.")
     return UsageError(str(error))
 

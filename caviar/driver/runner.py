@@ -291,7 +291,7 @@ class Run:
         sweep, history, trials = self.sweep, self.history, self.folder / layout.TRIALS
         options = sweep.searcher.planned(self.space, trials=sweep.trials)
         controller = SweepController(
-            Plan.of(sweep, again=warm.best(sweep.retest, self.space, sweep.direction)),
+            Plan.of(sweep, again=warm.best(sweep.retest, self.space, sweep.objective)),
             space=self.space,
             searcher=options.build(self.space, mode=sweep.direction, seed=sweep.seed),
             scheduler=self.scheduler,

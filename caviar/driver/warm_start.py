@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caviar.base.trial import Mode, Outcome, TrialRecord
+from caviar.base.objective import Objective
+from caviar.base.trial import Outcome, TrialRecord
 from caviar.searchers.base import Observation
 from caviar.store import experiments, sessions
 from caviar.sweep.sweep import Sweep
@@ -57,18 +58,19 @@ class WarmStart:
         ]
         return dataclasses.replace(self, lines=lines)
 
-    def best(self, count: int, space: SearchSpace, mode: Mode) -> list[dict[str, Any]]:
+    def best(self, count: int, space: SearchSpace, objective: Objective) -> list[dict[str, Any]]:
         """The configurations of the `count` best rows, the best first, none of them twice.
 
         Where the default is among them it is left out: it runs anyway.
         """
-        sign = -1 if mode == "max" else 1
-        values = [(row.best(mode), row) for row in self.rows if row.outcome not in _BROKEN]
-        ranked = sorted(
-            ((sign * value, row.config) for value, row in values if value is not None),
-            key=lambda pair: pair[0],
-        )
-        found = {space.key(config): dict(config) for _, config in ranked}
+        best_values = {
+            number: value
+            for number, row in enumerate(self.rows)
+            if row.outcome not in _BROKEN
+            and (value := objective.best(row.curve.values())) is not None
+        }
+        ranked = [self.rows[number].config for number in objective.ranked(best_values)]
+        found = {space.key(config): dict(config) for config in ranked}
         best = list(found.values())[:count]
         return [config for config in best if not space.same(config, space.default())]
 

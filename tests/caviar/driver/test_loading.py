@@ -22,8 +22,9 @@ from caviar.store import experiments
 from caviar.sweep.sweep import by_name
 from search_spaces import Choice, SearchSpace
 from search_spaces.encoders.grid import size
-from trainables import data
+from trainables import data, understood
 from trainables.data import DataUnavailableError
+from trainables.understood import NotUnderstoodError
 
 MIXED = SearchSpace(
     "mixed",
@@ -200,6 +201,23 @@ def test_a_space_and_a_trainable_that_do_not_fit(options, message):
     space = loading.load_space(sweep)
     with pytest.raises(UsageError, match=message):
         loading.check_trainable(loading.with_trainable(sweep, space), space)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (NotUnderstoodError("Reworded."), r"^Reworded\. Leave --trainable out"),
+        (ValueError("Mine does not understand it."), r"^Mine does not understand it\.$"),
+    ],
+)
+def test_the_hint_at_another_trainable_hangs_on_the_class_of_the_error(monkeypatch, error, message):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(understood, "check_names", refuse)
+    sweep = Sweep(space="mlp", trainable="trainables:TorchTrainable")
+    with pytest.raises(UsageError, match=message):
+        loading.check_trainable(sweep, loading.load_space(sweep))
 
 
 def test_what_would_fail_every_trial_is_refused_when_the_data_is_known():

@@ -23,6 +23,7 @@ from without_ray import (
 )
 
 from caviar import Sweep, UsageError
+from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, Report, TrialRecord
 from caviar.driver import warm_start
 from caviar.driver.warm_start import WarmStart
@@ -334,12 +335,12 @@ ROWS = [
     ],
 )
 def test_the_best_rows_are_found(mode, count, rates):
-    best = WarmStart(ROWS).best(count, LINE, mode)
+    best = WarmStart(ROWS).best(count, LINE, Objective("val_accuracy", mode))
     assert [config["learning_rate"] for config in best] == rates
 
 
 def test_the_best_are_run_again_first_and_not_a_third_time():
-    again = WarmStart(ROWS).best(2, LINE, "max")
+    again = WarmStart(ROWS).best(2, LINE, Objective("val_accuracy", "max"))
     history = InMemory()
     options = {"again": again, "trials": 6, "max_epochs": 1, "searcher": Parzen()}
     sweep = warm(history, rows=ROWS, **options)
