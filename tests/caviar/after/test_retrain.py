@@ -196,7 +196,7 @@ def test_plateau_without_validation_rows_watches_the_training_loss(experiment):
 def test_of_a_fork_it_is_said_what_is_not_repeated(retrain, tmp_path):
     scheduler = Pbt(interval=1, share=0.5)
     asked = replace(ASKED, trials=3, seed=1, searcher=Random(), scheduler=scheduler)
-    records = train_sweep(tmp_path / "pbt", asked, space=LINE).records
+    records = train_sweep(tmp_path / "pbt", asked, space=LINE).trials
     assert (records[4].parent, records[3].parent) == (3, 2), "a fork of a fork"
     out, _ = retrain(tmp_path / "pbt", "--trial", 4, "--out", tmp_path / "out")
     rates = [number(records[n].config["learning_rate"]) for n in (2, 3)]
