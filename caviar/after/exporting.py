@@ -13,7 +13,7 @@ from caviar.after.reproduction import Original
 from caviar.base.errors import UsageError
 from caviar.base.trial import TrialRecord
 from caviar.driver import in_process, loading
-from caviar.store import checkpoints, layout, local_copy, sessions
+from caviar.store import checkpoints, layout, local_copy, recording
 from caviar.store.atomic_folder import whole_folder
 from caviar.store.experiments import Experiment
 from caviar.store.layout import finite
@@ -147,7 +147,7 @@ def write(
     """
     saved = _read(source.place)
     raw = retraining.raw_rows(sweep, source.rows)
-    if sessions.is_other_data(source.checksum, raw):
+    if recording.is_other_data(source.checksum, raw):
         raise UsageError(
             f"The weights were trained on {source.data} (checksum {source.checksum}) and the data "
             f"is {raw.describe()} (checksum {raw.checksum}), by which inputs would be prepared "

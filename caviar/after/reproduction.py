@@ -16,10 +16,10 @@ from caviar.base.errors import UsageError
 from caviar.base.trial import Outcome, Report, TrialRecord
 from caviar.controller import forks
 from caviar.driver import in_process, loading
-from caviar.store import sessions
 from caviar.store.experiments import Experiment, trial
 from caviar.store.session import Session
 from caviar.store.summary import versions
+from caviar.sweep import codec
 from caviar.sweep.sweep import Sweep
 from trainables.options import TrialInfo
 
@@ -114,7 +114,7 @@ def original(experiment: Experiment, number: int) -> Original:
     session = noted[record.session] if record.session < len(noted) else Session()
     options = experiment.options
     if session.options:
-        options = sessions.restored({"options": session.options})
+        options = codec.restored(session.options)
     summary = experiment.summary() or {}
     return Original(
         record=record,

@@ -11,11 +11,12 @@ from caviar.base.errors import UsageError
 from caviar.base.trial import TrialRecord
 from caviar.controller import forks
 from caviar.driver import in_process, loading
-from caviar.store import layout, sessions
+from caviar.store import layout
 from caviar.store.atomic_folder import whole_folder
 from caviar.store.experiments import Experiment
 from caviar.store.layout import finite
 from caviar.store.summary import versions
+from caviar.sweep import codec
 from caviar.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def run(
             "estimator": _save_estimator(running, part),
             "test": None if test is None else finite(test),
             "curve": [finite(metrics) for metrics in curve],
-            "options": sessions.describe(sweep),
+            "options": codec.describe(sweep),
             "versions": versions(),
         }
         layout.write_json(found, part / NOTES)

@@ -14,7 +14,7 @@ from caviar.base.format import configuration, number
 from caviar.base.trial import TrialRecord
 from caviar.cli import arguments
 from caviar.driver import loading
-from caviar.store import experiments, sessions
+from caviar.store import experiments, recording
 
 FOLDER = "retrained"
 """Where it is put by default, in the folder of the sweep."""
@@ -94,7 +94,7 @@ def _run(asked: argparse.Namespace) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"trial {record.number} of {experiment.name}\n{configuration(record.config)}\n")
     console.print(f"data       {data.describe()}")
-    if sessions.is_other_data(before.checksum, data):
+    if recording.is_other_data(before.checksum, data):
         console.print(
             f"           other than the sweep's: {before.data} (checksum {before.checksum} then, "
             f"{data.checksum} now)"

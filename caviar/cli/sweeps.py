@@ -17,10 +17,11 @@ from rich.text import Text
 
 from caviar.base.errors import UsageError
 from caviar.base.format import duration, number
+from caviar.base.uris import written
 from caviar.cli.arguments import add_experiment, add_storage
 from caviar.store import experiments, status, trial_table
 from caviar.store.experiments import Experiment
-from caviar.store.location import Location, written
+from caviar.store.location import Location
 from caviar.sweep import rerun
 from caviar.terminal import screens
 from caviar.terminal.space_table import plain_table, space_table

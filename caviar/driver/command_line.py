@@ -78,10 +78,11 @@ def parse(
 
 def _resumed(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep | None:
     """`sweep` as it was asked last, where it is to be gone on with and is there; where it is not,
-    `sessions.check` says so. Some options make sense only beside those of before."""
-    from caviar.store import experiments, sessions
+    `starting.check` says so. Some options make sense only beside those of before."""
+    from caviar.store import experiments, starting
     from caviar.store.location import Location
     from caviar.store.mirror import on_disk
+    from caviar.sweep import codec
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--storage", type=Path, default=sweep.storage)
@@ -95,11 +96,11 @@ def _resumed(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep | None:
     if not asked.resume or asked.name is None:
         return None
     folder = on_disk(Location.of(asked.storage) / asked.name, resume=True)
-    before = sessions.stored(folder)
-    if before is None or before["recipe"] != recipe:
+    before = starting.stored(folder)
+    if before is None or before.recipe != recipe:
         return None
     with experiments.find(folder).history(asked.history_url) as history:
-        return sessions.with_stored_options(sweep, sessions.last_options(history, before))
+        return codec.with_stored_options(sweep, starting.last_options(history, before))
 
 
 def _parse(sweep: Sweep, prog: str, args: Sequence[str]) -> Sweep:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from caviar.base.errors import UsageError
 from caviar.driver import loading
 from caviar.ray import capacity, cluster
-from caviar.store import experiments, sessions
+from caviar.store import experiments, recording
 from caviar.store.session import Session
 from caviar.sweep import compatibility
 from caviar.sweep.sweep import Sweep
@@ -67,7 +67,7 @@ def prepare(
     compatibility.check_trainable(sweep, trainable)
     noted = Session() if resumed is None else _noted(resumed)
     found, note = loaded or loading.load_data(loading.settled(sweep, noted.dataset))
-    sessions.check_data(noted, found, name=str(sweep.name))
+    recording.check_data(noted, found, name=str(sweep.name))
     if sweep.workers_per_trial == 1 < sweep.gpus_per_trial and loading.distributes(trainable):
         raise UsageError(
             f"One worker trains on one GPU, and --gpus-per-trial is {sweep.gpus_per_trial:g}: "

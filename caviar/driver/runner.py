@@ -32,8 +32,9 @@ from caviar.store import (
     database,
     disk_space,
     layout,
+    recording,
     session,
-    sessions,
+    starting,
     summary,
 )
 from caviar.store.answer import Answer
@@ -178,12 +179,12 @@ class Run:
         sweep = self.sweep = loading.with_trainable(self.sweep, self.space)
         self.scheduler = sweep.scheduler.build(max_epochs=sweep.max_epochs, seed=sweep.seed)
         compatibility.check(sweep, self.space)
-        self.name = sweep.name or sessions.default_name(self.recipe, sweep)
+        self.name = sweep.name or starting.default_name(self.recipe, sweep)
         self.folder = Location.of(sweep.storage) / self.name
         if sweep.name is None and self.folder.local is not None:
-            self.folder = Location(str(sessions.unused(self.folder.local)))
+            self.folder = Location(str(starting.unused(self.folder.local)))
         self.here = on_disk(self.folder, resume=sweep.resume)
-        sessions.check(sweep, space=self.space, recipe=self.recipe, folder=self.here)
+        starting.check(sweep, space=self.space, recipe=self.recipe, folder=self.here)
         loading.check(sweep)
         loading.check_trainable(sweep, self.space)
         if sweep.history_url is not None:
@@ -223,7 +224,7 @@ class Run:
         self.room = disk_space.room(sweep, concurrent=self.concurrent, folder=self.folder.local)
         self.prepared = self.prepared.within(self.room.limit(self.space))
         if sweep.name is None:  # another may have begun in the same second
-            self.here = sessions.make_unused(self.folder.local.with_name(self.name))
+            self.here = starting.make_unused(self.folder.local.with_name(self.name))
             self.folder, self.name = Location(str(self.here)), self.here.name
 
     @contextmanager
@@ -298,9 +299,9 @@ class Run:
             history=self.log,
             checkpoints=checkpoints.CheckpointFolder(trials),
             earlier=Earlier(
-                sessions=sessions.count(history),
-                seconds=sessions.spent(history) + time.monotonic() - self.started,
-                gpu_seconds=sessions.gpu_seconds(history),
+                sessions=recording.count(history),
+                seconds=recording.spent(history) + time.monotonic() - self.started,
+                gpu_seconds=recording.gpu_seconds(history),
             ),
         )
         controller.learn(warm.rows)
@@ -315,7 +316,7 @@ class Run:
         """Run the trials, as a session of the history."""
         with (
             _if_refused(self.sweep, self.history.delete),
-            sessions.recorded(
+            recording.recorded(
                 self.history,
                 self.controller,
                 self.sweep,
@@ -356,7 +357,7 @@ class Run:
         if not entrants:
             return
         screens.finals_begin(sweep, len(entrants), self.console)
-        sessions.note_finals(self.history, session.RUNNING)
+        recording.note_finals(self.history, session.RUNNING)
         how: str | None = session.CRASHED
         try:
             self.finals, self.cut_off = finals.check(
@@ -372,7 +373,7 @@ class Run:
             )
             how = self.cut_off
         finally:
-            sessions.note_finals(self.history, how)
+            recording.note_finals(self.history, how)
 
     # What it found.
 
@@ -422,9 +423,9 @@ def _history(sweep: Sweep, space: SearchSpace, recipe: str, name: str, working: 
     """The history of the sweep, which is opened once it is noted what a new one was asked."""
     from caviar.store.history import History
 
-    with nullcontext() if sweep.resume else sessions.claimed(working):
+    with nullcontext() if sweep.resume else starting.claimed(working):
         if not sweep.resume:
-            sessions.note(sweep, space, recipe, working)
+            starting.note(sweep, space, recipe, working)
         return History(
             working,
             name=None if sweep.resume else name,  # it may have been renamed

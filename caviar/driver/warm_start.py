@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, TrialRecord
 from caviar.searchers.base import Observation
-from caviar.store import experiments, sessions
+from caviar.store import experiments, recording
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -52,7 +52,7 @@ class WarmStart:
         """The same, with what is said of each sweep that had other values than `data`."""
         lines = [
             f"{line}; measured on other values of the data (checksum {then}, now {data.checksum})"
-            if sessions.is_other_data(then, data)
+            if recording.is_other_data(then, data)
             else line
             for line, then in zip(self.lines, self.checksums, strict=True)
         ]

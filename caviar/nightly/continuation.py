@@ -13,7 +13,7 @@ from caviar.base.trials import Trials
 from caviar.controller.budget import Stop
 from caviar.nightly.night_file import Night
 from caviar.schedulers import Panda
-from caviar.store import layout, sessions, status
+from caviar.store import layout, recording, status
 from caviar.store.session import How, SweepState, state
 from caviar.sweep.sweep import Sweep
 
@@ -125,8 +125,8 @@ def _turn(sweep: Sweep, last: Path) -> Turn | None:
         return Turn(
             night=last.name,
             epochs=trials.epochs,
-            seconds=sessions.spent(history),
-            gpu_hours=sessions.gpu_seconds(history) / 3600,
+            seconds=recording.spent(history),
+            gpu_hours=recording.gpu_seconds(history) / 3600,
             trials=status.counts(trials),
         )
     finally:

@@ -18,8 +18,9 @@ from caviar.nightly.continuation import Turn
 from caviar.nightly.lock import only_one
 from caviar.nightly.night_file import Night
 from caviar.nightly.settings import Plan, Settings
-from caviar.store import experiments, layout, sessions
+from caviar.store import experiments, layout
 from caviar.store.finals import Finalist
+from caviar.sweep import codec
 from caviar.sweep.sweep import Sweep
 
 BETTER_OR_SAME, FAILED, WORSE, CUT_OFF = 0, 1, 3, 130
@@ -238,7 +239,7 @@ def _score(one: Finalist) -> Score:
 
 def _conditions(sweep: Sweep, versions: Mapping[str, str], folder: Path) -> dict[str, object]:
     """What a difference between nights may come from."""
-    options = sessions.describe(sweep)
+    options = codec.describe(sweep)
     plain = {k: v for k, v in options.items() if k not in _OF_ITS_RUN}
     from caviar.store.history import History
 

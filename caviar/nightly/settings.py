@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from caviar.base.errors import UsageError, did_you_mean
+from caviar.base.uris import written
 from caviar.nightly import night_file
-from caviar.store.location import Location, written
+from caviar.store.location import Location
 from caviar.sweep.rerun import option
 from caviar.sweep.sweep import Sweep
 

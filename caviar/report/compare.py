@@ -14,10 +14,10 @@ from caviar.report.figures_time import best_so_far
 from caviar.report.page import Page, Section
 from caviar.report.verdict import Verdict, hours, verdict
 from caviar.report.workers import schedule
-from caviar.store import layout, sessions
+from caviar.store import layout
 from caviar.store.experiments import Experiment
 from caviar.store.session import Session
-from caviar.sweep import rerun
+from caviar.sweep import codec, rerun
 from search_spaces.text import show
 
 _COLOURS = tuple(f"--line-{n}" for n in range(1, 7))
@@ -165,7 +165,7 @@ def differences(named: Mapping[str, Facts]) -> dict[str, list[str]]:
     """What was not the same everywhere: an option or a version, and its value in each sweep."""
     every: list[dict[str, object]] = []
     for facts in named.values():
-        options = sessions.describe(facts.options)
+        options = codec.describe(facts.options)
         flat: dict[str, object] = {"recipe": facts.recipe}
         for name, value in options.items():
             if name in ("searcher", "scheduler"):

@@ -12,7 +12,7 @@ from caviar.base.errors import UsageError
 from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, TrialRecord
 from caviar.simulator.table import CurveTable
-from caviar.store import layout, sessions
+from caviar.store import layout, starting
 from caviar.store.history import stored_records
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
@@ -20,18 +20,18 @@ from search_spaces import SearchSpace
 
 def load_sweep(folder: Path) -> CurveTable:
     """The table of the sweep in `folder`, finished or not; nothing in it is written."""
-    before = sessions.stored(folder)
+    before = starting.stored(folder)
     if before is None:
         raise UsageError(
             f"{folder} holds no sweep ({layout.OPTIONS} and {layout.HISTORY}): give the folder "
             "that `caviar sweep` printed, or an .npz file of learning curves."
         )
     records = stored_records(folder)
-    options = before["options"]
+    options = before.options
     asked = Sweep(metric=options["metric"], mode=options["mode"])
     return from_records(
         records,
-        space=SearchSpace.from_json(before["space"]),
+        space=SearchSpace.from_json(before.space),
         objective=asked.objective,
         max_epochs=options["max_epochs"],
         name=folder.name,

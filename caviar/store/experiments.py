@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any
 from caviar.base.errors import UsageError, did_you_mean
 from caviar.base.trial import TrialRecord
 from caviar.base.trials import Trials
-from caviar.store import answer, finals, layout, local_copy, sessions
+from caviar.base.uris import written
+from caviar.store import answer, finals, layout, local_copy, starting
 from caviar.store.answer import Answer
-from caviar.store.location import Location, written
+from caviar.store.location import Location
+from caviar.store.starting import Asked
+from caviar.sweep import codec
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
 
@@ -151,7 +154,7 @@ def find(experiment: str | Path, storage: Path = STORAGE) -> Experiment:
     inside = [] if itself.local is None else [Location.of(storage) / str(experiment)]
     for lies in (itself, *inside):
         folder = local_copy.copy(lies) if lies.local is None else lies.local
-        before = None if folder is None else sessions.stored(folder)
+        before = None if folder is None else starting.stored(folder)
         if folder is not None and before is not None:
             found = _read(folder, before)
             return found if lies.local is not None else dataclasses.replace(found, lies=lies)
@@ -195,16 +198,13 @@ def _is_whole(summary: Any) -> bool:
     )
 
 
-def _read(folder: Path, before: dict[str, Any]) -> Experiment:
+def _read(folder: Path, before: Asked) -> Experiment:
     try:
         return Experiment(
             folder=folder,
-            recipe=before["recipe"],
-            options=sessions.restored(before),
-            space=SearchSpace.from_json(before["space"]),
+            recipe=before.recipe,
+            options=codec.restored(before.options),
+            space=SearchSpace.from_json(before.space),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{folder / layout.OPTIONS} is not as this version of Caviar writes it ({error}): it "
-            "is damaged, or another version's."
-        ) from error
+        raise starting.not_ours(folder, error) from error

@@ -11,19 +11,18 @@ import fnmatch
 import functools
 import hashlib
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caviar.base import uris
 from caviar.base.errors import UsageError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
 _HERE = "file"
-_URI = re.compile(r"^(s3|gs|gcs|abfs|abfss|hdfs):/{1,2}([^?]+)(\?.*)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,10 @@ class Location:
         >>> str(Location.of(Path("s3://bucket/a?region=us-east-1")) / "b")
         's3://bucket/a/b?region=us-east-1'
         """
-        uri = _URI.match(str(path))
+        uri = uris.uri(path)
         if uri is None:
-            return cls(str(Path(path).expanduser().resolve()))
-        return cls(uri[2].rstrip("/"), uri[1], uri[3] or "")
+            return cls(uris.absolute(path))
+        return cls(uri.path.rstrip("/"), uri.scheme, uri.query)
 
     def __str__(self) -> str:
         return self.root if self.scheme == _HERE else f"{self.scheme}://{self.root}{self.query}"
@@ -169,16 +168,6 @@ def _opened(scheme: str, bucket: str, query: str) -> FileSystem:
     from pyarrow import fs
 
     return fs.FileSystem.from_uri(f"{scheme}://{bucket}{query}")[0]
-
-
-def written(storage: Path) -> str:
-    """`storage` as a person writes it.
-
-    >>> written(Path("s3://bucket/a")), written(Path("results"))
-    ('s3://bucket/a', 'results')
-    """
-    uri = _URI.match(str(storage))
-    return str(storage) if uri is None else f"{uri[1]}://{uri[2]}{uri[3] or ''}"
 
 
 def taken(lies: Location | Path) -> UsageError:

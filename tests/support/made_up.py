@@ -9,17 +9,16 @@ import numpy as np
 from without_ray import LINE, METRIC
 
 from caviar import Asha, Sweep
-from caviar.base.trial import Outcome, Report, TrialRecord
+from caviar.base.trial import Outcome, Report, TrialRecord, trial_seed
 from caviar.base.trials import Trials
-from caviar.controller.controller import trial_seed
 from caviar.report.facts import Facts
 from caviar.report.importance import Importance
 from caviar.report.verdict import verdict
 from caviar.report.workers import schedule
-from caviar.store import sessions
 from caviar.store.finals import Finalist
 from caviar.store.history import History
 from caviar.store.layout import OPTIONS, write_json
+from caviar.sweep import codec
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
 SPACE = SearchSpace(
@@ -161,7 +160,7 @@ def write(folder, records, *, space=SPACE, recipe="asha_parzen", traceback=None,
             errors.mkdir(exist_ok=True)
             text = traceback or f"Traceback (most recent call last):\n{record.error}\n"
             (errors / f"trial-{record.number:04d}.txt").write_text(text)
-    described = json.loads(json.dumps(sessions.describe(asked)))
+    described = json.loads(json.dumps(codec.describe(asked)))
     session = {
         "started": 1_790_000_000.0,
         "from": 0.0,

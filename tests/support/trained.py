@@ -15,7 +15,7 @@ from caviar.controller.controller import SweepController
 from caviar.controller.job import EpochResult, Job
 from caviar.controller.plan import Plan
 from caviar.driver import in_process, loading
-from caviar.store import checkpoints, layout, sessions
+from caviar.store import checkpoints, layout, recording, starting
 from caviar.store.history import History
 from caviar.store.location import Location
 from caviar.sweep.sweep import Sweep
@@ -28,7 +28,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
     """Run a sweep to its end. A trial that raises has failed; every epoch is saved if it counts."""
     folder.mkdir(parents=True)
     dataset, _ = loading.load_data(asked)
-    sessions.note(asked, space, RECIPE, folder)
+    starting.note(asked, space, RECIPE, folder)
     history = History(folder, name=folder.name, objective=asked.objective)
     controller = SweepController(
         Plan(
@@ -45,7 +45,7 @@ def train_sweep(folder: Path, asked: Sweep, *, space=LINE) -> SweepController:
         history=history,
         checkpoints=checkpoints.CheckpointFolder(Location.of(folder / layout.TRIALS)),
     )
-    noted = sessions.recorded(
+    noted = recording.recorded(
         history,
         controller,
         asked,

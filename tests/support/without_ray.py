@@ -17,7 +17,7 @@ from caviar.controller.lifecycle import Earlier
 from caviar.controller.plan import Plan
 from caviar.schedulers import NoStopping
 from caviar.searchers import Random
-from caviar.store import sessions
+from caviar.store import recording, starting
 from caviar.store.history import History
 from caviar.store.location import Location
 from caviar.store.summary import summarise
@@ -283,10 +283,10 @@ def summary_of(sweep, folder, *, name, recipe="random_search", answer=None):
 def write_sweep(folder, asked, *, recipe="random_search", space=LINE, epochs=0):
     """A sweep on disk that was cut off after so many epochs, as a session leaves it behind."""
     folder.mkdir(parents=True)
-    sessions.note(asked, space, recipe, folder)
+    starting.note(asked, space, recipe, folder)
     history = History(folder, name=folder.name, objective=asked.objective)
     sweep = controller(history, space=space, max_epochs=asked.max_epochs, seed=asked.seed)
-    with sessions.recorded(history, sweep, asked, space):
+    with recording.recorded(history, sweep, asked, space):
         for _ in itertools.islice(steps(sweep), 1 + epochs):
             pass
     history.close()

@@ -26,7 +26,7 @@ from without_ray import (
 
 from caviar import Asha, Sweep
 from caviar.cli import main
-from caviar.store import sessions, status
+from caviar.store import recording, starting, status
 from caviar.store.experiments import find
 from caviar.store.history import History
 from caviar.store.layout import SUMMARY, write_json
@@ -50,11 +50,11 @@ def write(folder, body, *, space=LINE, finished=True, **changes):
     """A sweep on disk whose trials `body` runs; without `finished` it has no end."""
     folder.mkdir(parents=True)
     asked = Sweep(trials=10, max_epochs=9, metric=METRIC)
-    sessions.note(asked, space, "random_search", folder)
+    starting.note(asked, space, "random_search", folder)
     history = History(folder, name=folder.name, objective=UP)
     clock = Clock()
     sweep = controller(history, space=space, clock=clock, **changes)
-    noted = sessions.recorded(history, sweep, asked, space, concurrent=2)
+    noted = recording.recorded(history, sweep, asked, space, concurrent=2)
     noted.__enter__()
     body(sweep, clock)
     if finished:
@@ -110,7 +110,7 @@ def test_a_resumed_sweep_that_runs_has_outgrown_its_summary(tmp_path):
     history = History(tmp_path / "a", name=None, objective=UP)
     sweep = controller(history, max_epochs=3, session=1)
     sweep.replay(history.records())
-    noted = sessions.recorded(history, sweep, Sweep(trials=20), LINE)
+    noted = recording.recorded(history, sweep, Sweep(trials=20), LINE)
     noted.__enter__()
     run_trial(sweep, [0.875])
     one = status.of(find(tmp_path / "a"))
@@ -125,7 +125,7 @@ def test_a_sweep_whose_driver_ended_with_an_error_is_no_finished_one(tmp_path):
     sweep.replay(history.records())
 
     def crash():
-        with sessions.recorded(history, sweep, Sweep(trials=20), LINE):
+        with recording.recorded(history, sweep, Sweep(trials=20), LINE):
             run_trial(sweep, [0.875], error="RuntimeError")
             sweep.next()
             raise OSError("no space left")

@@ -30,7 +30,7 @@ from caviar.driver.warm_start import WarmStart
 from caviar.schedulers import Asha
 from caviar.searchers import CoarseToFine, Grid, HyperOpt, Optuna, Parzen, Random
 from caviar.searchers.base import Observation
-from caviar.store import sessions
+from caviar.store import recording, starting
 from search_spaces import Choice
 from trainables.data import load
 
@@ -187,11 +187,11 @@ def test_other_data_is_said(then, train_size, said, tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()
     asked = Sweep(dataset="digits", max_epochs=9, storage=tmp_path, warm_start=("old",))
-    sessions.note(asked, LINE, "random_search", folder)
+    starting.note(asked, LINE, "random_search", folder)
     history = open_history(folder)
     before = controller(history)
     data = dataclasses.replace(digits, checksum=checksum)
-    with sessions.recorded(history, before, asked, LINE, data=data):
+    with recording.recorded(history, before, asked, LINE, data=data):
         pass
     history.close()
     found = warm_start.load(dataclasses.replace(asked, train_size=train_size), LINE)

@@ -14,7 +14,7 @@ from caviar.nightly import continuation, night, night_file, settings
 from caviar.nightly.champion import Champion
 from caviar.nightly.comparison import Score
 from caviar.nightly.continuation import Turn
-from caviar.store import layout, sessions
+from caviar.store import layout, recording, starting
 from caviar.store.finals import Finalist, Finals
 from caviar.store.history import History
 from caviar.sweep.recipes import load as load_recipe
@@ -53,7 +53,7 @@ def without_ray(clock, *, killed_after=None):
         folder = Path(sweep.storage, sweep.name)
         folder.mkdir(parents=True, exist_ok=True)
         if not sweep.resume:
-            sessions.note(sweep, LINE, recipe, folder)
+            starting.note(sweep, LINE, recipe, folder)
         history = History(folder, name=sweep.name, objective=sweep.objective)
         which = controller(
             history,
@@ -61,8 +61,8 @@ def without_ray(clock, *, killed_after=None):
             max_epochs=sweep.max_epochs,
             gpus_per_trial=sweep.gpus_per_trial,
             gpu_hours=sweep.limits.gpu_hours,
-            session=sessions.count(history),
-            gpu_seconds=sessions.gpu_seconds(history),
+            session=recording.count(history),
+            gpu_seconds=recording.gpu_seconds(history),
             clock=clock,
             checkpoint=saved_as(history),
         )
@@ -75,7 +75,7 @@ def without_ray(clock, *, killed_after=None):
             clock.now += 60 * MINUTES
             return accuracy(config, epoch)
 
-        with sessions.recorded(history, which, sweep, LINE):
+        with recording.recorded(history, which, sweep, LINE):
             for _ in steps(which, curve=train):
                 pass
             found = summary_of(which, folder, name=sweep.name, recipe=recipe)
@@ -132,7 +132,7 @@ def test_a_night_that_was_cut_off_before_it_had_a_history_begins_anew(plan, monk
     def killed(sweep, *, recipe, defenders, new_data):
         folder = Path(sweep.storage, sweep.name)
         folder.mkdir(parents=True)
-        sessions.note(sweep, LINE, recipe, folder)
+        starting.note(sweep, LINE, recipe, folder)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "run", killed)

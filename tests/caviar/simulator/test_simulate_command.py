@@ -16,7 +16,7 @@ from caviar.cli import main
 from caviar.schedulers import NoStopping
 from caviar.searchers import Parzen, Random
 from caviar.simulator import load_sweep, regret_plot, study
-from caviar.store import sessions
+from caviar.store import recording, starting
 from caviar.store.history import History, stored_records
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -165,10 +165,10 @@ def history(folder, *, trials=12, max_epochs=9, **changes):
     """A finished sweep on disk, written by the engine; trial 0 is the default configuration."""
     asked = Sweep(trials=trials, max_epochs=max_epochs, **changes)
     folder.mkdir()
-    sessions.note(asked, LINE, "random_search", folder)
+    starting.note(asked, LINE, "random_search", folder)
     written = History(folder, name=folder.name, objective=asked.objective)
     sweep = controller(written, trials=trials, max_epochs=max_epochs, scheduler=asked.scheduler)
-    with sessions.recorded(written, sweep, asked, LINE):
+    with recording.recorded(written, sweep, asked, LINE):
         drive(sweep)
     written.close()
     return sweep

@@ -18,7 +18,8 @@ from caviar.base.objective import Objective
 from caviar.base.trial import Outcome, Report, TrialRecord
 from caviar.base.trials import Trials
 from caviar.searchers import SearcherOptions
-from caviar.store import experiments, layout, sessions
+from caviar.store import experiments, layout, recording
+from caviar.sweep import codec
 
 
 @pytest.fixture
@@ -147,17 +148,17 @@ class Own(SearcherOptions):
     ],
 )
 def test_options_by_themselves(asked, searcher):
-    before = json.loads(json.dumps({"options": sessions.describe(asked)}))
-    again = sessions.restored(before)
+    before = json.loads(json.dumps(codec.describe(asked)))
+    again = codec.restored(before)
     assert again.searcher == searcher
     assert again.scheduler == Asha()
 
 
 def test_options_of_another_version_are_left_out():
-    options = json.loads(json.dumps(sessions.describe(Sweep(seed=5))))
+    options = json.loads(json.dumps(codec.describe(Sweep(seed=5))))
     options["scheduler"]["eta"] = 3
     options["colour"] = "red"
-    assert sessions.restored({"options": options}) == Sweep(seed=5)
+    assert codec.restored(options) == Sweep(seed=5)
 
 
 # Its trials.
@@ -230,7 +231,7 @@ def test_each_session_notes_its_versions_and_its_data(tmp_path):
     history = open_history(tmp_path)
     sweep = controller(history, trials=1)
     data = SimpleNamespace(name="digits", checksum="c0ffee", describe=lambda: "ten rows")
-    with sessions.recorded(history, sweep, Sweep(), LINE, data=data):
+    with recording.recorded(history, sweep, Sweep(), LINE, data=data):
         run_trial(sweep, [0.5])
     (session,) = history.sessions()
     history.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from without_ray import METRIC, UP, controller, steps
 
+from caviar.base import uris
 from caviar.base.errors import UsageError
 from caviar.base.trial import Report
 from caviar.ray import nodes
@@ -91,7 +92,8 @@ def test_a_folder_of_this_machine(place):
 
 
 def test_the_examples_in_the_docstrings():
-    assert doctest.testmod(location) == (0, 3)
+    assert doctest.testmod(location) == (0, 2)
+    assert doctest.testmod(uris) == (0, 3)
 
 
 def test_a_history_that_is_being_written_is_copied_whole(place):

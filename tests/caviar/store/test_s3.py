@@ -18,7 +18,7 @@ from without_ray import LINE, METRIC, UP, controller, run_trial, steps
 from caviar.after import exporting, reproduction
 from caviar.base.errors import UsageError
 from caviar.cli import main
-from caviar.store import checkpoints, experiments, layout, sessions
+from caviar.store import checkpoints, experiments, layout, recording, starting
 from caviar.store.history import History
 from caviar.store.location import Location
 from caviar.store.mirror import Mirror, on_disk
@@ -151,8 +151,8 @@ def two_trials(bucket, monkeypatch, tmp_path):
         mirror.copy()
 
     asked = Sweep(max_epochs=2, trials=10)
-    sessions.note(asked, LINE, "random_search", history.path.parent)
-    with sessions.recorded(history, sweep, asked, LINE):
+    starting.note(asked, LINE, "random_search", history.path.parent)
+    with recording.recorded(history, sweep, asked, LINE):
         train(0.25, 0.5)
         train(0.75, 0.5)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))

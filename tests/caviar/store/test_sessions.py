@@ -25,8 +25,9 @@ from without_ray import (
 
 from caviar import Asha, Grid, Optuna, Sweep, UsageError
 from caviar.driver import runner
-from caviar.store import sessions
+from caviar.store import recording, starting
 from caviar.store.history import History
+from caviar.sweep import codec
 from trainables import DeviceOptions
 
 
@@ -83,14 +84,14 @@ SWEEPS = [
 
 @pytest.mark.parametrize("sweep", SWEEPS, ids=["defaults", "all others"])
 def test_options_survive_json(sweep):
-    described = json.loads(json.dumps(sessions.describe(sweep)))
+    described = json.loads(json.dumps(codec.describe(sweep)))
     assert list(described) == [field.name for field in dataclasses.fields(Sweep)]
     recipe = Sweep(searcher=type(sweep.searcher)(), scheduler=type(sweep.scheduler)())
-    assert sessions.with_stored_options(recipe, {"options": described}) == sweep
+    assert codec.with_stored_options(recipe, described) == sweep
 
 
 def test_options_as_json():
-    described = sessions.describe(SWEEPS[1])
+    described = codec.describe(SWEEPS[1])
     assert described["data_dir"] == "/data"
     assert described["fix"] == ["dropout=0", "units=8"]
     assert described["time_budget"] == 12.5
@@ -111,7 +112,7 @@ def test_options_as_json():
         "quota": True,
         "promote": False,
     }
-    given = sessions.describe(Sweep(space=LINE, trainable=Model))
+    given = codec.describe(Sweep(space=LINE, trainable=Model))
     assert (given["space"], given["trainable"]) == ("line", "test_sessions:Model")
 
 
@@ -128,26 +129,26 @@ def test_options_as_json():
 def test_where_the_data_lies_is_noted_for_any_folder(data_dir, noted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     noted = noted.format(here=tmp_path, above=tmp_path.parent, home=Path.home())
-    described = sessions.describe(Sweep(data_dir=Path(data_dir)))
+    described = codec.describe(Sweep(data_dir=Path(data_dir)))
     assert described["data_dir"] == noted
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    again = sessions.with_stored_options(Sweep(), {"options": described})
-    assert sessions.describe(again)["data_dir"] == noted
+    again = codec.with_stored_options(Sweep(), described)
+    assert codec.describe(again)["data_dir"] == noted
 
 
 def test_what_was_given_from_python_stays_the_object_it_is():
     sweep = Sweep(space=LINE, trainable=Model)
-    stored = {"options": {**sessions.describe(sweep), "trials": 7, "no longer": 1}}
-    again = sessions.with_stored_options(sweep, stored)
+    stored = {**codec.describe(sweep), "trials": 7, "no longer": 1}
+    again = codec.with_stored_options(sweep, stored)
     assert again.space is LINE
     assert again.trainable is Model
     assert again.trials == 7
 
 
 def test_another_searcher_keeps_its_own_options():
-    stored = {"options": sessions.describe(Sweep(searcher=Grid(points=7)))}
-    again = sessions.with_stored_options(Sweep(searcher=Optuna()), stored)
+    stored = codec.describe(Sweep(searcher=Grid(points=7)))
+    again = codec.with_stored_options(Sweep(searcher=Optuna()), stored)
     assert again.searcher == Optuna(), "and the check says that it does not fit"
 
 
@@ -166,7 +167,7 @@ def there(tmp_path_factory):
 
 
 def check(sweep, folder, *, recipe="random_search", space=LINE):
-    sessions.check(sweep, space=space, recipe=recipe, folder=folder)
+    starting.check(sweep, space=space, recipe=recipe, folder=folder)
 
 
 def test_a_new_folder_is_fine_and_is_not_left_behind(tmp_path):
@@ -198,7 +199,7 @@ def test_a_folder_with_something_else_is_left_alone(there, message, tmp_path):
 def test_a_driver_killed_before_it_had_a_history_is_not_in_the_way(tmp_path):
     folder, again = tmp_path / "kkopt", Sweep(name="kkopt", resume=True)
     folder.mkdir()
-    sessions.note(Sweep(), LINE, "random_search", folder)
+    starting.note(Sweep(), LINE, "random_search", folder)
     check(Sweep(trials=9), folder)
     told = r"'kkopt' in .* was killed before its first trial, .*: leave out --resume\.$"
     with pytest.raises(UsageError, match=told):
@@ -213,7 +214,7 @@ def test_a_driver_killed_before_it_had_a_history_is_not_in_the_way(tmp_path):
 @pytest.mark.parametrize("made", ["file", "study"])
 def test_a_driver_killed_before_its_first_session_goes_on(made, tmp_path):
     (tmp_path / "x").mkdir()
-    sessions.note(FIRST, LINE, "random_search", tmp_path / "x")
+    starting.note(FIRST, LINE, "random_search", tmp_path / "x")
     if made == "file":
         (tmp_path / "x" / "history.db").touch()
     else:
@@ -223,9 +224,9 @@ def test_a_driver_killed_before_its_first_session_goes_on(made, tmp_path):
     check(FIRST, tmp_path / "x")
     history = History(tmp_path / "x", name=None, objective=UP)
     running = controller(history, clock=Clock(), trials=1)
-    with sessions.recorded(history, running, FIRST, LINE):
+    with recording.recorded(history, running, FIRST, LINE):
         running.next()
-    assert (sessions.count(history), len(history.records())) == (1, 1)
+    assert (recording.count(history), len(history.records())) == (1, 1)
     assert history._study.study_name == "x"
     history.close()
 
@@ -346,18 +347,18 @@ def test_a_name_that_is_nearly_there_is_suggested(tmp_path):
 
 def test_a_sweep_is_stored_once_both_of_its_files_are_there(tmp_path):
     folder = tmp_path / "x"
-    assert sessions.stored(folder) is None
+    assert starting.stored(folder) is None
     write_sweep(folder, Sweep(seed=3), recipe="grid_search")
-    before = sessions.stored(folder)
-    assert list(before) == ["recipe", "options", "space"]
-    assert (before["recipe"], before["options"]["seed"]) == ("grid_search", 3)
-    assert before["space"] == LINE.to_json()
+    before = starting.stored(folder)
+    assert list(json.loads((folder / "sweep.json").read_text())) == ["recipe", "options", "space"]
+    assert (before.recipe, before.options["seed"]) == ("grid_search", 3)
+    assert before.space == LINE.to_json()
     (folder / "history.db").unlink()
-    assert sessions.stored(folder) is None
+    assert starting.stored(folder) is None
 
 
 def test_names_say_what_when(tmp_path):
-    name = sessions.default_name("grid_search", Sweep(dataset="digits"))
+    name = starting.default_name("grid_search", Sweep(dataset="digits"))
     assert re.fullmatch(r"grid_search-digits-\d{8}-\d{6}", name)
 
 
@@ -379,7 +380,7 @@ def at_once(jobs):
 @pytest.mark.parametrize("killed", [False, True], ids=["new folder", "a killed driver's"])
 def test_of_drivers_that_start_at_once_one_has_the_folder(killed, tmp_path):
     if killed:
-        sessions.note(Sweep(seed=99), LINE, "random_search", tmp_path)
+        starting.note(Sweep(seed=99), LINE, "random_search", tmp_path)
     asked = [Sweep(name="x", seed=seed) for seed in range(4)]
     for sweep in asked:
         check(sweep, tmp_path)  # each finds it unused
@@ -392,16 +393,16 @@ def test_of_drivers_that_start_at_once_one_has_the_folder(killed, tmp_path):
     assert {str(one).partition(",")[0] for one in refused} == {
         f"{tmp_path} holds a sweep already: add --resume to go on with it"
     }
-    assert sessions.stored(tmp_path)["options"]["seed"] == first.seed
+    assert starting.stored(tmp_path).options["seed"] == first.seed
     next(one for one in found if isinstance(one, History)).close()
 
 
 def test_default_names_of_one_second_are_numbered(tmp_path):
     folder = tmp_path / "results" / "grid_search-20300101-120000"
-    assert sessions.unused(folder) == folder
-    made = at_once([partial(sessions.make_unused, folder)] * 3)
+    assert starting.unused(folder) == folder
+    made = at_once([partial(starting.make_unused, folder)] * 3)
     assert sorted(one.name for one in made) == [folder.name + end for end in ("", "-2", "-3")]
-    assert sessions.unused(folder).name == f"{folder.name}-4"
+    assert starting.unused(folder).name == f"{folder.name}-4"
 
 
 # What is noted of each session.
@@ -411,16 +412,16 @@ def session(history, clock, *, seconds, sweep=None, reason=None):
     """A session of so many seconds in which one epoch is trained at their middle."""
     options = {
         "clock": clock,
-        "spent": sessions.spent(history),
+        "spent": recording.spent(history),
         "max_epochs": 50,
         "trials": 1,
     }
-    number = sessions.count(history)
+    number = recording.count(history)
     if number == 0:
         running = controller(history, **options)
     else:
         running = resumed(history, checkpoint=lambda record: ("a", record.epoch), **options)
-    with sessions.recorded(history, running, sweep or Sweep(), LINE):
+    with recording.recorded(history, running, sweep or Sweep(), LINE):
         clock.now += seconds / 2
         running.next()
         report(running, 0, running.trials[0].epoch + 1, 0.5)
@@ -432,12 +433,12 @@ def session(history, clock, *, seconds, sweep=None, reason=None):
 
 def test_sessions_are_counted_and_their_seconds_add_up(tmp_path):
     history, clock = WithAttributes(tmp_path), Clock()
-    assert (sessions.count(history), sessions.spent(history)) == (0, 0.0)
+    assert (recording.count(history), recording.spent(history)) == (0, 0.0)
     session(history, clock, seconds=10, reason="interrupted")
-    assert (sessions.count(history), sessions.spent(history)) == (1, 10.0)
+    assert (recording.count(history), recording.spent(history)) == (1, 10.0)
     clock.now += 5000  # nobody counts the night between
     later = session(history, clock, seconds=4, sweep=Sweep(trials=9))
-    assert (sessions.count(history), sessions.spent(history)) == (2, 14.0)
+    assert (recording.count(history), recording.spent(history)) == (2, 14.0)
     assert [one.until for one in history.sessions()] == [10.0, 14.0]
     assert [one.stop_reason for one in history.sessions()] == ["interrupted", None]
     assert [one.options["trials"] for one in history.sessions()] == [64, 9]
@@ -447,7 +448,7 @@ def test_sessions_are_counted_and_their_seconds_add_up(tmp_path):
 def test_a_killed_session_counts_up_to_its_last_report(tmp_path):
     history, clock = WithAttributes(tmp_path), Clock()
     running = controller(history, clock=clock, max_epochs=50)
-    noted = sessions.recorded(history, running, Sweep(), LINE)
+    noted = recording.recorded(history, running, Sweep(), LINE)
     with noted:
         running.next()
         for epoch in (1, 2):
@@ -456,14 +457,14 @@ def test_a_killed_session_counts_up_to_its_last_report(tmp_path):
         clock.now += 100
         killed = history.get("sessions")  # what is on disk while it runs
     history.set("sessions", killed)
-    assert (sessions.count(history), sessions.spent(history)) == (1, 6.0)
+    assert (recording.count(history), recording.spent(history)) == (1, 6.0)
 
 
 def test_gpu_seconds_add_up_too_and_a_killed_session_counts_up_to_its_last_report(tmp_path):
     history, clock = WithAttributes(tmp_path), Clock()
     options = {"clock": clock, "max_epochs": 50, "gpus_per_trial": 0.5}
     running = controller(history, **options)
-    with sessions.recorded(history, running, Sweep(), LINE):
+    with recording.recorded(history, running, Sweep(), LINE):
         clock.now += 100  # no trial runs: no GPU is used
         running.next()
         running.next()
@@ -471,24 +472,24 @@ def test_gpu_seconds_add_up_too_and_a_killed_session_counts_up_to_its_last_repor
         report(running, 0, 1, 0.5)
         clock.now += 4
     # two trials with half a GPU each, for 14 seconds
-    assert sessions.gpu_seconds(history) == pytest.approx(14.0)
+    assert recording.gpu_seconds(history) == pytest.approx(14.0)
     options["gpus_per_trial"] = 2
     later = resumed(history, gpu_seconds=14.0, **options)
-    with sessions.recorded(history, later, Sweep(), LINE):
+    with recording.recorded(history, later, Sweep(), LINE):
         later.next()
         clock.now += 3
         report(later, 0, 2, 0.5)
         clock.now += 100
         killed = history.get("sessions")
     history.set("sessions", killed)
-    assert sessions.gpu_seconds(history) == pytest.approx(14.0 + 2 * 3)
+    assert recording.gpu_seconds(history) == pytest.approx(14.0 + 2 * 3)
 
 
 def test_what_a_new_sweep_is_asked(tmp_path):
-    sessions.note(Sweep(trials=3), LINE, "random_search", tmp_path)
+    starting.note(Sweep(trials=3), LINE, "random_search", tmp_path)
     assert json.loads((tmp_path / "sweep.json").read_text()) == {
         "recipe": "random_search",
-        "options": sessions.describe(Sweep(trials=3)),
+        "options": codec.describe(Sweep(trials=3)),
         "space": LINE.to_json(),
     }
 
@@ -504,10 +505,10 @@ def test_an_error_does_not_hide_the_seconds(tmp_path):
     running = controller(history, clock=clock)
 
     def fails():
-        with sessions.recorded(history, running, Sweep(), LINE):
+        with recording.recorded(history, running, Sweep(), LINE):
             clock.now += 7
             raise RuntimeError("the cluster is gone")
 
     with pytest.raises(RuntimeError, match="the cluster is gone"):
         fails()
-    assert sessions.spent(history) == 7.0
+    assert recording.spent(history) == 7.0

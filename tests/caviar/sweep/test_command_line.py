@@ -20,8 +20,8 @@ from caviar import Sweep, UsageError
 from caviar.cli import main
 from caviar.driver import command_line
 from caviar.driver.command_line import option_names, parse
-from caviar.store import sessions
-from caviar.sweep import recipes
+from caviar.store import starting
+from caviar.sweep import codec, recipes
 from trainables import DeviceOptions
 
 # What is pinned: other code and people's notes rely on these.
@@ -367,7 +367,7 @@ def test_a_resumed_sweep_has_the_options_of_its_last_session(tmp_path):
     write_sweep(folder, Sweep(trials=5, patience=2, metric=METRIC))
     history = open_history(folder)
     for later in ({"trials": 6, "patience": None, "finalists": 3}, {"trials": 7, "finalists": 3}):
-        options = sessions.describe(Sweep(metric=METRIC, **later))
+        options = codec.describe(Sweep(metric=METRIC, **later))
         history.set("sessions", [*history.get("sessions"), {"options": options}])
     history.close()
     where = ["--storage", str(tmp_path), "--name", "sweep", "--resume"]
@@ -381,7 +381,7 @@ def test_a_resumed_sweep_has_the_options_of_its_last_session(tmp_path):
 def test_a_driver_killed_before_its_first_session_left_its_options(tmp_path):
     folder = tmp_path / "x"
     folder.mkdir()
-    sessions.note(Sweep(trials=9), LINE, "random_search", folder)
+    starting.note(Sweep(trials=9), LINE, "random_search", folder)
     open_history(folder).close()
     where = ["--storage", str(tmp_path), "--name", "x", "--resume"]
     assert parse(recipe_sweep("random_search"), recipe="random_search", args=where).trials == 9

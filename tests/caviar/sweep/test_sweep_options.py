@@ -16,7 +16,7 @@ from without_ray import LINE
 
 from caviar import Asha, HyperBand, NoStopping, Sweep, UsageError
 from caviar.base import option_types
-from caviar.store import sessions
+from caviar.sweep import codec
 from caviar.sweep.sweep import by_name
 
 
@@ -144,7 +144,7 @@ def test_the_bounds_themselves_are_fine(options):
 def test_what_is_meant_without_doubt_is_taken(options, held):
     sweep = Sweep(**options)
     assert {name: getattr(sweep, name) for name in held} == held
-    json.dumps(sessions.describe(sweep))
+    json.dumps(codec.describe(sweep))
 
 
 def test_a_sweep_is_a_value():

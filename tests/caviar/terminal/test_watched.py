@@ -13,7 +13,7 @@ from without_ray import LINE, METRIC, UP, controller, report, run_trial
 
 from caviar import Asha, Sweep
 from caviar.cli import main, watch
-from caviar.store import experiments, mirror, sessions
+from caviar.store import experiments, mirror, recording, starting
 from caviar.store.history import History
 from caviar.terminal.watched import Watched
 
@@ -26,12 +26,12 @@ class Running:
 
     def __init__(self, folder):
         folder.mkdir(parents=True)
-        sessions.note(ASKED, LINE, "random_search", folder)
+        starting.note(ASKED, LINE, "random_search", folder)
         self.history = History(folder, name=folder.name, objective=UP)
         self.sweep = controller(
             self.history, scheduler=ASHA, max_epochs=3, trials=4, clock=time.monotonic
         )
-        self._noted = sessions.recorded(self.history, self.sweep, ASKED, LINE)
+        self._noted = recording.recorded(self.history, self.sweep, ASKED, LINE)
         self._noted.__enter__()
 
     def two_trials(self):

@@ -8,7 +8,7 @@ from without_ray import LINE, METRIC, UP, controller, drive, report, resumed, ru
 from caviar import Asha, Sweep
 from caviar.controller.events import DecisionEvent
 from caviar.schedulers import reasons
-from caviar.store import experiments, sessions
+from caviar.store import experiments, recording, starting
 from caviar.store.history import History
 from caviar.terminal.watched import Watched
 
@@ -30,10 +30,10 @@ def swept(folder):
     """A sweep that is cut off, watched, resumed and watched; all that is known of it."""
     folder.mkdir()
     asked = Sweep(trials=5, max_epochs=3, metric=METRIC, scheduler=ASHA)
-    sessions.note(asked, LINE, "random_search", folder)
+    starting.note(asked, LINE, "random_search", folder)
     history = History(folder, name=folder.name, objective=UP)
     first = controller(history, **OPTIONS)
-    with sessions.recorded(history, first, asked, LINE):
+    with recording.recorded(history, first, asked, LINE):
         for values in ([0.5, 0.6, 0.7], [0.25], [0.6, 0.7, 0.8]):
             run_trial(first, values)
         first.next()
