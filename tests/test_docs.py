@@ -17,7 +17,7 @@ from caviar import Sweep
 from caviar.cli import main
 from caviar.driver.command_line import option_names, parse
 from caviar.nightly import settings
-from caviar.sweep import recipes
+from caviar.sweep import parts, recipes
 from caviar.sweep.recipes import load as load_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -151,6 +151,7 @@ def options() -> set[str]:
     found = {word for one in commands.choices.values() for word in one._option_string_actions}
     (spaces,) = (a for a in commands.choices["spaces"]._actions if a.dest == "action")
     found |= set(spaces.choices["show"]._option_string_actions)
+    found |= {f"--{kind}" for kind in parts.KINDS}
     for recipe in recipes.files():
         found |= set(option_names(recipes.load(recipe)))
     return found

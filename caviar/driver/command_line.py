@@ -21,6 +21,7 @@ from caviar.base.errors import UsageError, did_you_mean
 from caviar.base.option_types import in_words
 from caviar.base.trial import Outcome
 from caviar.controller.budget import Stop
+from caviar.sweep import parts
 from caviar.sweep.sweep import Sweep
 
 EXIT_FAILURES = 1
@@ -73,10 +74,11 @@ def parse(
     """`sweep` with the options of `args`. On resume, options left out are as they were in the
     last session. `script` is what takes them in place of `caviar sweep`."""
     prog = shlex.join(script or ["caviar", "sweep", recipe])
-    return _parse(_resumed(sweep, recipe, args) or sweep, prog, args)
+    sweep, rest, named = parts.chosen(sweep, list(args))
+    return _parse(_resumed(sweep, recipe, rest, named) or sweep, prog, rest)
 
 
-def _resumed(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep | None:
+def _resumed(sweep: Sweep, recipe: str, args: Sequence[str], named: set[str]) -> Sweep | None:
     """`sweep` as it was asked last, where it is to be gone on with and is there; where it is not,
     `starting.check` says so. Some options make sense only beside those of before."""
     from caviar.store import experiments, starting
@@ -100,7 +102,8 @@ def _resumed(sweep: Sweep, recipe: str, args: Sequence[str]) -> Sweep | None:
     if before is None or before.recipe != recipe:
         return None
     with experiments.find(folder).history(asked.history_url) as history:
-        return codec.with_stored_options(sweep, starting.last_options(history, before))
+        last = starting.last_options(history, before)
+    return codec.with_stored_options(parts.as_before(sweep, last, named), last)
 
 
 def _parse(sweep: Sweep, prog: str, args: Sequence[str]) -> Sweep:
@@ -110,7 +113,7 @@ def _parse(sweep: Sweep, prog: str, args: Sequence[str]) -> Sweep:
             parsed, unknown = tyro.cli(
                 Sweep,
                 prog=prog,
-                description=f"{Sweep.__doc__}",
+                description=f"{Sweep.__doc__} {_PARTS}",
                 default=sweep,
                 args=list(args),
                 return_unknown_args=True,
@@ -122,10 +125,19 @@ def _parse(sweep: Sweep, prog: str, args: Sequence[str]) -> Sweep:
     if unknown:
         raise UsageError(
             f"There is no option {unknown[0]!r}."
-            + did_you_mean(unknown[0].partition("=")[0], option_names(sweep))
+            + did_you_mean(
+                unknown[0].partition("=")[0],
+                [*(f"--{kind}" for kind in parts.KINDS), *option_names(sweep)],
+            )
             + f" See: {prog} --help"
         )
     return parsed
+
+
+_PARTS = (
+    "Another searcher or scheduler is named with --searcher or --scheduler: Random, Asha, or yours "
+    "as package.module:Class."
+)
 
 
 def option_names(sweep: Sweep) -> list[str]:
@@ -140,13 +152,13 @@ def option_names(sweep: Sweep) -> list[str]:
 def _kinds(sweep: Sweep) -> dict[str, Any]:
     """Every option and its type; a switch that is on can be turned off with `--no-`."""
     kinds: dict[str, Any] = {}
-    parts: dict[str, Any] = {
+    every: dict[str, Any] = {
         "": sweep,
         "searcher.": sweep.searcher,
         "scheduler.": sweep.scheduler,
         "device.": sweep.device,
     }
-    for prefix, part in parts.items():
+    for prefix, part in every.items():
         hints = typing.get_type_hints(type(part))
         for field in dataclasses.fields(part):
             if not dataclasses.is_dataclass(hints[field.name]):

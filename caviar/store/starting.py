@@ -179,7 +179,10 @@ def check(sweep: Sweep, *, space: SearchSpace, recipe: str, folder: Path) -> Non
 def _kept(before: Any, now: Any) -> bool:
     """Whether a value is as it was; of a part, each option that it had then."""
     if isinstance(before, dict) and isinstance(now, dict):
-        return all(now.get(name) == value for name, value in before.items())
+        return all(
+            now.get(name) == value or (name == "name" and str(now.get(name)).endswith(f":{value}"))
+            for name, value in before.items()
+        )
     return bool(before == now)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from caviar import schedulers, searchers
 from caviar.base import uris
+from caviar.sweep import parts
 from caviar.sweep.sweep import Sweep, by_name
 
 
@@ -18,7 +18,7 @@ def describe(sweep: Sweep) -> dict[str, Any]:
     for field in dataclasses.fields(sweep):
         value = getattr(sweep, field.name)
         if field.name in ("searcher", "scheduler"):
-            values[field.name] = {"name": type(value).__name__, **dataclasses.asdict(value)}
+            values[field.name] = parts.described(value)
         elif field.name == "device":
             values[field.name] = dataclasses.asdict(value)
         elif field.name in ("space", "trainable"):
@@ -45,10 +45,9 @@ def with_stored_options(sweep: Sweep, stored: Mapping[str, Any]) -> Sweep:
         if name not in now or value == now[name]:
             continue  # the same: a space or a class from Python stays the object that it is
         if name in ("searcher", "scheduler"):
-            known = now[name].keys() - {"name"}  # the rest is another version's
-            options = {key: v for key, v in value.items() if key in known}
-            if value["name"] == now[name]["name"]:
-                values[name] = dataclasses.replace(getattr(sweep, name), **options)
+            part = getattr(sweep, name)
+            if parts.is_named(value["name"], part):
+                values[name] = parts.with_options(part, value)
         elif name == "device":
             values[name] = dataclasses.replace(sweep.device, **value)
         else:
@@ -59,14 +58,10 @@ def with_stored_options(sweep: Sweep, stored: Mapping[str, Any]) -> Sweep:
 def restored(stored: Mapping[str, Any]) -> Sweep:
     """The options that a session had, by themselves.
 
-    A searcher or a scheduler of your own, which only Python can name, is left at the default.
+    A searcher or a scheduler whose class cannot be imported any more has its name and its options.
     """
-    parts = {}
-    for part, known in (("searcher", searchers), ("scheduler", schedulers)):
-        name = stored[part]["name"]
-        if name in known.__all__:
-            parts[part] = getattr(known, name)()
-    return with_stored_options(Sweep(**parts), stored)
+    found: dict[str, Any] = {kind: parts.stored(kind, stored[kind]) for kind in parts.KINDS}
+    return with_stored_options(Sweep(**found), stored)
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -6,7 +6,8 @@ import dataclasses
 import shlex
 from typing import Any
 
-from caviar.sweep import recipes
+from caviar.sweep import parts, recipes
+from caviar.sweep.stored_parts import StoredScheduler, StoredSearcher
 from caviar.sweep.sweep import Sweep, by_name
 
 _OF_ITS_RUN = ("storage", "name", "resume", "verbose")
@@ -45,9 +46,15 @@ def command(recipe: str, sweep: Sweep) -> str | None:
 
 
 def _part(name: str, value: Any, default: Any) -> list[str]:
-    if type(value) is not type(default):
-        return []  # only Python can give a recipe another searcher or scheduler
     words: list[str] = []
+    if isinstance(value, StoredSearcher | StoredScheduler):
+        words = [f"--{name}", value.name]
+        for key, given in value.options.items():
+            words += option(f"{name}.{key}", given, given)
+        return words
+    if type(value) is not type(default):
+        words = [f"--{name}", parts.name_of(value)]
+        default = type(value)()
     for field in dataclasses.fields(value):
         given = getattr(value, field.name)
         usual = getattr(default, field.name)

@@ -144,7 +144,7 @@ class Own(SearcherOptions):
     ("asked", "searcher"),
     [
         (Sweep(searcher=Optuna(startup_trials=3)), Optuna(startup_trials=3)),
-        (Sweep(searcher=Own()), Sweep().searcher),
+        (Sweep(searcher=Own()), Own()),
     ],
 )
 def test_options_by_themselves(asked, searcher):
