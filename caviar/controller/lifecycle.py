@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from caviar.base.trial import Event, Outcome, TrialRecord, trial_seed
 from caviar.base.trials import Trials
 from caviar.controller import forks
-from caviar.controller.budget import Budget, Meter, Stop
+from caviar.controller.budget import Budget, Meter
 from caviar.controller.decisions import DecisionLog
 from caviar.controller.job import Member
 from caviar.controller.keeping import Keeping
@@ -21,6 +21,7 @@ from caviar.controller.retries import Failures
 from caviar.controller.scheduling import Scheduling
 from caviar.schedulers.base import Fork, Scheduler
 from caviar.searchers.base import Searcher
+from caviar.sweep.limits import Stop
 from search_spaces import SearchSpace
 
 

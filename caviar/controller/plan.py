@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from caviar.base.objective import Objective
 from caviar.base.trial import Report, TrialRecord
-from caviar.controller.budget import Limits
 from caviar.controller.events import DecisionEvent
+from caviar.sweep.limits import Limits
 from search_spaces import SearchSpace
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import tyro
 from caviar.base.errors import UsageError, did_you_mean
 from caviar.base.option_types import in_words
 from caviar.base.trial import Outcome
-from caviar.controller.budget import Stop
 from caviar.sweep import parts
+from caviar.sweep.limits import Stop
 from caviar.sweep.sweep import Sweep
 
 EXIT_FAILURES = 1

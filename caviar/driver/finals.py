@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caviar.base.trial import Outcome
-from caviar.controller.budget import Limits
 from caviar.controller.controller import SweepController
 from caviar.controller.plan import Plan
 from caviar.driver import in_process
@@ -23,6 +22,7 @@ from caviar.searchers.random import RandomSearcher
 from caviar.store import checkpoints, layout
 from caviar.store.finals import FILE, FOLDER, Finalist, Finals, read
 from caviar.store.location import Location
+from caviar.sweep.limits import Limits
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace
 

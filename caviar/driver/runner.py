@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from caviar import trackers
-from caviar.controller.budget import Stop
 from caviar.controller.controller import SweepController
 from caviar.controller.lifecycle import Earlier
 from caviar.controller.plan import Log, Plan
@@ -42,6 +41,7 @@ from caviar.store.finals import Finals
 from caviar.store.location import Location
 from caviar.store.mirror import on_disk, working_folder
 from caviar.sweep import compatibility, rerun
+from caviar.sweep.limits import Stop
 from caviar.sweep.sweep import Sweep
 from caviar.terminal import screens, stop_message
 from caviar.terminal.console import SweepConsole

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from caviar.base.trials import Trials
-from caviar.controller.budget import Stop
 from caviar.nightly.night_file import Night
 from caviar.schedulers import Panda
 from caviar.store import layout, recording, status
 from caviar.store.session import How, SweepState, state
+from caviar.sweep.limits import Stop
 from caviar.sweep.sweep import Sweep
 
 FILE = "goes-on.json"

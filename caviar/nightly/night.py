@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from caviar.base.errors import UsageError
-from caviar.controller.budget import Stop
 from caviar.driver import command_line, loading, runner
 from caviar.nightly import champion, cleanup, continuation, night_file, notify, page
 from caviar.nightly.champion import Champion
@@ -21,6 +20,7 @@ from caviar.nightly.settings import Plan, Settings
 from caviar.store import experiments, layout
 from caviar.store.finals import Finalist
 from caviar.sweep import codec
+from caviar.sweep.limits import Stop
 from caviar.sweep.sweep import Sweep
 
 BETTER_OR_SAME, FAILED, WORSE, CUT_OFF = 0, 1, 3, 130

@@ -21,13 +21,13 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from caviar.controller.budget import Stop
 from caviar.controller.controller import SweepController
 from caviar.controller.job import Decision, EpochResult, Job
 from caviar.ray import failures
 from caviar.store.checkpoints import folder_name, keep_newest, remove
 from caviar.store.disk_space import bytes_of_checkpoints
 from caviar.store.location import Location
+from caviar.sweep.limits import Stop
 from trainables.options import RESERVED_KEY, TrialInfo
 
 GRACE_SECONDS = 30.0

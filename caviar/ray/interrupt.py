@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from caviar.controller.budget import Stop
 from caviar.controller.controller import SweepController
+from caviar.sweep.limits import Stop
 
 if TYPE_CHECKING:
     from caviar.ray.bridge import Events

@@ -12,6 +12,7 @@ from caviar.schedulers.hyperband import SynchronousHyperBand
 from caviar.schedulers.median import MedianStopping
 from caviar.schedulers.no_stopping import FullFidelity
 from caviar.schedulers.pbt import PopulationBased
+from caviar.schedulers.perturbation import Perturb
 from caviar.schedulers.promotion import PromotedHalving
 from caviar.schedulers.rungs import rungs
 
@@ -165,8 +166,6 @@ class Pbt(SchedulerOptions):
 
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""
-        from caviar.controller.forks import Perturb  # which looks at this package
-
         if self.interval >= max_epochs > 1:
             raise UsageError(
                 f"Members are compared every {self.interval} epochs and train {max_epochs}, so "

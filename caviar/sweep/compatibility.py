@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from caviar.base.errors import UsageError
-from caviar.controller.forks import CHANGEABLE, changeable
 from caviar.schedulers import Panda, Pbt
+from caviar.schedulers.perturbation import CHANGEABLE, changeable
 from caviar.searchers.options import ModelOptions
 from caviar.sweep.sweep import Sweep
 from search_spaces import SearchSpace

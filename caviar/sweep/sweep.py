@@ -14,9 +14,9 @@ import tyro
 from caviar.base.errors import UsageError
 from caviar.base.objective import Direction, Objective, direction_of
 from caviar.base.option_types import converted, fits, in_words
-from caviar.controller.budget import Limits
 from caviar.schedulers import Asha, SchedulerOptions
 from caviar.searchers import Random, SearcherOptions
+from caviar.sweep.limits import Limits
 from search_spaces import SearchSpace
 from trainables.options import Augmentation, DeviceOptions
 

@@ -10,10 +10,11 @@ from rich.console import Console
 from caviar.base.failures import failure_groups
 from caviar.base.format import duration, shortened
 from caviar.base.uris import written
-from caviar.controller.budget import HOPELESS, Stop
+from caviar.controller.budget import HOPELESS
 from caviar.controller.controller import SweepController
 from caviar.store import layout
 from caviar.sweep import rerun
+from caviar.sweep.limits import Stop
 from caviar.sweep.sweep import Sweep
 
 

@@ -10,7 +10,6 @@ import json
 import math
 
 from caviar.base.objective import Objective
-from caviar.controller.budget import Limits
 from caviar.controller.controller import SweepController
 from caviar.controller.job import EpochResult
 from caviar.controller.lifecycle import Earlier
@@ -21,6 +20,7 @@ from caviar.store import recording, starting
 from caviar.store.history import History
 from caviar.store.location import Location
 from caviar.store.summary import summarise
+from caviar.sweep.limits import Limits
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
 METRIC = "val_accuracy"

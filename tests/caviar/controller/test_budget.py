@@ -20,10 +20,11 @@ from without_ray import (
 )
 
 from caviar.base.trial import Outcome, Report, TrialRecord
-from caviar.controller.budget import HOPELESS, Meter, Stop, without_improvement
+from caviar.controller.budget import HOPELESS, Meter, without_improvement
 from caviar.controller.job import Decision
 from caviar.schedulers import Asha
 from caviar.searchers import Grid, Random
+from caviar.sweep.limits import Stop
 
 NAN = math.nan
 

@@ -8,9 +8,9 @@ import pytest
 from commands import DIGITS, caviar, finish, start, summary
 from without_ray import controller
 
-from caviar.controller.budget import Stop
 from caviar.ray.interrupt import interruptible
 from caviar.store import layout
+from caviar.sweep.limits import Stop
 
 
 class Trials:

@@ -5,8 +5,9 @@ import pytest
 from without_ray import InMemory, controller, open_history, report, resumed, saved_as
 
 from caviar.base.trial import Outcome, TrialRecord
-from caviar.controller.forks import Perturb, Scale, ancestors, changeable, scaled, schedule
+from caviar.controller.forks import ancestors, schedule
 from caviar.schedulers.base import Action, Fork, Scheduler, Start
+from caviar.schedulers.perturbation import Perturb, changeable, scaled
 from caviar.searchers.base import Searcher
 from search_spaces import AtLeast, Choice, Fixed, Float, Int, SearchSpace, get
 
@@ -97,6 +98,12 @@ def test_a_fork_of_a_conditional_configuration_is_one_of_the_space():
         assert fork["hidden_layers"] == config["hidden_layers"]
 
 
+def a_third_of_the_rate(space, config, rng):
+    return config | {
+        "learning_rate": scaled(space, "learning_rate", config["learning_rate"], 1 / 3)
+    }
+
+
 class ForksOnce(Scheduler):
     """Trial 1 ends at epoch 2, and a fork of trial 0 with a third of its rate takes its place."""
 
@@ -108,7 +115,7 @@ class ForksOnce(Scheduler):
 
     def next(self, *, new, paused):
         if self.owed:
-            return Fork(0, Scale({"learning_rate": 1 / 3}))
+            return Fork(0, a_third_of_the_rate)
         return Start() if new else None
 
     def start(self, trial, parent):

@@ -15,11 +15,11 @@ from without_ray import CONDITIONAL, METRIC, controller
 
 import search_spaces
 from caviar import Sweep, UsageError
-from caviar.controller.budget import Stop
 from caviar.driver import in_process, loading, runner
 from caviar.ray.bridge import Events
 from caviar.store import disk_space
 from caviar.store.location import Location
+from caviar.sweep.limits import Stop
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
 from trainables import (
     CNNTrainable,
