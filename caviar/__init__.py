@@ -15,10 +15,12 @@ shadowing.check()
 
 if TYPE_CHECKING:
     from caviar.base.errors import UsageError
+    from caviar.base.objective import Objective
     from caviar.driver.command_line import main
     from caviar.driver.runner import Result, run
     from caviar.ray.tune_searcher import TuneSearcher
-    from caviar.schedulers import Asha, HyperBand, Median, NoStopping, Panda, Pbt
+    from caviar.schedulers import Asha, HyperBand, Median, NoStopping, Panda, Pbt, SchedulerOptions
+    from caviar.schedulers.base import Action, Scheduler
     from caviar.searchers import (
         CoarseToFine,
         Grid,
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
         Parzen,
         QuasiRandom,
         Random,
+        SearcherOptions,
     )
+    from caviar.searchers.base import Observation, Searcher
     from caviar.store.experiments import Experiment
     from caviar.store.experiments import find as load
     from caviar.sweep.sweep import Sweep
@@ -78,6 +82,14 @@ _HOMES = {
     "NoStopping": "caviar.schedulers",
     "Panda": "caviar.schedulers",
     "Pbt": "caviar.schedulers",
+    # a searcher, a scheduler of your own
+    "Searcher": "caviar.searchers.base",
+    "SearcherOptions": "caviar.searchers",
+    "Observation": "caviar.searchers.base",
+    "Scheduler": "caviar.schedulers.base",
+    "SchedulerOptions": "caviar.schedulers",
+    "Action": "caviar.schedulers.base",
+    "Objective": "caviar.base.objective",
     # what is searched
     "SearchSpace": "search_spaces",
     "Float": "search_spaces",
@@ -102,6 +114,7 @@ _HOMES = {
 """The module of each public name; `module:name` where it has another name there."""
 
 __all__ = [
+    "Action",
     "AllOf",
     "Asha",
     "AtLeast",
@@ -123,6 +136,8 @@ __all__ = [
     "LoopTrainable",
     "Median",
     "NoStopping",
+    "Objective",
+    "Observation",
     "OneOf",
     "Optuna",
     "Panda",
@@ -132,7 +147,11 @@ __all__ = [
     "Random",
     "ResNetTrainable",
     "Result",
+    "Scheduler",
+    "SchedulerOptions",
     "SearchSpace",
+    "Searcher",
+    "SearcherOptions",
     "Sweep",
     "TorchTrainable",
     "TuneSearcher",

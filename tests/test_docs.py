@@ -39,8 +39,8 @@ TWICE = {
     "caviar nightly ": "tests/caviar/nightly/test_nightly.py",
 }
 """What the fast tests start elsewhere too: here it runs in the long ones only."""
-OTHERS = {"--generate"}
-"""Options of other tools that the pages name."""
+OTHERS = {"--generate", "--scheduler.epoch"}
+"""Options of other tools, and of a user's scheduler, that the pages name."""
 
 
 def fences(page: str) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ from trainables import DeviceOptions
 
 def test_public_names():
     assert caviar.__all__ == [
+        "Action",
         "AllOf",
         "Asha",
         "AtLeast",
@@ -50,6 +51,8 @@ def test_public_names():
         "LoopTrainable",
         "Median",
         "NoStopping",
+        "Objective",
+        "Observation",
         "OneOf",
         "Optuna",
         "Panda",
@@ -59,7 +62,11 @@ def test_public_names():
         "Random",
         "ResNetTrainable",
         "Result",
+        "Scheduler",
+        "SchedulerOptions",
         "SearchSpace",
+        "Searcher",
+        "SearcherOptions",
         "Sweep",
         "TorchTrainable",
         "TuneSearcher",
