@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from caviar.base.errors import UsageError
 from caviar.schedulers.asha import AsyncHalving
@@ -12,14 +14,33 @@ from caviar.schedulers.hyperband import SynchronousHyperBand
 from caviar.schedulers.median import MedianStopping
 from caviar.schedulers.no_stopping import FullFidelity
 from caviar.schedulers.pbt import PopulationBased
-from caviar.schedulers.perturbation import Perturb
+from caviar.schedulers.perturbation import CHANGEABLE, Perturb, changeable
 from caviar.schedulers.promotion import PromotedHalving
 from caviar.schedulers.rungs import rungs
+from search_spaces import SearchSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerOptions(ABC):
     """The options of a scheduler, which build it."""
+
+    forks: ClassVar[bool] = False
+    """Whether a trial may continue from the checkpoint of another one: a trainable has to hold what
+    was trained."""
+
+    def check(  # noqa: B027 - most work with any sweep
+        self, space: SearchSpace, *, trials: int | None, learner: str | None
+    ) -> None:
+        """Refuse a sweep in which it would never do its work.
+
+        Args:
+            space: What is searched.
+            trials: How many trials are asked for; None for as many as the time allows.
+            learner: The name of the searcher where that learns from results, else None.
+
+        Raises:
+            UsageError: The reason, and what to change.
+        """
 
     @abstractmethod
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
@@ -147,6 +168,8 @@ class Pbt(SchedulerOptions):
     """Population based training (Jaderberg et al. 2017). The trials are the population; the forks
     that replace its weakest members come on top."""
 
+    forks: ClassVar[bool] = True
+
     interval: int = 3
     """Epochs between two comparisons of a member with the others."""
     share: float = 0.2
@@ -163,6 +186,29 @@ class Pbt(SchedulerOptions):
             )
         if not 0 <= self.resample <= 1:
             raise UsageError(f"--scheduler.resample must lie in 0 … 1, and it is {self.resample}.")
+
+    def check(self, space: SearchSpace, *, trials: int | None, learner: str | None) -> None:
+        """There is a population, some of it is replaced, and something of it can be changed."""
+        if learner is not None:
+            raise UsageError(
+                f"{learner} learns from results, and population based training asks a searcher for "
+                "its first members only, before there are any: take Random."
+            )
+        if trials is None:
+            raise UsageError(
+                "Population based training needs the size of its population: give it as --trials."
+            )
+        if math.floor(self.share * trials) < 1:
+            raise UsageError(
+                f"Of {trials} trials the worst {self.share:g} are none, so population based "
+                f"training would replace nobody: ask for {math.ceil(1 / self.share)} --trials or "
+                "more, or raise --scheduler.share."
+            )
+        if not changeable(space):
+            raise UsageError(
+                f"Population based training changes {', '.join(sorted(CHANGEABLE))}, and the space "
+                f"{space.name!r} searches none of them: choose another --space or scheduler."
+            )
 
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from caviar.base.errors import UsageError
 from caviar.schedulers.base import Scheduler
@@ -17,6 +18,8 @@ class Panda(SchedulerOptions):
     Each quantum is a trial, a fork of the last good one. --max-epochs are those of the model, along
     its whole way; --trials is 1.
     """
+
+    forks: ClassVar[bool] = True
 
     quantum_epochs: int = 5
     """Epochs after which the curve is looked at."""

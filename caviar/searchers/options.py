@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from caviar.base.errors import UsageError
 from caviar.base.trial import Mode
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearcherOptions(ABC):
     """The options of a searcher, which build it."""
+
+    learns: ClassVar[bool] = False
+    """Whether results change what it suggests: a scheduler that asks for no more than the first
+    configurations has no use for it."""
 
     def check(self, space: SearchSpace) -> None:  # noqa: B027 - most search any space
         """Raise `UsageError` where this searcher cannot search `space`; imports no backend."""
@@ -102,6 +106,8 @@ class Grid(SearcherOptions):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions(SearcherOptions):
     """What all searchers with a model have in common."""
+
+    learns: ClassVar[bool] = True
 
     startup_trials: int = 16
     """Trials that reach an epoch before the model of that epoch proposes; never fewer than 2."""
