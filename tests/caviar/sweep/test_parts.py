@@ -14,7 +14,7 @@ from caviar import Asha, Parzen, Random, Sweep, UsageError, load
 from caviar.cli import main
 from caviar.driver.command_line import parse
 from caviar.store import layout, starting
-from caviar.sweep import codec, parts, recipes, rerun
+from caviar.sweep import codec, compatibility, parts, recipes, rerun
 
 MODULE = '''
 from dataclasses import dataclass
@@ -145,6 +145,16 @@ def test_stored_and_read_back_they_are_the_same(mine):
     again = codec.restored(described)
     assert (again.searcher, again.scheduler) == (sweep.searcher, sweep.scheduler)
     assert codec.describe(Sweep())["searcher"] == {"name": "Random"}
+
+
+def test_what_a_users_scheduler_needs_is_checked(mine, monkeypatch):
+    sweep = own()
+    compatibility.check(sweep, LINE)
+    trainable = type("Forgets", (), {"forks": staticmethod(lambda: False)})
+    compatibility.check_trainable(sweep, trainable)
+    monkeypatch.setattr(type(sweep.scheduler), "forks", True)
+    with pytest.raises(UsageError, match=r"With Stop trials .* those of Forgets do not hold"):
+        compatibility.check_trainable(sweep, trainable)
 
 
 def test_the_command_names_them(mine):
