@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from caviar.base.errors import UsageError
 from caviar.base.trial import Mode, Outcome
 from search_spaces import SearchSpace
 
@@ -100,3 +101,38 @@ class NearDefault:
 def proposal_seed(seed: int, number: int, attempt: int) -> int:
     """The seed of one proposal, below 2^31: the same trial of the same sweep draws the same."""
     return int(np.random.SeedSequence([seed, number, attempt]).generate_state(1)[0] >> 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearcherOptions(ABC):
+    """The options of a searcher, which build it."""
+
+    learns: ClassVar[bool] = False
+    """Whether results change what it suggests: a scheduler that asks for no more than the first
+    configurations has no use for it."""
+
+    def check(self, space: SearchSpace) -> None:  # noqa: B027 - most search any space
+        """Raise `UsageError` where this searcher cannot search `space`; imports no backend."""
+
+    def planned(self, space: SearchSpace, *, trials: int | None) -> SearcherOptions:
+        """These options for a sweep of so many trials (None: of as many as the time allows).
+
+        Raises `UsageError` where they need a number and there is none.
+        """
+        return self
+
+    @abstractmethod
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher for `space`; raises `UsageError` where the two do not fit."""
+
+
+def at_least_one(name: str, value: int) -> None:
+    """Raise `UsageError` where an option is below 1."""
+    if value < 1:
+        raise UsageError(f"{name} must be at least 1, and it is {value}.")
+
+
+def share(name: str, value: float) -> None:
+    """Raise `UsageError` where an option is no share, 0 … 1."""
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} must lie in 0 … 1, and it is {value}.")

@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
 from caviar.searchers.coordinates import Floats
-from caviar.searchers.kernel_density import Parzen
+from caviar.searchers.kernel_density import ParzenDensity
 
 if TYPE_CHECKING:
     from optuna._gp.acqf import BaseAcquisitionFunc
@@ -118,7 +118,7 @@ class Holds:
         ):
             options[column] = len(values) if space.is_categorical[column] else 0
         self._sound, self._broken = (
-            Parzen(rows, options, width=_WIDTH) for rows in (sound, broken)
+            ParzenDensity(rows, options, width=_WIDTH) for rows in (sound, broken)
         )
         self._odds = np.log(len(broken) / len(sound))
 

@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from caviar.base.errors import UsageError
 from caviar.base.trial import Mode
-from caviar.searchers.base import Observation, Searcher
+from caviar.searchers.base import Observation, Searcher, SearcherOptions, at_least_one
 from search_spaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid(SearcherOptions):
+    """Grid search: every combination of evenly spaced values, in the order of the space."""
+
+    points: int = 2
+    """Values for each numeric parameter, on its scale; a choice contributes all its options."""
+
+    def __post_init__(self) -> None:
+        at_least_one("points", self.points)
+
+    def check(self, space: SearchSpace) -> None:
+        """The grid has a size that can be searched."""
+        from search_spaces.encoders.grid import grid
+
+        try:
+            grid(space, self.points)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        self.check(space)
+        return GridSearcher(space, points=self.points, mode=mode, seed=seed)
 
 
 class GridSearcher(Searcher):

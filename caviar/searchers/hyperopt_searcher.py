@@ -1,22 +1,41 @@
-"""HyperOpt's Tree-structured Parzen Estimator, on the trials of one epoch at a time."""
+"""HyperOpt's Tree-structured Parzen Estimator, on the trials of one epoch at a time.
+
+HyperOpt is imported when a searcher is built.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import hyperopt
 import numpy as np
-from hyperopt import tpe
 
+from caviar.base.errors import UsageError
 from caviar.base.trial import Mode
+from caviar.searchers.base import Searcher
 from caviar.searchers.fidelity import FidelityLevel
-from caviar.searchers.model import ModelSearcher
-from caviar.searchers.options import HyperOpt
+from caviar.searchers.model import ModelOptions, ModelSearcher
 from search_spaces import SearchSpace
-from search_spaces.encoders import hyperopt_encoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HyperOpt(ModelOptions):
+    """HyperOpt's Tree-structured Parzen Estimator (Bergstra et al. 2013)."""
+
+    gamma: float = 0.5
+    """The share of the trials, in units of their square root, that count as good."""
+
+    def __post_init__(self) -> None:
+        ModelOptions.__post_init__(self)
+        if not 0 < self.gamma <= 1:
+            raise UsageError(f"gamma must lie above 0 and at most at 1, and it is {self.gamma}.")
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        return HyperOptSearcher(space, options=self, mode=mode, seed=seed)
 
 
 class HyperOptSearcher(ModelSearcher):
@@ -30,6 +49,10 @@ class HyperOptSearcher(ModelSearcher):
     """
 
     def __init__(self, space: SearchSpace, *, options: HyperOpt, mode: Mode, seed: int) -> None:
+        import hyperopt
+
+        from search_spaces.encoders import hyperopt_encoder
+
         super().__init__(space, options=options, mode=mode, seed=seed)
         logging.getLogger("hyperopt").setLevel(logging.WARNING)
         self._options = options
@@ -41,6 +64,10 @@ class HyperOptSearcher(ModelSearcher):
         """`configs` in HyperOpt's coordinates."""
 
     def propose(self, level: FidelityLevel, rng: np.random.Generator) -> dict[str, Any]:
+        from hyperopt import tpe
+
+        from search_spaces.encoders import hyperopt_encoder
+
         self._show(level)
         docs = tpe.suggest(
             [max(self.configs) + 1],
@@ -55,6 +82,8 @@ class HyperOptSearcher(ModelSearcher):
         return hyperopt_encoder.from_vals(self.space, docs[0]["misc"]["vals"])
 
     def register(self, number: int, config: Mapping[str, Any]) -> None:
+        from search_spaces.encoders import hyperopt_encoder
+
         super().register(number, config)
         self._vals[number] = hyperopt_encoder.to_vals(self.space, config)
 
@@ -64,6 +93,8 @@ class HyperOptSearcher(ModelSearcher):
         Whatever order they came in: HyperOpt weighs later trials more, and a resumed sweep must
         propose what the uninterrupted one would have.
         """
+        import hyperopt
+
         rows = level.in_order()
         if rows[: len(self._shown)] != self._shown:
             self._shown = []
@@ -75,6 +106,8 @@ class HyperOptSearcher(ModelSearcher):
             self._shown = rows
 
     def _document(self, number: int, score: float | None) -> dict[str, Any]:
+        import hyperopt
+
         vals = self._vals[number]
         misc = {
             "tid": number,

@@ -7,15 +7,59 @@ their tier.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from caviar.base.errors import UsageError
 from caviar.base.trial import Mode
-from caviar.searchers.options import SearcherOptions
-from caviar.searchers.staged import StagedSearcher
-from caviar.searchers.staged_options import ImportanceStaged, named, tiers
+from caviar.searchers.base import Searcher, SearcherOptions
+from caviar.searchers.staged import Inner, StagedSearcher, check_stages, named, trials_of_a_stage
 from search_spaces import Fixed, Parameter, SearchSpace
 from search_spaces.operations import held_at, possible
+
+
+def tiers(space: SearchSpace) -> list[int | None]:
+    """The tiers of importance that a space searches, rising; None, unranked, is the last."""
+    return sorted({p.tier for p in space.searched}, key=lambda t: math.inf if t is None else t)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportanceStaged(SearcherOptions):
+    """The most important parameters first, all else at the default; then, tier by tier, the next
+    ones around the winner."""
+
+    stage_trials: int | None = None
+    """Trials of each tier but the last, which goes on; None shares --trials out evenly."""
+    margin: float = 0.1
+    """How far the parameters of earlier tiers still move to either side of the winner, as a share
+    of their range on its scale; 0 holds them there. Their choices stay the winner's."""
+    inner: Inner = "parzen"
+    """Who searches within a tier."""
+
+    def __post_init__(self) -> None:
+        check_stages(self)
+
+    def check(self, space: SearchSpace) -> None:
+        """The space has more than one tier."""
+        if len(tiers(space)) < 2:
+            raise UsageError(
+                f"Every searched parameter of the space {space.name!r} has the same tier of "
+                "importance, which leaves nothing to search first: give its parameters a tier, or "
+                "take another recipe, such as asha_parzen."
+            )
+
+    def planned(self, space: SearchSpace, *, trials: int | None) -> SearcherOptions:
+        """With the trials of a tier."""
+        each = trials_of_a_stage(self.stage_trials, stages=len(tiers(space)), trials=trials)
+        return dataclasses.replace(self, stage_trials=each)
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        self.check(space)
+        each = trials_of_a_stage(self.stage_trials, stages=len(tiers(space)), trials=None)
+        return ImportanceSearcher(space, options=self, trials=each, mode=mode, seed=seed)
 
 
 class ImportanceSearcher(StagedSearcher):

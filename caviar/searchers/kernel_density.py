@@ -27,7 +27,7 @@ from caviar.searchers.coordinates import Floats, Integers
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
-class Parzen:
+class ParzenDensity:
     """The density around `rows` (configurations, at least one).
 
     `options` has how many a column's choice has, 0 for a number between 0 and 1.

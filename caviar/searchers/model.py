@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from caviar.base.trial import Mode, Outcome
-from caviar.searchers.base import NearDefault, Observation, Searcher
+from caviar.searchers.base import (
+    NearDefault,
+    Observation,
+    Searcher,
+    SearcherOptions,
+    at_least_one,
+    share,
+)
 from caviar.searchers.coordinates import Coordinates, Floats
 from caviar.searchers.feasibility import Feasibility
 from caviar.searchers.fidelity import FidelityLevel, FidelityLevels
-from caviar.searchers.options import ModelOptions
 from search_spaces import SearchSpace
 
 _MOST_MODELLED = 250
@@ -22,6 +29,27 @@ _PROPOSALS = 4
 """How often a model is asked for a configuration that is not expected to break."""
 _DRAWS = 100
 """How many random draws are looked at in its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions(SearcherOptions):
+    """What all searchers with a model have in common."""
+
+    learns: ClassVar[bool] = True
+
+    startup_trials: int = 16
+    """Trials that reach an epoch before the model of that epoch proposes; never fewer than 2."""
+    random_share: float = 0.1
+    """Of the proposals, those drawn from the whole space whatever the model says."""
+    near_default: bool = True
+    """Every second of the first `startup_trials` is drawn near the default configuration."""
+    candidates: int = 24
+    """Candidates among which the expected improvement chooses."""
+
+    def __post_init__(self) -> None:
+        at_least_one("startup_trials", self.startup_trials)
+        at_least_one("candidates", self.candidates)
+        share("random_share", self.random_share)
 
 
 class ModelSearcher(Searcher):

@@ -1,31 +1,74 @@
-"""Optuna's samplers, on the trials of one epoch at a time."""
+"""Optuna's samplers, on the trials of one epoch at a time. Optuna is imported when one is built."""
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState
 
+from caviar.base.errors import UsageError
 from caviar.base.trial import Mode
+from caviar.searchers.base import Searcher
 from caviar.searchers.fidelity import FidelityLevel
-from caviar.searchers.model import ModelSearcher
-from caviar.searchers.options import Optuna
+from caviar.searchers.model import ModelOptions, ModelSearcher
 from search_spaces import SearchSpace
-from search_spaces.encoders import optuna_encoder
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+    from caviar.searchers.optuna_trial import EndedTrial
 
 _MOST_IN_A_PROCESS = 60
 """Trials in a Gaussian process, beside the best: its cost grows with the cube of their number."""
-_ONCE = datetime.min
-"""When a trial of a study began and ended: nobody asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optuna(ModelOptions):
+    """Optuna's samplers: the Tree-structured Parzen Estimator (Bergstra et al. 2011), one model a
+    parameter; Gaussian processes; or CMA-ES.
+
+    Optuna 5 turned on `multivariate` and `constant_liar`; together with early stopping that
+    narrows too soon (worse than random search with the same scheduler), so both are off here. The
+    model sees the trials of one epoch, the highest that enough of them have reached; tpe also some
+    of those that were stopped before it, as pruned.
+    """
+
+    sampler: Literal["tpe", "gp", "cmaes"] = "tpe"
+    """gp is for few and long trials: it models 60 at most; cmaes is for smooth spaces of numbers.
+    Both leave parameters with a condition to tpe, and cmaes choices too."""
+
+    def check(self, space: SearchSpace) -> None:
+        """The sampler has something to work on in this space, and its package is installed."""
+        if self.sampler == "tpe":
+            return
+        shared = [p for p in space.searched if p.when is None]
+        if self.sampler == "gp" and not shared:
+            raise UsageError(
+                f"A Gaussian process needs a parameter that always takes part, and {space.name!r} "
+                "has none: take --searcher.sampler tpe."
+            )
+        if self.sampler == "cmaes":
+            numbers = [p.name for p in shared if not hasattr(p, "options")]
+            if len(numbers) < 2:
+                raise UsageError(
+                    "CMA-ES needs two numbers or more that always take part, and "
+                    f"{space.name!r} has {', '.join(numbers) or 'none'}: "
+                    "take --searcher.sampler tpe."
+                )
+            if find_spec("cmaes") is None:
+                raise UsageError(
+                    "--searcher.sampler cmaes needs the package cmaes: "
+                    "pip install 'caviar-tune[cmaes]'"
+                )
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        self.check(space)
+        return OptunaSearcher(space, options=self, mode=mode, seed=seed)
 
 
 class OptunaSearcher(ModelSearcher):
@@ -40,16 +83,22 @@ class OptunaSearcher(ModelSearcher):
     """
 
     def __init__(self, space: SearchSpace, *, options: Optuna, mode: Mode, seed: int) -> None:
+        import optuna
+
         super().__init__(space, options=options, mode=mode, seed=seed)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._options = options
         self._study = optuna.create_study(direction="maximize")
         self._shown: list[tuple[int, float | None]] = []
         """The trials in the study and their scores."""
-        self._made: dict[int, tuple[float | None, _Ended]] = {}
+        self._made: dict[int, tuple[float | None, EndedTrial]] = {}
         """The last that was shown of each trial: most are shown many times."""
 
     def propose(self, level: FidelityLevel, rng: np.random.Generator) -> dict[str, Any]:
+        from optuna.trial import TrialState
+
+        from search_spaces.encoders import optuna_encoder
+
         if self._options.sampler == "gp":
             level = level.thinned(_MOST_IN_A_PROCESS)
         if self._options.sampler != "tpe":
@@ -64,6 +113,11 @@ class OptunaSearcher(ModelSearcher):
         return config
 
     def _sampler(self, seed: int) -> BaseSampler:
+        from optuna.distributions import CategoricalDistribution
+        from optuna.samplers import TPESampler
+
+        from search_spaces.encoders import optuna_encoder
+
         tpe = TPESampler(
             n_startup_trials=0,
             n_ei_candidates=self._options.candidates,
@@ -95,6 +149,8 @@ class OptunaSearcher(ModelSearcher):
         Whatever order they came in: Optuna weighs later trials more, and a resumed sweep must
         propose what the uninterrupted one would have.
         """
+        import optuna
+
         rows = level.in_order()
         if rows[: len(self._shown)] != self._shown:
             self._shown = []
@@ -104,46 +160,12 @@ class OptunaSearcher(ModelSearcher):
         self._shown = rows
 
     def _trial(self, number: int, score: float | None) -> FrozenTrial:
+        from caviar.searchers.optuna_trial import EndedTrial
+        from search_spaces.encoders import optuna_encoder
+
         made = self._made.get(number)
         if made is None or made[0] != score:
             params, distributions = optuna_encoder.to_params(self.space, self.configs[number])
-            made = score, _Ended.of(params, distributions, score)
+            made = score, EndedTrial.of(params, distributions, score)
             self._made[number] = made
         return made[1]
-
-
-class _Ended(FrozenTrial):
-    """A trial that nobody changes any more.
-
-    A study copies what it is given, down to the distributions, which took half of the time of a
-    proposal; of this one its copies share everything.
-    """
-
-    @classmethod
-    def of(
-        cls,
-        params: dict[str, Any],
-        distributions: dict[str, BaseDistribution],
-        score: float | None,
-    ) -> _Ended:
-        """With a score, complete; None was stopped early, -inf broke."""
-        complete = score is not None and score != -math.inf
-        trial = cls(
-            number=-1,  # the study's
-            trial_id=-1,
-            state=TrialState.COMPLETE if complete else TrialState.PRUNED,
-            value=score if complete else None,
-            datetime_start=_ONCE,
-            datetime_complete=_ONCE,
-            params=params,
-            distributions=distributions,
-            user_attrs={},
-            system_attrs={},
-            intermediate_values={},
-        )
-        if score == -math.inf:
-            trial.set_constraint("trains", 1.0)
-        return trial
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Ended:
-        return copy.copy(self)

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
+from caviar.base.errors import UsageError
 from caviar.base.trial import Mode
-from caviar.searchers.base import Searcher
+from caviar.searchers.base import Searcher, SearcherOptions
 from caviar.searchers.coordinates import Coordinates, Floats
 from search_spaces import SearchSpace
 
 _BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuasiRandom(SearcherOptions):
+    """Quasi-random search: scrambled Sobol points, which leave no part of the space out.
+
+    Random draws fall together here and leave gaps there; these fill the space evenly, so that a
+    few dozen trials cover each parameter's range. Trial n is the n-th point of the sequence that
+    belongs to the seed. Any space will do: a choice takes an even share of an axis for each option,
+    and a parameter that takes no part is left out.
+    """
+
+    def check(self, space: SearchSpace) -> None:
+        """The sequence has an axis for every parameter."""
+        most = 21_201  # what the direction numbers of Joe and Kuo (2008) are known for
+        if len(space.searched) > most:
+            raise UsageError(
+                f"A Sobol sequence has {most:,} axes at most, and {space.name!r} searches "
+                f"{len(space.searched):,} parameters: use random search."
+            )
+
+    def build(self, space: SearchSpace, *, mode: Mode, seed: int) -> Searcher:
+        """The searcher."""
+        self.check(space)
+        return QuasiRandomSearcher(space, mode=mode, seed=seed)
 
 
 class QuasiRandomSearcher(Searcher):
@@ -39,6 +65,8 @@ class QuasiRandomSearcher(Searcher):
 
     def _sequence(self, least: int) -> Floats:
         """[2^k ≥ least, parameters] the first points: a longer call begins with a shorter one's."""
+        from scipy.stats import qmc  # a second; only who takes points needs it
+
         count = max(_BLOCK, 2 ** (least - 1).bit_length())
         rng = np.random.default_rng([self.seed, 0])
         sobol = qmc.Sobol(len(self.space.searched), scramble=True, rng=rng)

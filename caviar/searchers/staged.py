@@ -7,14 +7,43 @@ import math
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, Protocol
 
+from caviar.base.errors import UsageError
 from caviar.base.format import number
 from caviar.base.trial import Mode, Outcome
 from caviar.searchers import narrowing
-from caviar.searchers.base import Observation, Searcher
-from caviar.searchers.options import SearcherOptions
+from caviar.searchers.base import Observation, Searcher, SearcherOptions
+from caviar.searchers.parzen import Parzen
+from caviar.searchers.quasi_random import QuasiRandom
+from caviar.searchers.random import Random
 from search_spaces import SearchSpace
+
+Inner = Literal["random", "quasi_random", "parzen"]
+
+
+def named(inner: Inner) -> SearcherOptions:
+    """The searcher of a stage."""
+    return _INNER[inner]
+
+
+_INNER: dict[str, SearcherOptions] = {
+    "random": Random(),
+    "quasi_random": QuasiRandom(),
+    "parzen": Parzen(),
+}
+
+
+class StagedOptions(Protocol):
+    """What the options of all searches in stages have."""
+
+    @property
+    def stage_trials(self) -> int | None:
+        """Trials of each stage but the last; None shares them out evenly."""
+
+    @property
+    def margin(self) -> float:
+        """What is added to either side of a range, 0 … 1 of the whole one."""
 
 
 class StagedSearcher(Searcher):
@@ -176,3 +205,23 @@ def _inside(space: SearchSpace, config: Mapping[str, Any]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def trials_of_a_stage(stage_trials: int | None, *, stages: int, trials: int | None) -> int:
+    """The trials of one stage."""
+    if stage_trials is not None:
+        return stage_trials
+    if trials is None:
+        raise UsageError(
+            "The trials are shared out among the stages, and without --trials nobody knows how "
+            "many there will be: give --trials, or --searcher.stage-trials."
+        )
+    return max(1, trials // stages)
+
+
+def check_stages(options: StagedOptions) -> None:
+    """Raise `UsageError` where the options of a search in stages make no sense."""
+    if options.stage_trials is not None and options.stage_trials < 1:
+        raise UsageError(f"stage_trials must be at least 1, and it is {options.stage_trials}.")
+    if not 0 <= options.margin <= 1:
+        raise UsageError(f"margin must lie in 0 … 1, and it is {options.margin}.")

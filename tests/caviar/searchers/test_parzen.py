@@ -10,7 +10,7 @@ from caviar.base.trial import Outcome
 from caviar.searchers import HyperOpt, Optuna, Parzen
 from caviar.searchers.base import Observation
 from caviar.searchers.coordinates import Coordinates
-from caviar.searchers.kernel_density import Parzen as Density
+from caviar.searchers.kernel_density import ParzenDensity as Density
 from search_spaces import Choice, Float, Int, Is, SearchSpace
 
 LINE = SearchSpace("line", [Float(name="x", low=0.0, high=1.0)])

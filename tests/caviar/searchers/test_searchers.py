@@ -317,7 +317,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
     def lacking(name):
         return None if name == "cmaes" else find_spec(name)
 
-    monkeypatch.setattr("caviar.searchers.options.find_spec", lacking)
+    monkeypatch.setattr("caviar.searchers.optuna_searcher.find_spec", lacking)
     with pytest.raises(UsageError, match=r"needs the package cmaes: pip install 'caviar-tune\[cma"):
         Optuna(sampler="cmaes").check(TWO)
     Optuna().check(TWO)

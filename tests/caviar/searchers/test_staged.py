@@ -12,7 +12,7 @@ from caviar.base.trial import Outcome
 from caviar.schedulers import Asha
 from caviar.searchers import CoarseToFine, ImportanceStaged, Parzen, Random
 from caviar.searchers.base import Observation
-from caviar.searchers.staged_options import tiers
+from caviar.searchers.importance_staged import tiers
 from search_spaces import Choice, Fixed, Float, Int, Is, SearchSpace
 
 MLP = search_spaces.get("mlp")

@@ -263,7 +263,7 @@ RANDOM = "--recipe", "random_search"
             r"t.npz holds no task 'frist'; it holds first\. Did you mean 'first'\?",
         ),
         (["--table", "empty", *RANDOM], r"empty holds no sweep \(sweep.json and history.db\): .*"),
-        (["--table", "broken", *RANDOM], r"broken/history.db is not the history of a sweep .*"),
+        (["--table", "broken", *RANDOM], r"broken/sweep.json is not as this version of Caviar writes it .*"),
         (["--table", "night:a", *RANDOM], "--table: a sweep has no tasks, leave out ':a'."),
         (["--table", "equal.npz", *RANDOM], "table 'first': the best of its 2 rows and the .*"),
         ([*TABLE, "--recipe", "asha_parzn"], ".*no recipe 'asha_parzn'.*mean 'asha_parzen'.*"),
