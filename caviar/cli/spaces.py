@@ -29,7 +29,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     spaces = commands.add_parser(
         "spaces",
         help="list the built-in search spaces, show one",
-        description="List the built-in search spaces; `show` prints the table of one.",
+        description="List the built-in search spaces; show prints the table of one.",
     )
     spaces.set_defaults(run=_list)
     actions = spaces.add_subparsers(dest="action", metavar="ACTION")

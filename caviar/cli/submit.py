@@ -42,7 +42,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         "command's.",
     )
     parser.add_argument(
-        "cluster", help="the file that `ray up` took, or the address of a dashboard: http://…:8265"
+        "cluster", help="the file that ray up took, or the address of a dashboard: http://…:8265"
     )
     parser.add_argument(
         "--working-dir",

@@ -42,7 +42,7 @@ class ModelOptions(SearcherOptions):
     random_share: float = 0.1
     """Of the proposals, those drawn from the whole space whatever the model says."""
     near_default: bool = True
-    """Every second of the first `startup_trials` is drawn near the default configuration."""
+    """Whether every second start-up trial is drawn near the default configuration."""
     candidates: int = 24
     """Candidates among which the expected improvement chooses."""
 
