@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from caviar.base.errors import UsageError
+from caviar.base.options import Options
 from caviar.schedulers.asha import AsyncHalving
 from caviar.schedulers.base import Scheduler
 from caviar.schedulers.hyperband import SynchronousHyperBand
@@ -21,16 +22,16 @@ from search_spaces import SearchSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SchedulerOptions(ABC):
+class SchedulerOptions(Options, ABC):
     """The options of a scheduler, which build it."""
+
+    part: ClassVar[str] = "scheduler"
 
     forks: ClassVar[bool] = False
     """Whether a trial may continue from the checkpoint of another one: a trainable has to hold what
     was trained."""
 
-    def check(  # noqa: B027 - most work with any sweep
-        self, space: SearchSpace, *, trials: int | None, learner: str | None
-    ) -> None:
+    def check(self, space: SearchSpace, *, trials: int | None, learner: str | None) -> None:
         """Refuse a sweep in which it would never do its work.
 
         Args:
@@ -76,6 +77,11 @@ class Asha(SchedulerOptions):
     is stopped there or not, once. Each pause costs a checkpoint. On recorded curves better on
     smooth ones and worse on noisy ones."""
 
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        self.at_least(1, "min_epochs")
+        self.at_least(2, "reduction_factor")
+
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""
         _first_rung(self.min_epochs, max_epochs)
@@ -113,6 +119,11 @@ class HyperBand(SchedulerOptions):
     """As published: the trials of a bracket pause at a rung until all are there, and the best 1/η
     go on. Else each is judged when it gets there, against those before it."""
 
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        self.at_least(1, "min_epochs")
+        self.at_least(2, "reduction_factor")
+
     def build(self, *, max_epochs: int, seed: int) -> Scheduler:
         """The scheduler."""
         _first_rung(self.min_epochs, max_epochs)
@@ -145,6 +156,7 @@ class Median(SchedulerOptions):
     """Others that must have reached an epoch before a trial is judged there."""
 
     def __post_init__(self) -> None:
+        Options.__post_init__(self)
         for name, value in (("grace-epochs", self.grace_epochs), ("min-trials", self.min_trials)):
             if value < 1:
                 raise UsageError(f"--scheduler.{name} must be at least 1, and it is {value}.")
@@ -178,6 +190,7 @@ class Pbt(SchedulerOptions):
     """The probability that a parameter of a fork is drawn anew; else it moves by a fifth."""
 
     def __post_init__(self) -> None:
+        Options.__post_init__(self)
         if self.interval < 1:
             raise UsageError(f"--scheduler.interval must be at least 1, and it is {self.interval}.")
         if not 0 < self.share <= 0.5:

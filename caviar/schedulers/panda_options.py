@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from caviar.base.errors import UsageError
+from caviar.base.options import Options
 from caviar.schedulers.base import Scheduler
 from caviar.schedulers.options import SchedulerOptions
 
@@ -31,6 +32,7 @@ class Panda(SchedulerOptions):
     """What counts as a gain, in units of the metric."""
 
     def __post_init__(self) -> None:
+        Options.__post_init__(self)
         for name in ("quantum_epochs", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, and it is {getattr(self, name)}.")

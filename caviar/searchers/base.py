@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from caviar.base.errors import UsageError
+from caviar.base.options import Options
 from caviar.base.trial import Mode, Outcome
 from search_spaces import SearchSpace
 
@@ -104,14 +105,16 @@ def proposal_seed(seed: int, number: int, attempt: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearcherOptions(ABC):
+class SearcherOptions(Options, ABC):
     """The options of a searcher, which build it."""
+
+    part: ClassVar[str] = "searcher"
 
     learns: ClassVar[bool] = False
     """Whether results change what it suggests: a scheduler that asks for no more than the first
     configurations has no use for it."""
 
-    def check(self, space: SearchSpace) -> None:  # noqa: B027 - most search any space
+    def check(self, space: SearchSpace) -> None:
         """Raise `UsageError` where this searcher cannot search `space`; imports no backend."""
 
     def planned(self, space: SearchSpace, *, trials: int | None) -> SearcherOptions:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from caviar.base.errors import UsageError
+from caviar.base.options import Options
 from caviar.base.trial import Mode
 from caviar.searchers.base import Searcher, SearcherOptions
 from caviar.searchers.staged import Inner, StagedSearcher, check_stages, named, trials_of_a_stage
@@ -36,6 +37,7 @@ class CoarseToFine(SearcherOptions):
     """Who searches the narrower ones; parzen learns from all trials that lie inside."""
 
     def __post_init__(self) -> None:
+        Options.__post_init__(self)
         if self.stages < 2:
             raise UsageError(f"stages must be at least 2, broad and fine, and it is {self.stages}.")
         check_stages(self)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from caviar.base.errors import UsageError
+from caviar.base.options import Options
 from caviar.base.trial import Mode
 from caviar.searchers.base import Observation, Searcher, SearcherOptions, at_least_one
 from search_spaces import SearchSpace
@@ -20,6 +21,7 @@ class Grid(SearcherOptions):
     """Values for each numeric parameter, on its scale; a choice contributes all its options."""
 
     def __post_init__(self) -> None:
+        Options.__post_init__(self)
         at_least_one("points", self.points)
 
     def check(self, space: SearchSpace) -> None:

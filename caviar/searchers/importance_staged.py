@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from caviar.base.errors import UsageError
+from caviar.base.options import Options
 from caviar.base.trial import Mode
 from caviar.searchers.base import Searcher, SearcherOptions
 from caviar.searchers.staged import Inner, StagedSearcher, check_stages, named, trials_of_a_stage
@@ -39,6 +40,7 @@ class ImportanceStaged(SearcherOptions):
     """Who searches within a tier."""
 
     def __post_init__(self) -> None:
+        Options.__post_init__(self)
         check_stages(self)
 
     def check(self, space: SearchSpace) -> None:

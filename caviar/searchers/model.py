@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from caviar.base.options import Options
 from caviar.base.trial import Mode, Outcome
 from caviar.searchers.base import (
     NearDefault,
@@ -47,6 +48,7 @@ class ModelOptions(SearcherOptions):
     """Candidates among which the expected improvement chooses."""
 
     def __post_init__(self) -> None:
+        Options.__post_init__(self)
         at_least_one("startup_trials", self.startup_trials)
         at_least_one("candidates", self.candidates)
         share("random_share", self.random_share)

@@ -13,7 +13,8 @@ import tyro
 
 from caviar.base.errors import UsageError
 from caviar.base.objective import Direction, Objective, direction_of
-from caviar.base.option_types import converted, fits, in_words
+from caviar.base.option_types import fits
+from caviar.base.options import of_its_type
 from caviar.schedulers import Asha, SchedulerOptions
 from caviar.searchers import Random, SearcherOptions
 from caviar.sweep.limits import Limits
@@ -283,14 +284,17 @@ _KINDS = typing.get_type_hints(Sweep)
 def _checked(option: Field[Any], given: Any) -> Any:
     """What was given for an option, of its type; raises `UsageError` where it is of another."""
     kind = _KINDS[option.name]
-    value = converted(given, kind)
-    if fits(value, kind):
-        return value
     example = getattr(option.default_factory, "__name__", None)
-    if example is not None:  # a part, which only Python can give
+    if example is None:
+        return of_its_type(_option(option.name), given, kind)
+    if not fits(given, kind):  # a part, which only Python can give
         raise UsageError(f"{option.name} takes options such as {example}(), and it got {given!r}.")
-    words = "True or False" if kind is bool else in_words(kind)
-    raise UsageError(f"{_option(option.name)} takes {words}, and it got {given!r}.")
+    if isinstance(given, DeviceOptions):  # the trainables' own, which know no options of a sweep
+        kinds = typing.get_type_hints(DeviceOptions)
+        for field in fields(given):
+            name = f"--{option.name}.{field.name.replace('_', '-')}"
+            of_its_type(name, getattr(given, field.name), kinds[field.name])
+    return given
 
 
 def _option(name: str) -> str:

@@ -152,8 +152,14 @@ def test_unknown_commands_and_recipes(args, told, sentence, ray_is_not_started):
             r"min_epochs must not exceed max_epochs, and they are 6 and 5: "
             r"lower --scheduler.min-epochs or raise --max-epochs\.",
         ),
-        (["--scheduler.min-epochs", 0], r"A first rung lies at epoch 1 .* min_epochs is 0\."),
-        (["--scheduler.reduction-factor", 1], r"The reduction factor must be at least 2, .* 1\."),
+        (
+            ["--scheduler.min-epochs", 0],
+            r"--scheduler.min-epochs must be at least 1, .* 0\.",
+        ),
+        (
+            ["--scheduler.reduction-factor", 1],
+            r"--scheduler.reduction-factor must be .* it is 1\.",
+        ),
         # the device
         (
             ["--device.precision", "float16"],

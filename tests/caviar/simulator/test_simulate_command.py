@@ -282,7 +282,7 @@ RANDOM = "--recipe", "random_search"
         ([*TABLE, *RANDOM, "--searcher.points", "4"], "There is no option '--searcher.points'.*"),
         (
             [*TABLE, *RANDOM, "--scheduler.reduction-factor", "1"],
-            "The reduction factor must be at least 2, and it is 1.",
+            "--scheduler.reduction-factor must be at least 2, and it is 1.",
         ),
         (
             [*TABLE, *RANDOM, "--scheduler.min-epochs", "7"],

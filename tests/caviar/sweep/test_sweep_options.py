@@ -196,8 +196,8 @@ def test_a_class_of_a_script_is_named_by_its_file(monkeypatch, file, module):
     ("values", "max_epochs", "message"),
     [
         ({"min_epochs": 10}, 9, "they are 10 and 9: lower --scheduler.min-epochs or raise --max-e"),
-        ({"min_epochs": 0}, 9, "min_epochs is 0"),
-        ({"reduction_factor": 1}, 9, "reduction factor must be at least 2, and it is 1"),
+        ({"min_epochs": 0}, 9, "min-epochs must be at least 1, and it is 0"),
+        ({"reduction_factor": 1}, 9, "reduction-factor must be at least 2, and it is 1"),
     ],
 )
 def test_rungs_that_do_not_fit_are_refused(options, values, max_epochs, message):
