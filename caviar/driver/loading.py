@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import search_spaces
+from caviar.base import shadowing
 from caviar.base.errors import UsageError, did_you_mean
 from caviar.store import disk_space
 from caviar.sweep.sweep import AUTO, Sweep, by_name
@@ -33,6 +34,9 @@ def check(sweep: Sweep) -> None:
     Importing what trains takes a second, which Ray's start hides. Where a metric is asked for by
     name the second is spent: a slip there is common.
     """
+    sentence = shadowing.hidden(str(Path.cwd()))
+    if sentence is not None:  # here all is imported; in Ray's workers this folder comes first
+        raise UsageError(sentence)
     _check_data(sweep)
     _trainable_path(sweep)
     if isinstance(sweep.trainable, type) or sweep.metric != _DEFAULT_METRIC:
