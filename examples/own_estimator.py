@@ -6,9 +6,7 @@ caviar sweep random_search --trainable own_estimator:Estimator --space own_estim
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import SGDClassifier
 
-from caviar import Sweep, run
-from search_spaces import Choice, Float, Int, Is, SearchSpace
-from trainables import EstimatorTrainable
+from caviar import Choice, EstimatorTrainable, Float, Int, Is, SearchSpace, Sweep, run
 
 FOREST = Is("kind", "forest")
 space = SearchSpace(

@@ -6,8 +6,7 @@ caviar sweep random_search --trainable own_loop:OwnLoop
 import torch
 from torch import nn, utils
 
-from caviar import Sweep, run
-from trainables import GeneratorTrainable
+from caviar import GeneratorTrainable, Sweep, run
 
 
 class OwnLoop(GeneratorTrainable):

@@ -5,9 +5,7 @@ caviar sweep random_search --trainable own_model:OwnModel --space own_model:spac
 
 from torch import nn
 
-from caviar import Sweep, run
-from search_spaces import Choice, Float, Int, SearchSpace
-from trainables import TorchTrainable
+from caviar import Choice, Float, Int, SearchSpace, Sweep, TorchTrainable, run
 
 space = SearchSpace(
     "own_model",

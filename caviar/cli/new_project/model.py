@@ -2,8 +2,7 @@
 
 from torch import nn
 
-from search_spaces import Choice, Float, Int, SearchSpace
-from trainables import TorchTrainable
+from caviar import Choice, Float, Int, SearchSpace, TorchTrainable
 
 space = SearchSpace(
     "my_model",
