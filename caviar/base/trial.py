@@ -98,11 +98,6 @@ def trial_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
 
 
-def better(value: float, than: float, mode: Mode) -> bool:
-    """Whether `value` beats `than` strictly."""
-    return value > than if mode == "max" else value < than
-
-
 class Event(enum.Enum):
     """What happens to a trial besides its reports."""
 

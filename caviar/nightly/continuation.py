@@ -11,7 +11,6 @@ from typing import Any
 
 from caviar.base.trials import Trials
 from caviar.nightly.night_file import Night
-from caviar.schedulers import Panda
 from caviar.store import layout, recording, status
 from caviar.store.session import How, SweepState, state
 from caviar.sweep.limits import Stop
@@ -83,7 +82,7 @@ def begin(sweep: Sweep, folder: Path, tonight: str, nights: Sequence[Night]) -> 
     `nights` are those that did not fail and can be read, the oldest first. The last one's folder
     stays as it is: its history and its checkpoints are copied.
     """
-    if not isinstance(sweep.scheduler, Panda) or not nights:
+    if not sweep.scheduler.one_model or not nights:
         return False
     last = folder / nights[-1].night
     turn = _turn(sweep, last)

@@ -21,6 +21,7 @@ class Panda(SchedulerOptions):
     """
 
     forks: ClassVar[bool] = True
+    one_model: ClassVar[bool] = True
 
     quantum_epochs: int = 5
     """Epochs after which the curve is looked at."""
