@@ -31,7 +31,7 @@ class SchedulerOptions(Options, ABC):
     """Whether a trial may continue from the checkpoint of another one: a trainable has to hold what
     was trained."""
     one_model: ClassVar[bool] = False
-    """Whether it trains one model along its whole way, which a night continues from the last one."""
+    """Whether it trains one model along its whole way: a night continues that of the last one."""
 
     def check(self, space: SearchSpace, *, trials: int | None, learner: str | None) -> None:
         """Refuse a sweep in which it would never do its work.
