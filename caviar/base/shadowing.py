@@ -40,7 +40,15 @@ def check() -> None:
     sentence = hidden()
     if sentence is None:
         return
-    if Path(sys.argv[0]).name == _COMMAND:
+    if _is_the_command():
         print(f"{_COMMAND}: {sentence}", file=sys.stderr)
         raise SystemExit(2)
     raise ImportError(sentence)
+
+
+def _is_the_command() -> bool:
+    """Whether `caviar` or `python -m caviar` runs, and not a script that imports the library."""
+    if sys.argv[0] != "-m":
+        return Path(sys.argv[0]).name == _COMMAND
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+    return module.partition(".")[0] == _COMMAND

@@ -106,10 +106,11 @@ def test_the_command_says_it_in_one_sentence(tmp_path, name):
     """From its own folder, whence Python itself imports the command."""
     folder(tmp_path, name, "package")
     (tmp_path / "caviar").write_text("from caviar.cli.main import main\nraise SystemExit(main())\n")
-    code, out, err = run([sys.executable, "caviar", "list"], tmp_path, PYTHONPATH=str(ROOT))
-    assert (code, out) == (2, "")
-    assert err.startswith(f"caviar: {tmp_path / name} hides Caviar's package {name!r}")
-    assert err.count("\n") == 1
+    for command in ([sys.executable, "caviar"], COMMAND):
+        code, out, err = run([*command, "list"], tmp_path, PYTHONPATH=str(ROOT))
+        assert (code, out) == (2, "")
+        assert err.startswith(f"caviar: {tmp_path / name} hides Caviar's package {name!r}")
+        assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["search_spaces", "trainables"])
