@@ -13,7 +13,7 @@ from caviar.sweep import recipes
 
 ROOT = Path(__file__).parents[1]
 MOST_MODULES, MOST_LINES, MOST_PARAMETERS = 20, 80, 8
-MOST_ANY = 23.5
+MOST_ANY = 22.9
 """It is to be 12: lower it with every `Any` that goes."""
 MANY_PARAMETERS = {"trainables.loops.supervised:SupervisedLoop.__init__"}
 """The one that is left; a list that only shrinks."""

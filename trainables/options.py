@@ -47,10 +47,11 @@ class DeviceOptions:
             raise ValueError(
                 f"precision must be one of {', '.join(PRECISIONS)}, but it is {self.precision!r}."
             )
-        if self.memory_share is not None and not 0 < self.memory_share <= 1:
-            raise ValueError(
-                f"memory_share must be within 0 < share <= 1, but it is {self.memory_share}."
-            )
+        share = self.memory_share
+        if share is None:
+            return
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise ValueError(f"memory_share must be within 0 < share <= 1, but it is {share}.")
 
     def sharing(self, gpus: float) -> "DeviceOptions":
         """These options for a trial with so many GPUs: a fraction is its share of the memory.

@@ -80,3 +80,9 @@ def test_the_devices_options_are_checked_by_the_sweep(field, wrong):
     name = f"--device.{field.replace('_', '-')}"
     with pytest.raises(UsageError, match=rf"^{name} takes .*, and it got {wrong!r}\.$"):
         Sweep(device=DeviceOptions(**{field: wrong}))
+
+
+@pytest.mark.parametrize("wrong", ["x", True, 0, 1.5, float("nan")])
+def test_a_share_of_memory_that_is_none_is_refused_in_a_sentence(wrong):
+    with pytest.raises(ValueError, match=rf"^memory_share must be within .*, but it is {wrong}\.$"):
+        DeviceOptions(memory_share=wrong)
